@@ -1,0 +1,59 @@
+/** What a machine is, as far as a plan depends on it. Plain JSON: a saved Host lets a plan be made elsewhere. */
+
+export interface Host {
+  readonly version: 1;
+  /** `uname -r`. */
+  readonly kernel: string;
+  readonly architecture: "x86_64" | "aarch64";
+  /** Bytes per page: the kernel rounds memory limits to it. */
+  readonly pageBytes: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** True: the runner holds CAP_SYS_ADMIN and all that goes with it in the first user namespace. */
+  readonly privileged: boolean;
+  /** Newest capability of the kernel (/proc/sys/kernel/cap_last_cap). */
+  readonly lastCapability: number;
+  /** Capabilities that the runner may hand on (its bounding set), as a hexadecimal mask. */
+  readonly bounding: string;
+  readonly cgroups: HostCgroups;
+  /** Entries of the host's root directory that programs need: what each is. */
+  readonly system: Readonly<Record<string, HostEntry>>;
+}
+
+export type HostEntry = { readonly kind: "directory" } | {
+  readonly kind: "symlink";
+  readonly target: string;
+};
+
+export interface HostCgroups {
+  /** Absent: no cgroup2 file system is mounted. */
+  readonly v2?: {
+    /** Where it is mounted. */
+    readonly mount: string;
+    /** Controllers that its root offers (cgroup.controllers). */
+    readonly controllers: readonly string[];
+    /** Those already on for the children of the root (cgroup.subtree_control). */
+    readonly enabled: readonly string[];
+  };
+  /** Controllers of cgroup v1, each with its mount point. */
+  readonly v1: Readonly<Record<string, string>>;
+}
+
+/** What else a plan depends on, asked for by the subjects and answered by `runtime/observe`. */
+export interface Answers {
+  /** Name of this instance: `NAME`, or `NAME-2` when groups of that name are in use. */
+  readonly instance: string;
+  /** Where uppers that are kept lie: `/var/lib/containerv` or the user's data directory. */
+  readonly dataDirectory: string;
+  /** For names in `user:`: what the container's own passwd and group say. Absent: nobody asked. */
+  readonly users?: Readonly<Record<string, ResolvedUser>>;
+  /** `DIR` → those of the names that host: system binds which DIR holds too. */
+  readonly collisions?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface ResolvedUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly home: string;
+}

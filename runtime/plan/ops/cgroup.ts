@@ -1,0 +1,231 @@
+/**
+ * Control groups: a directory per hierarchy, its knobs, and how a process enters.
+ * Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/cgroups.rst.
+ */
+import { EBUSY, EEXIST, EINTR, ENOENT } from "../../../ffi/abi/errno.ts";
+import { O_CLOEXEC, O_DIRECTORY, O_RDONLY, O_WRONLY, AT_REMOVEDIR } from "../../../ffi/abi/fcntl.ts";
+import { close, mkdirat, openat, read, unlinkat, write } from "../../../ffi/calls/fs.ts";
+import { ppoll } from "../../../ffi/calls/poll.ts";
+import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
+import type { OpCommon, OpDefinition } from "../op.ts";
+import { quote } from "../quote.ts";
+
+/** A directory above the container's own group, made when missing; others may use it at the same time. */
+export interface GroupParent {
+  readonly path: string;
+  /** v2: controllers switched on for its children. */
+  readonly enable: readonly string[];
+  /** Those of `enable` that were off before: switched off again when nobody needs them. */
+  readonly disable: readonly string[];
+  /** False for the hierarchy's root, which is never made nor removed. */
+  readonly removable: boolean;
+}
+
+export interface MakeGroup extends OpCommon {
+  readonly kind: "cgroup.make";
+  readonly path: string;
+  /** Outermost first. */
+  readonly parents: readonly GroupParent[];
+}
+
+export interface RemoveGroup extends OpCommon {
+  readonly kind: "cgroup.remove";
+  readonly path: string;
+  readonly parents: readonly GroupParent[];
+}
+
+export interface WriteKnob extends OpCommon {
+  readonly kind: "cgroup.write";
+  readonly path: string;
+  readonly value: string;
+  /** What the file must hold afterwards, without its newline; the kernel rounds some values. */
+  readonly holds: string;
+}
+
+/** Opens the way into a group: its directory (v2, for clone3) or its `cgroup.procs` (v1). */
+export interface OpenGroup extends OpCommon {
+  readonly kind: "cgroup.open";
+  readonly path: string;
+  readonly as: "directory" | "procs";
+  /** Slot that takes the descriptor. */
+  readonly fd: string;
+}
+
+export interface JoinGroup extends OpCommon {
+  readonly kind: "cgroup.join";
+  readonly path: string;
+  readonly fd: string;
+}
+
+/** Opens `path`, writes `text` and closes it; the slot `<label>.fd` holds the descriptor meanwhile. */
+export function writeFile(
+  to: Emitter,
+  file: { path: string; text: string; onError?: string },
+): void {
+  const onError = file.onError === undefined ? {} : { onError: file.onError };
+  to.call(openat({ pathname: file.path, flags: O_WRONLY | O_CLOEXEC }), { into: "fd", ...onError });
+  to.call(write({ fd: result("fd"), buf: file.text }), onError);
+  to.call(close({ fd: result("fd") }), { onError: "continue" });
+}
+
+export const makeGroup: OpDefinition<MakeGroup> = {
+  describe: (op) => `mkdir(${quote(op.path)})`,
+  // Another run may remove a shared parent between our two mkdirs: then ENOENT starts the row again.
+  lower(op, to) {
+    const again = to.label("again");
+    const retry = to.label("retry");
+    to.add({ kind: "label", name: again });
+    for (const parent of op.parents) {
+      if (parent.removable) mkdirUnlessThere(parent.path, to);
+      if (parent.enable.length === 0) continue;
+      const text = parent.enable.map((name) => `+${name}`).join(" ");
+      writeFile(to, { path: `${parent.path}/cgroup.subtree_control`, text, onError: retry });
+    }
+    const made = to.label("made");
+    to.call(mkdirat({ pathname: op.path, mode: 0o755 }), { onError: retry });
+    to.add(
+      { kind: "jump", to: made },
+      { kind: "label", name: retry },
+      ...branchOnErrno([ENOENT], { to: again, otherwise: FAIL.stage }),
+      { kind: "label", name: made },
+    );
+  },
+  undo: (op) => [{
+    kind: "cgroup.remove",
+    id: `${op.id}/undo`,
+    where: "stage",
+    origin: op.origin,
+    path: op.path,
+    parents: op.parents,
+  }],
+};
+
+/** mkdir on the host's side; a directory that is there already is fine. */
+export function mkdirUnlessThere(pathname: string, to: Emitter, mode = 0o755): void {
+  const failed = to.label("mkdir");
+  const there = to.label("there");
+  to.call(mkdirat({ pathname, mode }), { onError: failed });
+  to.add(
+    { kind: "jump", to: there },
+    { kind: "label", name: failed },
+    ...branchOnErrno([EEXIST], { to: there, otherwise: FAIL.stage }),
+    { kind: "label", name: there },
+  );
+}
+
+/** A group whose last task has just died may be busy for a moment: tried for two seconds. */
+const REMOVE_TRIES = 2000;
+
+export const removeGroup: OpDefinition<RemoveGroup> = {
+  describe: (op) => `rmdir(${quote(op.path)})`,
+  lower(op, to) {
+    const again = to.label("again");
+    const busy = to.label("busy");
+    const done = to.label("done");
+    to.add(
+      { kind: "add", into: "tries", left: 0, right: 0 },
+      { kind: "label", name: again },
+    );
+    to.call(unlinkat({ pathname: op.path, flags: AT_REMOVEDIR }), { onError: busy });
+    to.add({ kind: "jump", to: done }, { kind: "label", name: busy });
+    to.add(
+      { kind: "branch", when: "equal", left: result("error.errno"), right: ENOENT, to: done },
+      { kind: "add", into: "tries", left: result("tries"), right: 1 },
+      { kind: "branch", when: "less", left: REMOVE_TRIES, right: result("tries"), to: FAIL.stage },
+    );
+    to.call(ppoll({ timeout: { sec: 0, nsec: 1_000_000 } }), { onError: "continue" });
+    to.add(
+      ...branchOnErrno([EBUSY, EINTR], { to: again, otherwise: FAIL.stage }),
+      { kind: "label", name: done },
+    );
+    for (const parent of [...op.parents].reverse()) removeParent(parent, to);
+  },
+};
+
+/** A parent that others use stays: ENOTEMPTY and EBUSY are what says so. */
+function removeParent(parent: GroupParent, to: Emitter): void {
+  if (parent.removable) {
+    to.call(unlinkat({ pathname: parent.path, flags: AT_REMOVEDIR }), { onError: "continue" });
+  }
+  if (parent.disable.length === 0) return;
+  const text = parent.disable.map((name) => `-${name}`).join(" ");
+  writeFile(to, {
+    path: `${parent.path}/cgroup.subtree_control`,
+    text,
+    onError: "continue",
+  });
+}
+
+export const writeKnob: OpDefinition<WriteKnob> = {
+  describe: (op) => `write(${quote(op.path)}, ${quote(op.value)})`,
+  lower(op, to) {
+    writeFile(to, { path: op.path, text: op.value });
+    // Read back: a limit that the kernel took but does not hold is an error (design rule 8).
+    const size = READ_BACK_BYTES;
+    const buffer = { cell: "read back", size };
+    for (let offset = 0; offset < size; offset += 8) {
+      to.add({ kind: "store", value: 0, address: { ...buffer, offset }, width: 8 });
+    }
+    to.call(openat({ pathname: op.path, flags: O_RDONLY | O_CLOEXEC }), { into: "fd" });
+    to.call(read({ fd: result("fd"), buf: buffer, count: size }));
+    to.call(close({ fd: result("fd") }), { onError: "continue" });
+    compareText(buffer, `${op.holds}\n`, to);
+  },
+};
+
+const READ_BACK_BYTES = 64;
+
+/** A call that always fails: the language has no other way to name the record at which something was wrong. */
+export const DIFFERS = {
+  name: "close",
+  words: [-1],
+  text: ["-1 /* the file does not hold what was written */"],
+} as const;
+
+/** Fails at `DIFFERS` unless the cell begins with `text` and goes on with zeros. */
+function compareText(cell: { cell: string; size: number }, text: string, to: Emitter): void {
+  const expected = new DataView(new ArrayBuffer(cell.size));
+  if (text.length > cell.size) throw new RangeError(`cannot read back ${text.length} characters`);
+  for (let i = 0; i < text.length; i++) expected.setUint8(i, text.charCodeAt(i));
+  const differs = to.label("differs");
+  const same = to.label("same");
+  for (let offset = 0; offset < text.length; offset += 8) {
+    const next = to.label("next");
+    to.add(
+      { kind: "load", into: "held", address: { ...cell, offset }, width: 8 },
+      {
+        kind: "branch",
+        when: "equal",
+        left: result("held"),
+        right: expected.getBigUint64(offset, true),
+        to: next,
+      },
+      { kind: "jump", to: differs },
+      { kind: "label", name: next },
+    );
+  }
+  to.add({ kind: "jump", to: same }, { kind: "label", name: differs });
+  to.call(DIFFERS);
+  to.add({ kind: "label", name: same });
+}
+
+export const openGroup: OpDefinition<OpenGroup> = {
+  describe: (op) =>
+    op.as === "directory"
+      ? `open(${quote(op.path)}, O_RDONLY|O_DIRECTORY)`
+      : `open(${quote(`${op.path}/cgroup.procs`)}, O_WRONLY)`,
+  lower(op, to) {
+    const directory = op.as === "directory";
+    const pathname = directory ? op.path : `${op.path}/cgroup.procs`;
+    const flags = directory ? O_RDONLY | O_DIRECTORY | O_CLOEXEC : O_WRONLY | O_CLOEXEC;
+    to.call(openat({ pathname, flags }), { into: op.fd });
+  },
+};
+
+export const joinGroup: OpDefinition<JoinGroup> = {
+  describe: (op) => `write(${quote(`${op.path}/cgroup.procs`)}, "0")`,
+  lower(op, to) {
+    to.call(write({ fd: result(op.fd), buf: "0" }));
+    to.call(close({ fd: result(op.fd) }), { onError: "continue" });
+  },
+};

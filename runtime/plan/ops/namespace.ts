@@ -1,0 +1,163 @@
+/** The container's first process: clone3 into its namespaces, and what it needs before it can do anything. */
+import {
+  CLONE_INTO_CGROUP,
+  CLONE_NEWCGROUP,
+  CLONE_NEWIPC,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  CLONE_NEWUSER,
+  CLONE_NEWUTS,
+  CLONE_PIDFD,
+} from "../../../ffi/abi/sched.ts";
+import { PR_SET_DUMPABLE, PR_SET_PDEATHSIG } from "../../../ffi/abi/prctl.ts";
+import { SIGCHLD, SIGKILL } from "../../../ffi/abi/signal.ts";
+import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from "../../../ffi/abi/socket.ts";
+import { IFF_RUNNING, IFF_UP } from "../../../ffi/abi/if.ts";
+import { POLLIN } from "../../../ffi/abi/poll.ts";
+import { close } from "../../../ffi/calls/fs.ts";
+import { ioctlSiocsifflags } from "../../../ffi/calls/ioctl.ts";
+import { ppoll } from "../../../ffi/calls/poll.ts";
+import { prctl } from "../../../ffi/calls/prctl.ts";
+import { clone3, getpid, pidfdOpen, unshare } from "../../../ffi/calls/process.ts";
+import { socket } from "../../../ffi/calls/socket.ts";
+import { sethostname } from "../../../ffi/calls/uts.ts";
+import { result } from "../emitter.ts";
+import type { OpCommon, OpDefinition } from "../op.ts";
+import { quote } from "../quote.ts";
+import { writeFile } from "./cgroup.ts";
+
+export type Namespace = "user" | "mount" | "pid" | "net" | "uts" | "ipc" | "cgroup";
+
+export const NAMESPACE_FLAGS: Readonly<Record<Namespace, readonly [string, bigint]>> = {
+  user: ["CLONE_NEWUSER", CLONE_NEWUSER],
+  mount: ["CLONE_NEWNS", CLONE_NEWNS],
+  pid: ["CLONE_NEWPID", CLONE_NEWPID],
+  net: ["CLONE_NEWNET", CLONE_NEWNET],
+  uts: ["CLONE_NEWUTS", CLONE_NEWUTS],
+  ipc: ["CLONE_NEWIPC", CLONE_NEWIPC],
+  cgroup: ["CLONE_NEWCGROUP", CLONE_NEWCGROUP],
+};
+
+/** Starts the container's first process in new namespaces. */
+export interface CloneOp extends OpCommon {
+  readonly kind: "clone";
+  readonly namespaces: readonly Namespace[];
+  /** Slot of the descriptor of the group (v2) that it is born in. */
+  readonly group?: string;
+}
+
+/** The ids of the new user namespace, one of each: `id` inside is `hostId` outside. */
+export interface MapIds extends OpCommon {
+  readonly kind: "idmap";
+  readonly uid: number;
+  readonly hostUid: number;
+  readonly gid: number;
+  readonly hostGid: number;
+}
+
+/** A cgroup namespace rooted at the groups that have been joined (v1: only then are all known). */
+export interface UnshareCgroup extends OpCommon {
+  readonly kind: "unshare.cgroup";
+}
+
+export interface Hostname extends OpCommon {
+  readonly kind: "hostname";
+  readonly name: string;
+}
+
+/** The loopback interface of the new network namespace is raised. */
+export interface LoopbackUp extends OpCommon {
+  readonly kind: "loopback";
+}
+
+/** If the stage dies, so does the container; and it cannot be traced from inside. */
+export interface Tether extends OpCommon {
+  readonly kind: "tether";
+}
+
+/** Cell that CLONE_PIDFD writes the descriptor of the container's first process to. */
+export const CHILD_PIDFD = { cell: "child pidfd", size: 8 } as const;
+/** Slot: pidfd of the stage itself, so that its child can see its death. */
+const STAGE_PIDFD = "stage pidfd";
+
+export const cloneOp: OpDefinition<CloneOp> = {
+  describe(op) {
+    const names = op.namespaces.map((name) => NAMESPACE_FLAGS[name][0].replace("CLONE_", ""));
+    return `clone3({${[...names, ...(op.group === undefined ? [] : ["INTO_CGROUP"])].join("|")}})`;
+  },
+  lower(op, to) {
+    let flags = CLONE_PIDFD;
+    for (const name of op.namespaces) flags |= NAMESPACE_FLAGS[name][1];
+    if (op.group !== undefined) flags |= CLONE_INTO_CGROUP;
+    to.call(getpid(), { into: "pid" });
+    to.call(pidfdOpen({ pid: result("pid") }), { into: STAGE_PIDFD });
+    to.call(
+      clone3({
+        flags,
+        exitSignal: SIGCHLD,
+        pidfd: CHILD_PIDFD,
+        ...(op.group === undefined ? {} : { cgroup: result(op.group) }),
+      }),
+      { into: "child" },
+    );
+    to.add(
+      { kind: "branch", when: "equal", left: result("child"), right: 0, to: "container" },
+      { kind: "load", into: "child pidfd", address: CHILD_PIDFD, width: 4 },
+    );
+    to.call(close({ fd: result(STAGE_PIDFD) }), { onError: "continue" });
+  },
+  undo: (op) => [{ kind: "end", id: `${op.id}/undo`, where: "stage", origin: op.origin }],
+};
+
+export const tether: OpDefinition<Tether> = {
+  describe: () => "prctl(PR_SET_PDEATHSIG, SIGKILL)",
+  lower(_op, to) {
+    to.call(prctl({ option: PR_SET_PDEATHSIG, arg2: SIGKILL }));
+    to.call(prctl({ option: PR_SET_DUMPABLE, arg2: 0 }));
+    // The stage may have died before the prctl: then its pidfd is readable.
+    const cell = { cell: "stage poll", size: 8 };
+    to.add(
+      { kind: "store", value: result(STAGE_PIDFD), address: cell, width: 4 },
+      { kind: "store", value: POLLIN, address: { ...cell, offset: 4 }, width: 2 },
+    );
+    to.call(ppoll({ fds: cell, nfds: 1, timeout: { sec: 0, nsec: 0 } }), { into: "dead" });
+    to.add({ kind: "branch", when: "less", left: 0, right: result("dead"), to: "container.end" });
+    to.call(close({ fd: result(STAGE_PIDFD) }), { onError: "continue" });
+  },
+};
+
+export const mapIds: OpDefinition<MapIds> = {
+  describe: (op) =>
+    `write("/proc/self/uid_map", "${op.uid} ${op.hostUid} 1"), gid_map "${op.gid} ${op.hostGid} 1"`,
+  lower(op, to) {
+    writeFile(to, { path: "/proc/self/setgroups", text: "deny" });
+    writeFile(to, { path: "/proc/self/uid_map", text: `${op.uid} ${op.hostUid} 1` });
+    writeFile(to, { path: "/proc/self/gid_map", text: `${op.gid} ${op.hostGid} 1` });
+  },
+};
+
+export const unshareCgroup: OpDefinition<UnshareCgroup> = {
+  describe: () => "unshare(CLONE_NEWCGROUP)",
+  lower(_op, to) {
+    to.call(unshare({ flags: CLONE_NEWCGROUP }));
+  },
+};
+
+export const hostname: OpDefinition<Hostname> = {
+  describe: (op) => `sethostname(${quote(op.name)})`,
+  lower(op, to) {
+    to.call(sethostname({ name: op.name }));
+  },
+};
+
+export const loopbackUp: OpDefinition<LoopbackUp> = {
+  describe: () => `ioctl(SIOCSIFFLAGS, {ifr_name="lo", ifr_flags=IFF_UP|IFF_RUNNING})`,
+  lower(_op, to) {
+    to.call(socket({ domain: AF_INET, type: SOCK_DGRAM | SOCK_CLOEXEC, protocol: 0 }), {
+      into: "socket",
+    });
+    to.call(ioctlSiocsifflags({ fd: result("socket"), name: "lo", flags: IFF_UP | IFF_RUNNING }));
+    to.call(close({ fd: result("socket") }), { onError: "continue" });
+  },
+};

@@ -1,0 +1,184 @@
+/** What turns a process of the container into a command of the user: ids, rights, place, and execve. */
+import { CAPABILITIES, type Capability } from "../../../ffi/abi/capability.ts";
+import { EACCES, ENOENT, ENOTDIR } from "../../../ffi/abi/errno.ts";
+import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../../ffi/abi/fcntl.ts";
+import { RESOLVE_NO_MAGICLINKS } from "../../../ffi/abi/openat2.ts";
+import {
+  PR_CAP_AMBIENT,
+  PR_CAP_AMBIENT_RAISE,
+  PR_CAPBSET_DROP,
+  PR_SET_KEEPCAPS,
+  PR_SET_NO_NEW_PRIVS,
+} from "../../../ffi/abi/prctl.ts";
+import { SIG_SETMASK } from "../../../ffi/abi/signal.ts";
+import { capset } from "../../../ffi/calls/capability.ts";
+import { closeRange, fchdir, openat2, umask } from "../../../ffi/calls/fs.ts";
+import { setgroups, setresgid, setresuid } from "../../../ffi/calls/credentials.ts";
+import { prctl } from "../../../ffi/calls/prctl.ts";
+import { execve, setsid } from "../../../ffi/calls/process.ts";
+import { rtSigprocmask } from "../../../ffi/calls/signal.ts";
+import { type Emitter, FAIL, result } from "../emitter.ts";
+import type { OpCommon, OpDefinition } from "../op.ts";
+import { quote } from "../quote.ts";
+import { CONTROL_FD } from "../report.ts";
+
+/** A new session: no terminal of the host can be reached through it. */
+export interface NewSession extends OpCommon {
+  readonly kind: "session";
+}
+
+/** Bounding set and NoNewPrivs: what no process after this one can get back. */
+export interface Bound extends OpCommon {
+  readonly kind: "bound";
+  /** What stays; everything else is dropped from the bounding set. */
+  readonly keep: readonly Capability[];
+  /** The newest capability that the kernel knows. */
+  readonly last: number;
+  readonly noNewPrivileges: boolean;
+}
+
+/** User, groups and the four other capability sets. */
+export interface Identity extends OpCommon {
+  readonly kind: "identity";
+  readonly uid: number;
+  readonly gid: number;
+  /** Supplementary groups; absent where setgroups(2) is denied (a user namespace of one id). */
+  readonly groups?: readonly number[];
+  /** Permitted and effective. */
+  readonly capabilities: readonly Capability[];
+  /** Inheritable and ambient too, so that a user other than root keeps them over execve. */
+  readonly ambient: boolean;
+}
+
+export interface Workdir extends OpCommon {
+  readonly kind: "workdir";
+  readonly path: string;
+}
+
+export interface Execute extends OpCommon {
+  readonly kind: "execute";
+  readonly argv: readonly string[];
+  /** NAME=value. */
+  readonly environment: readonly string[];
+  /** Files to try, in order. */
+  readonly candidates: readonly string[];
+}
+
+const mask = (names: readonly Capability[]): bigint =>
+  names.reduce((bits, name) => bits | (1n << BigInt(CAPABILITIES[name])), 0n);
+
+export const newSession: OpDefinition<NewSession> = {
+  describe: () => "setsid()",
+  lower(_op, to) {
+    // A container whose first process was cloned alone leads no group yet, so this can't fail with EPERM.
+    to.call(setsid());
+  },
+};
+
+export const bound: OpDefinition<Bound> = {
+  describe(op) {
+    const nnp = op.noNewPrivileges ? "prctl(PR_SET_NO_NEW_PRIVS, 1), " : "";
+    return `${nnp}prctl(PR_CAPBSET_DROP, all but ${op.keep.join("|") || "none"})`;
+  },
+  lower(op, to) {
+    const keep = mask(op.keep);
+    for (let bit = 0; bit <= op.last; bit++) {
+      if ((keep >> BigInt(bit)) & 1n) continue;
+      to.call(prctl({ option: PR_CAPBSET_DROP, arg2: bit }));
+    }
+    if (op.noNewPrivileges) to.call(prctl({ option: PR_SET_NO_NEW_PRIVS, arg2: 1 }));
+  },
+};
+
+export const identity: OpDefinition<Identity> = {
+  describe: (op) =>
+    `setresuid(${op.uid}), setresgid(${op.gid}), capset(${op.capabilities.join("|") || "none"})`,
+  lower(op, to) {
+    const set = mask(op.capabilities);
+    const keeps = op.uid !== 0 && set !== 0n;
+    if (keeps) to.call(prctl({ option: PR_SET_KEEPCAPS, arg2: 1 }));
+    if (op.groups !== undefined) to.call(setgroups({ list: op.groups }));
+    to.call(setresgid({ rgid: op.gid, egid: op.gid, sgid: op.gid }));
+    to.call(setresuid({ ruid: op.uid, euid: op.uid, suid: op.uid }));
+    const inheritable = op.ambient ? set : 0n;
+    to.call(capset({ effective: set, permitted: set, inheritable }));
+    if (!op.ambient) return;
+    for (const name of op.capabilities) {
+      to.call(prctl({ option: PR_CAP_AMBIENT, arg2: PR_CAP_AMBIENT_RAISE, arg3: CAPABILITIES[name] }));
+    }
+  },
+};
+
+export const workdir: OpDefinition<Workdir> = {
+  describe: (op) => `chdir(${quote(op.path)})`,
+  lower(op, to) {
+    // Nothing of the host is open any more, and a magic link can't be followed: no working directory outside.
+    to.call(closeRange({ first: CONTROL_FD + 1, last: 0xffffffff }));
+    to.call(
+      openat2({
+        pathname: op.path,
+        flags: O_PATH | O_DIRECTORY | O_CLOEXEC,
+        resolve: RESOLVE_NO_MAGICLINKS,
+      }),
+      { into: "workdir" },
+    );
+    to.call(fchdir({ fd: result("workdir") }));
+  },
+};
+
+export const execute: OpDefinition<Execute> = {
+  describe: (op) =>
+    `execve(${quote(op.candidates[0] ?? "")}, [${op.argv.map(shorten).join(", ")}])`,
+  lower(op, to) {
+    to.call(umask({ mask: 0o022 }));
+    to.call(rtSigprocmask({ how: SIG_SETMASK, set: 0n }));
+    if (op.candidates.length === 1) return tryExecute(to, op, op.candidates[0] ?? "", FAIL.container);
+    searchPath(op, to);
+  },
+};
+
+function shorten(text: string): string {
+  return quote(text.length > 40 ? `${text.slice(0, 39)}…` : text);
+}
+
+function tryExecute(to: Emitter, op: Execute, pathname: string, onError: string): void {
+  to.call(execve({ pathname, argv: op.argv, envp: op.environment }), { onError });
+}
+
+/** As execvp(3): the next entry after ENOENT and ENOTDIR, after EACCES too, but then EACCES is the answer. */
+function searchPath(op: Execute, to: Emitter): void {
+  to.add({ kind: "add", into: "denied", left: 0, right: 0 });
+  for (const pathname of op.candidates) {
+    const failed = to.label("failed");
+    const next = to.label("next");
+    const denied = to.label("denied");
+    tryExecute(to, op, pathname, failed);
+    to.add(
+      { kind: "label", name: failed },
+      branch(ENOENT, next),
+      branch(ENOTDIR, next),
+      branch(EACCES, denied),
+      { kind: "jump", to: FAIL.container },
+      { kind: "label", name: denied },
+      { kind: "add", into: "denied", left: result("error.errno"), right: 0 },
+      { kind: "add", into: "denied record", left: result("error.record"), right: 0 },
+      { kind: "label", name: next },
+    );
+  }
+  to.add(
+    { kind: "branch", when: "equal", left: result("denied"), right: 0, to: FAIL.container },
+    { kind: "add", into: "error.errno", left: result("denied"), right: 0 },
+    { kind: "add", into: "error.record", left: result("denied record"), right: 0 },
+    { kind: "jump", to: FAIL.container },
+  );
+}
+
+function branch(errno: number, to: string): {
+  kind: "branch";
+  when: "equal";
+  left: { result: string };
+  right: number;
+  to: string;
+} {
+  return { kind: "branch", when: "equal", left: { result: "error.errno" }, right: errno, to };
+}

@@ -1,0 +1,86 @@
+/** Every kind of operation there is. A new kind = its file and its two lines here. */
+import type { OpDefinition } from "../op.ts";
+import * as cgroup from "./cgroup.ts";
+import * as file from "./file.ts";
+import * as mount from "./mount.ts";
+import * as namespace from "./namespace.ts";
+import * as process from "./process.ts";
+import * as supervise from "./supervise.ts";
+import * as upper from "./upper.ts";
+
+export type Op =
+  | cgroup.MakeGroup
+  | cgroup.RemoveGroup
+  | cgroup.WriteKnob
+  | cgroup.OpenGroup
+  | cgroup.JoinGroup
+  | file.MakeDirectory
+  | file.WriteNewFile
+  | file.MakeSymlink
+  | file.MakeDevice
+  | mount.MakePrivate
+  | mount.NewFilesystem
+  | mount.Bind
+  | mount.Overlay
+  | mount.ReadOnly
+  | mount.Shield
+  | mount.Pivot
+  | namespace.CloneOp
+  | namespace.Tether
+  | namespace.MapIds
+  | namespace.UnshareCgroup
+  | namespace.Hostname
+  | namespace.LoopbackUp
+  | process.NewSession
+  | process.Bound
+  | process.Identity
+  | process.Workdir
+  | process.Execute
+  | upper.KeepUpper
+  | supervise.Prepare
+  | supervise.Watch
+  | supervise.EndContainer
+  | supervise.RunCommand;
+
+export type OpKind = Op["kind"];
+
+export const OPS = {
+  "cgroup.make": cgroup.makeGroup,
+  "cgroup.remove": cgroup.removeGroup,
+  "cgroup.write": cgroup.writeKnob,
+  "cgroup.open": cgroup.openGroup,
+  "cgroup.join": cgroup.joinGroup,
+  "directory": file.makeDirectory,
+  "file": file.writeNewFile,
+  "symlink": file.makeSymlink,
+  "device": file.makeDevice,
+  "mount.private": mount.makePrivate,
+  "mount.new": mount.newMount,
+  "mount.bind": mount.bind,
+  "mount.overlay": mount.overlay,
+  "mount.readonly": mount.readOnly,
+  "mount.shield": mount.shield,
+  "pivot": mount.pivot,
+  "clone": namespace.cloneOp,
+  "tether": namespace.tether,
+  "idmap": namespace.mapIds,
+  "unshare.cgroup": namespace.unshareCgroup,
+  "hostname": namespace.hostname,
+  "loopback": namespace.loopbackUp,
+  "session": process.newSession,
+  "bound": process.bound,
+  "identity": process.identity,
+  "workdir": process.workdir,
+  "execute": process.execute,
+  "upper": upper.keepUpper,
+  "prepare": supervise.prepare,
+  "watch": supervise.watch,
+  "end": supervise.endContainer,
+  "command": supervise.runCommand,
+} as const satisfies { readonly [K in OpKind]: OpDefinition<Extract<Op, { kind: K }>> };
+
+/** The definition of an operation's kind. */
+export function definition(op: Op): OpDefinition<Op> {
+  // Sound: the key of the table is the kind of the operation.
+  return OPS[op.kind] as unknown as OpDefinition<Op>;
+}

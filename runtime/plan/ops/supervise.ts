@@ -1,0 +1,284 @@
+/** The parts of the stage that stay: the host's side that waits for the container, and PID 1 with `init`. */
+import { CLD_EXITED, SI_KERNEL } from "../../../ffi/abi/signal.ts";
+import { SIG_SETMASK, SIGALRM, SIGCHLD, SIGKILL } from "../../../ffi/abi/signal.ts";
+import { POLLIN } from "../../../ffi/abi/poll.ts";
+import { CLOCK_MONOTONIC, TFD_CLOEXEC } from "../../../ffi/abi/timerfd.ts";
+import { P_ALL, P_PIDFD, WEXITED, WNOHANG } from "../../../ffi/abi/wait.ts";
+import { ITIMER_REAL } from "../../../ffi/abi/timerfd.ts";
+import type { Cell, Word } from "../../../ffi/calls/call.ts";
+import { closeRange, read, umask, write } from "../../../ffi/calls/fs.ts";
+import { ppoll } from "../../../ffi/calls/poll.ts";
+import { clone3, exitGroup, kill, pidfdSendSignal, waitid } from "../../../ffi/calls/process.ts";
+import { rtSigprocmask, rtSigtimedwait } from "../../../ffi/calls/signal.ts";
+import { setitimer, timerfdCreate, timerfdSettime } from "../../../ffi/calls/timer.ts";
+import { type Emitter, result } from "../emitter.ts";
+import type { OpCommon, OpDefinition } from "../op.ts";
+import {
+  CONTROL_FD,
+  REPORT,
+  REPORT_BYTES,
+  REPORT_RUSAGE,
+  REPORT_SIGINFO,
+  type ReportKind,
+} from "../report.ts";
+
+/** The stage's first acts: no descriptor of the runner, no signal, no mode bits taken away. */
+export interface Prepare extends OpCommon {
+  readonly kind: "prepare";
+}
+
+/** Waits for the container: passes signals on, ends it when the runner is gone or its time is over. */
+export interface Watch extends OpCommon {
+  readonly kind: "watch";
+  readonly timeoutMs?: number;
+}
+
+/** Kills the container's first process, and with it all others, and waits for it: what undoes `clone`. */
+export interface EndContainer extends OpCommon {
+  readonly kind: "end";
+}
+
+/** PID 1 starts one command, reaps whatever ends, passes signals on, and goes on when the command exits 0. */
+export interface RunCommand extends OpCommon {
+  readonly kind: "command";
+  readonly index: number;
+  /** The container ends with this one, whatever its status. */
+  readonly last: boolean;
+  readonly timeoutMs?: number;
+}
+
+const REPORT_CELL: Cell = { cell: "report", size: REPORT_BYTES };
+const ALL_SIGNALS = 0xffffffffffffffffn;
+
+const field = (offset: number): Cell => ({ ...REPORT_CELL, offset });
+// siginfo_t, <asm-generic/siginfo.h>
+const SI_CODE = 8;
+const SI_PID = 16;
+const SI_STATUS = 24;
+
+/** Sends a report; `a` and `b` are its two words. */
+export function sendReport(
+  to: Emitter,
+  kind: ReportKind,
+  words: { readonly a?: Word; readonly b?: Word } = {},
+): void {
+  to.add(
+    { kind: "store", value: REPORT[kind], address: field(0), width: 4 },
+    { kind: "store", value: words.a ?? 0, address: field(4), width: 4 },
+    { kind: "store", value: words.b ?? 0, address: field(8), width: 4 },
+  );
+  // A runner that is gone can't read: nothing is to be done about that here.
+  to.call(write({ fd: CONTROL_FD, buf: REPORT_CELL, count: REPORT_BYTES }), { onError: "continue" });
+}
+
+export const prepare: OpDefinition<Prepare> = {
+  describe: () => "rt_sigprocmask(SIG_SETMASK, ~[])",
+  lower(_op, to) {
+    to.call(closeRange({ first: CONTROL_FD + 1, last: 0xffffffff }));
+    to.call(rtSigprocmask({ how: SIG_SETMASK, set: ALL_SIGNALS }));
+    to.call(umask({ mask: 0 }));
+  },
+};
+
+/** struct pollfd: fd 0, events 4, revents 6. */
+const POLLFD_BYTES = 8;
+const POLL: Cell = { cell: "watched", size: 3 * POLLFD_BYTES };
+
+function watchFd(to: Emitter, index: number, fd: Word): void {
+  const offset = index * POLLFD_BYTES;
+  to.add(
+    { kind: "store", value: fd, address: { ...POLL, offset }, width: 4 },
+    { kind: "store", value: POLLIN, address: { ...POLL, offset: offset + 4 }, width: 2 },
+  );
+}
+
+function onReady(to: Emitter, index: number, otherwise: string): void {
+  to.add(
+    {
+      kind: "load",
+      into: "revents",
+      address: { ...POLL, offset: index * POLLFD_BYTES + 6 },
+      width: 2,
+    },
+    { kind: "branch", when: "equal", left: result("revents"), right: 0, to: otherwise },
+  );
+}
+
+const killContainer = (to: Emitter): void =>
+  to.call(pidfdSendSignal({ pidfd: result("child pidfd"), sig: SIGKILL }), { onError: "continue" });
+
+const split = (ms: number): { sec: number; nsec: number } => ({
+  sec: Math.floor(ms / 1000),
+  nsec: Math.round((ms % 1000) * 1e6),
+});
+
+export const watch: OpDefinition<Watch> = {
+  describe: (op) =>
+    op.timeoutMs === undefined
+      ? "waitid(P_PIDFD, child, WEXITED)"
+      : `waitid(P_PIDFD, child, WEXITED) for at most ${op.timeoutMs} ms`,
+  lower(op, to) {
+    const wait = to.label("wait");
+    const ended = to.label("ended");
+    watchFd(to, 0, result("child pidfd"));
+    watchFd(to, 1, CONTROL_FD);
+    if (op.timeoutMs !== undefined) {
+      to.call(timerfdCreate({ clockid: CLOCK_MONOTONIC, flags: TFD_CLOEXEC }), { into: "timer" });
+      to.call(timerfdSettime({ fd: result("timer"), value: split(op.timeoutMs) }));
+      watchFd(to, 2, result("timer"));
+    }
+    to.add({ kind: "label", name: wait });
+    to.call(ppoll({ fds: POLL, nfds: op.timeoutMs === undefined ? 2 : 3 }), { onError: "continue" });
+    const control = to.label("control");
+    onReady(to, 0, control);
+    to.add({ kind: "jump", to: ended }, { kind: "label", name: control });
+    passSignal(to, wait, op.timeoutMs === undefined ? wait : to.label("timer"), op);
+    to.add({ kind: "label", name: ended });
+    reap(to);
+  },
+};
+
+/** One message of the runner: a signal for the container; its end: the container's end. */
+function passSignal(to: Emitter, wait: string, timer: string, op: Watch): void {
+  const command: Cell = { cell: "command", size: 8 };
+  const gone = to.label("runner gone");
+  onReady(to, 1, timer);
+  to.call(read({ fd: CONTROL_FD, buf: command, count: 8 }), { into: "count", onError: gone });
+  to.add(
+    { kind: "branch", when: "less", left: result("count"), right: 4, to: gone },
+    { kind: "load", into: "signal", address: command, width: 4 },
+  );
+  to.call(pidfdSendSignal({ pidfd: result("child pidfd"), sig: result("signal") }), {
+    onError: "continue",
+  });
+  to.add({ kind: "jump", to: wait }, { kind: "label", name: gone });
+  killContainer(to);
+  // A negative descriptor is left out by poll: the end of file is not seen again.
+  to.add(
+    { kind: "store", value: -1, address: { ...POLL, offset: POLLFD_BYTES }, width: 4 },
+    { kind: "jump", to: wait },
+  );
+  if (op.timeoutMs === undefined) return;
+  to.add({ kind: "label", name: timer });
+  onReady(to, 2, wait);
+  sendReport(to, "timeout");
+  killContainer(to);
+  to.add(
+    { kind: "store", value: -1, address: { ...POLL, offset: 2 * POLLFD_BYTES }, width: 4 },
+    { kind: "jump", to: wait },
+  );
+}
+
+function reap(to: Emitter): void {
+  to.call(waitid({
+    idtype: P_PIDFD,
+    id: result("child pidfd"),
+    infop: field(REPORT_SIGINFO),
+    options: WEXITED,
+    rusage: field(REPORT_RUSAGE),
+  }));
+  sendReport(to, "exited");
+}
+
+export const endContainer: OpDefinition<EndContainer> = {
+  describe: () => "pidfd_send_signal(child, SIGKILL)",
+  lower(_op, to) {
+    killContainer(to);
+    to.call(waitid({ idtype: P_PIDFD, id: result("child pidfd"), options: WEXITED }), {
+      onError: "continue",
+    });
+  },
+};
+
+export const runCommand: OpDefinition<RunCommand> = {
+  describe: (op) => `clone3(0), waitid(…) of commands[${op.index}]`,
+  lower(op, to) {
+    const wait = to.label("wait");
+    const reaping = to.label("reap");
+    const info: Cell = { cell: "signal info", size: 128 };
+    to.call(clone3({ flags: 0n, exitSignal: SIGCHLD }), { into: "command" });
+    to.add({
+      kind: "branch",
+      when: "equal",
+      left: result("command"),
+      right: 0,
+      to: processLabel(op.index),
+    });
+    if (op.timeoutMs !== undefined) setTimer(to, op.timeoutMs);
+    to.add({ kind: "label", name: wait });
+    to.call(rtSigtimedwait({ set: ALL_SIGNALS, info }), { into: "signal", onError: wait });
+    to.add({ kind: "branch", when: "equal", left: result("signal"), right: SIGCHLD, to: reaping });
+    if (op.timeoutMs !== undefined) onAlarm(op, to, { ...info, offset: SI_CODE });
+    to.call(kill({ pid: result("command"), sig: result("signal") }), { onError: "continue" });
+    to.add({ kind: "jump", to: wait }, { kind: "label", name: reaping });
+    reapOne(op, to, wait, reaping);
+  },
+};
+
+/** Label of the records that prepare and execute command `index`. */
+export function processLabel(index: number): string {
+  return `process ${index}`;
+}
+
+function setTimer(to: Emitter, ms: number): void {
+  const value = { sec: Math.floor(ms / 1000), usec: Math.round((ms % 1000) * 1000) };
+  to.call(setitimer({ which: ITIMER_REAL, value }));
+}
+
+/** Our own timer's SIGALRM says SI_KERNEL; one that a process sent is passed on like any other signal. */
+function onAlarm(op: RunCommand, to: Emitter, siCode: Cell): void {
+  const sent = to.label("sent");
+  const ours = to.label("ours");
+  to.add(
+    { kind: "branch", when: "equal", left: result("signal"), right: SIGALRM, to: ours },
+    { kind: "jump", to: sent },
+    { kind: "label", name: ours },
+    { kind: "load", into: "code", address: siCode, width: 4, signed: true },
+    { kind: "branch", when: "equal", left: result("code"), right: SI_KERNEL, to: `${ours}!` },
+    { kind: "jump", to: sent },
+    { kind: "label", name: `${ours}!` },
+  );
+  sendReport(to, "timeout", { a: op.index });
+  to.add({ kind: "jump", to: "container.end" }, { kind: "label", name: sent });
+}
+
+function reapOne(op: RunCommand, to: Emitter, wait: string, reaping: string): void {
+  const ended = to.label("ended");
+  const quit = to.label("quit");
+  const exited = to.label("exited");
+  const next = to.label("next");
+  to.add({ kind: "store", value: 0, address: field(REPORT_SIGINFO + SI_PID), width: 4 });
+  to.call(
+    waitid({
+      idtype: P_ALL,
+      id: 0,
+      infop: field(REPORT_SIGINFO),
+      options: WEXITED | WNOHANG,
+      rusage: field(REPORT_RUSAGE),
+    }),
+    { onError: wait },
+  );
+  to.add(
+    { kind: "load", into: "reaped", address: field(REPORT_SIGINFO + SI_PID), width: 4 },
+    { kind: "branch", when: "equal", left: result("reaped"), right: 0, to: wait },
+    { kind: "branch", when: "equal", left: result("reaped"), right: result("command"), to: ended },
+    { kind: "jump", to: reaping },
+    { kind: "label", name: ended },
+  );
+  if (op.timeoutMs !== undefined) setTimer(to, 0);
+  sendReport(to, "step", { a: op.index });
+  to.add(
+    { kind: "load", into: "code", address: field(REPORT_SIGINFO + SI_CODE), width: 4 },
+    { kind: "load", into: "status", address: field(REPORT_SIGINFO + SI_STATUS), width: 4 },
+    { kind: "branch", when: "equal", left: result("code"), right: CLD_EXITED, to: exited },
+    { kind: "add", into: "status", left: result("status"), right: 128 },
+    { kind: "jump", to: quit },
+    { kind: "label", name: exited },
+  );
+  if (!op.last) {
+    to.add({ kind: "branch", when: "equal", left: result("status"), right: 0, to: next });
+  }
+  to.add({ kind: "label", name: quit });
+  to.call(exitGroup({ status: result("status") }));
+  to.add({ kind: "label", name: next });
+}

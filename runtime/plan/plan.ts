@@ -1,0 +1,40 @@
+/** A plan: a frozen list of operations and what was lost on the way. Plain JSON. */
+import type { Origin } from "../../spec/model/desired.ts";
+import type { Op } from "./op.ts";
+
+/** Something that was asked for and that this machine holds only in part, or not at all. */
+export interface Loss {
+  /** A word: `POLICY_NOT_ENFORCED`. */
+  readonly code: string;
+  readonly origin: Origin;
+  readonly message: string;
+  readonly fix?: string;
+}
+
+export interface Plan {
+  readonly version: 1;
+  /** Name of the container as the user knows it. */
+  readonly container: string;
+  /** Name of this instance: what its kernel objects are called. */
+  readonly instance: string;
+  readonly ops: readonly Op[];
+  readonly losses: readonly Loss[];
+  /** What the line after a run says: limits and policy in effect. */
+  readonly summary: Summary;
+}
+
+export interface Summary {
+  /** As `memory 64MiB`. */
+  readonly limits: readonly string[];
+  readonly policy: string;
+  /** One per command, as the user named it or `commands[0]`. */
+  readonly commands: readonly CommandSummary[];
+  readonly stop: { readonly signal: number; readonly graceMs: number };
+}
+
+export interface CommandSummary {
+  readonly name: string;
+  readonly origin: Origin;
+  /** argv[0], for the message "not found". */
+  readonly program: string;
+}

@@ -1,0 +1,70 @@
+/**
+ * The messages between the runner and the stage, over a SOCK_SEQPACKET pair: one message, one packet.
+ *
+ *     stage → runner   0 u32 kind   4 i32 a   8 i32 b   12 u32 c   16 siginfo (128 bytes)   144 rusage (144 bytes)
+ *     runner → stage   0 u32 signal to be sent to the container's first process; end of file = end it
+ */
+
+/** Descriptor of the stage's end, from its first instruction to execve (it is close-on-exec). */
+export const CONTROL_FD = 3;
+
+export const REPORT_BYTES = 288;
+export const REPORT_SIGINFO = 16;
+export const REPORT_RUSAGE = 144;
+
+/** `failed`: a = index of the record, b = errno. `exited`: siginfo and rusage of the first process.
+ * `step`: a = index of the command, siginfo of it. `started`: the first command runs. `timeout`: a = index of the command. */
+export const REPORT = { failed: 1, exited: 2, step: 3, started: 4, timeout: 5, undone: 6 } as const;
+
+export type ReportKind = keyof typeof REPORT;
+
+export interface Report {
+  readonly kind: ReportKind;
+  readonly a: number;
+  readonly b: number;
+  /** As waitid(2) gives it; only in `exited` and `step`. */
+  readonly exit?: ChildExit;
+}
+
+export interface ChildExit {
+  /** CLD_EXITED 1, CLD_KILLED 2, CLD_DUMPED 3. */
+  readonly code: number;
+  /** Exit status or signal. */
+  readonly status: number;
+  /** User and system time, in microseconds; of the child and those that it waited for. */
+  readonly cpuMicroseconds: number;
+  /** Largest resident size, in KiB. */
+  readonly maxRssKib: number;
+}
+
+const KINDS = new Map<number, ReportKind>(
+  Object.entries(REPORT).map(([name, number]) => [number, name as ReportKind]),
+);
+
+/**
+ * Reads one message. A stage can only be what we made, but its bytes come from another process: anything that is not a
+ * whole, known report is `undefined`.
+ */
+export function decodeReport(bytes: Uint8Array): Report | undefined {
+  if (bytes.length !== REPORT_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const kind = KINDS.get(view.getUint32(0, true));
+  if (kind === undefined) return undefined;
+  const report = { kind, a: view.getInt32(4, true), b: view.getInt32(8, true) };
+  if (kind !== "exited" && kind !== "step") return report;
+  return { ...report, exit: decodeExit(view) };
+}
+
+// siginfo_t of SIGCHLD: si_signo 0, si_errno 4, si_code 8, pad 12, si_pid 16, si_uid 20, si_status 24
+// struct rusage: ru_utime 0 (sec, usec), ru_stime 16, ru_maxrss 32
+function decodeExit(view: DataView): ChildExit {
+  const time = (offset: number): number =>
+    Number(view.getBigInt64(REPORT_RUSAGE + offset, true)) * 1e6 +
+    Number(view.getBigInt64(REPORT_RUSAGE + offset + 8, true));
+  return {
+    code: view.getInt32(REPORT_SIGINFO + 8, true),
+    status: view.getInt32(REPORT_SIGINFO + 24, true),
+    cpuMicroseconds: time(0) + time(16),
+    maxRssKib: Number(view.getBigInt64(REPORT_RUSAGE + 32, true)),
+  };
+}

@@ -1,0 +1,68 @@
+/** A plan as text: one line an operation, as strace would print the call, and at its end the line that asked for it. */
+import type { Place } from "../../spec/text/diagnostic.ts";
+import type { Op } from "../plan/ops/registry.ts";
+import { definition } from "../plan/ops/registry.ts";
+import { showCalls, undoOps } from "../plan/lower.ts";
+import type { Plan } from "../plan/plan.ts";
+
+export type Places = Readonly<Record<string, Place>>;
+
+export interface ShowOptions {
+  readonly places: Places;
+  /** Every system call of every operation, not only the one that matters. */
+  readonly calls?: boolean;
+}
+
+/** Column at which the origin begins, when the call leaves room for it. */
+const ORIGIN_COLUMN = 68;
+
+export function showPlan(plan: Plan, options: ShowOptions): string {
+  const lines = [`+ ${plan.container}   create, ${plan.ops.length} operations`];
+  plan.ops.forEach((op, index) => lines.push(...opLines(op, `${index + 1}`, options)));
+  const undo = plan.ops.flatMap((op) => undoOps(op).map((back) => ({ back, op }))).reverse();
+  const after = undo.filter(({ back }) => back.kind !== "end");
+  if (after.length > 0) lines.push("  afterwards, and whenever a step fails:");
+  for (const { back } of after) lines.push(...opLines(back, "-", options));
+  for (const loss of plan.losses) {
+    lines.push(`! ${loss.message} ${showOrigin(loss.origin, options.places)}`);
+  }
+  lines.push("1 to create. Nothing was changed.");
+  return `${lines.join("\n")}\n`;
+}
+
+function opLines(op: Op, number: string, options: ShowOptions): readonly string[] {
+  const text = `${number.padStart(4)} ${definition(op).describe(op)}`;
+  const line = `${text.padEnd(ORIGIN_COLUMN)} ${showOrigin(op.origin, options.places)}`;
+  if (!options.calls) return [line];
+  return [line, ...showCalls(op).map((call) => `       ${call}`)];
+}
+
+/** `:3 limits.memory`, or `default`; for a spec without lines only the key. */
+export function showOrigin(origin: string, places: Places): string {
+  if (!origin.startsWith("/")) return origin;
+  const place = places[origin];
+  const key = dotted(origin);
+  return place === undefined ? key : `:${place.line} ${key}`;
+}
+
+/** `/commands/0/exec` → `commands[0].exec`. */
+export function dotted(pointer: string): string {
+  return pointer.split("/").slice(1).map((part, index) => {
+    const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
+    if (/^\d+$/.test(key)) return `[${key}]`;
+    return index === 0 ? key : `.${key}`;
+  }).join("");
+}
+
+/** The plan as JSON for `plan --json`: each operation with its line, its calls and its origin's place. */
+export function planJson(plan: Plan, places: Places): unknown {
+  return {
+    ...plan,
+    ops: plan.ops.map((op) => ({
+      ...op,
+      show: definition(op).describe(op),
+      calls: showCalls(op),
+      ...(places[op.origin] === undefined ? {} : { line: places[op.origin]?.line }),
+    })),
+  };
+}

@@ -1,0 +1,169 @@
+/** Desired + Host + Answers → Plan. Pure: the same three always give the same plan. */
+import { SIGNALS } from "../../ffi/abi/signal.ts";
+import type { DesiredContainer } from "../../spec/model/desired.ts";
+import type { Answers, Host } from "../plan/host.ts";
+import type { Namespace } from "../plan/ops/namespace.ts";
+import type { Op } from "../plan/ops/registry.ts";
+import type { CommandSummary, Loss, Plan } from "../plan/plan.ts";
+import { HostError } from "./host_error.ts";
+import { compileKernelFs } from "./kernel_fs.ts";
+import { type CompiledLimits, compileLimits } from "./limits/compile.ts";
+import { DEFAULT, originOf } from "./origin.ts";
+import { compileProcesses, hasInit, usersOf } from "./process.ts";
+import { compileRootfs } from "./rootfs/compile.ts";
+
+/** Throws HostError when this machine cannot give what the container asks for. */
+export function compile(container: DesiredContainer, host: Host, answers: Answers): Plan {
+  const limits = compileLimits(container, host, answers.instance);
+  const rootfs = compileRootfs(container, host, answers);
+  const network = networkOps(container);
+  const stageCommon = { where: "stage", origin: DEFAULT } as const;
+  const ops: Op[] = [
+    { ...stageCommon, kind: "prepare", id: "stage/prepare" },
+    ...rootfs.stage,
+    ...limits.stage,
+    cloneOp(container, host, limits),
+    ...firstOps(container, host, answers),
+    ...limits.container,
+    ...cgroupNamespace(limits),
+    ...hostnameOps(container),
+    ...network,
+    { where: "container", origin: DEFAULT, kind: "mount.private", id: "mounts/private" },
+    ...rootfs.container,
+    ...compileKernelFs(container, host, limits.groups),
+    ...readOnlyRoot(container, rootfs.readOnly),
+    { where: "container", origin: DEFAULT, kind: "pivot", id: "mounts/pivot" },
+    ...compileProcesses(container, host, answers),
+    watchOp(container),
+  ];
+  return {
+    version: 1,
+    container: container.name,
+    instance: answers.instance,
+    ops,
+    losses: [...limits.losses, ...rootfs.losses, ...policyLosses(container)],
+    summary: {
+      limits: limits.text,
+      policy: policyText(container),
+      commands: container.commands.map(commandSummary),
+      stop: { signal: signalNumber(container), graceMs: container.stop.graceMs },
+    },
+  };
+}
+
+function cloneOp(container: DesiredContainer, host: Host, limits: CompiledLimits): Op {
+  const namespaces: Namespace[] = host.privileged ? [] : ["user"];
+  namespaces.push("mount", "pid");
+  if (container.network.mode === "none") namespaces.push("net");
+  namespaces.push("uts", "ipc");
+  // v1 groups are joined by the child itself: only then can its namespace be rooted at them.
+  if (limits.container.length === 0) namespaces.push("cgroup");
+  return {
+    kind: "clone",
+    id: "namespaces",
+    where: "stage",
+    origin: DEFAULT,
+    namespaces,
+    ...(limits.group === undefined ? {} : { group: limits.group }),
+  };
+}
+
+function cgroupNamespace(limits: CompiledLimits): readonly Op[] {
+  if (limits.container.length === 0) return [];
+  return [{ kind: "unshare.cgroup", id: "namespaces/cgroup", where: "container", origin: DEFAULT }];
+}
+
+/** Ids before anything else: without them nothing can be owned; then the tether, which ends the time of being traced. */
+function firstOps(container: DesiredContainer, host: Host, answers: Answers): readonly Op[] {
+  const ops: Op[] = [];
+  if (!host.privileged) ops.push(mapOp(container, host, answers));
+  ops.push({ kind: "tether", id: "container/tether", where: "container", origin: DEFAULT });
+  return ops;
+}
+
+function mapOp(container: DesiredContainer, host: Host, answers: Answers): Op {
+  const users = usersOf(container, answers);
+  const uid = hasInit(container) ? 0 : users[0]?.uid ?? 0;
+  const gid = hasInit(container) ? 0 : users[0]?.gid ?? 0;
+  if (users.some((user) => user.uid !== uid || user.gid !== gid)) {
+    throw new HostError("ONE_ID_ONLY", {
+      origin: originOf(container, "user"),
+      message: "an ordinary user has one id to give, and the commands want several",
+      fix: "leave `user:` out, or run as root",
+    });
+  }
+  return {
+    kind: "idmap",
+    id: "namespaces/user",
+    where: "container",
+    origin: originOf(container, "userns"),
+    uid,
+    hostUid: host.uid,
+    gid,
+    hostGid: host.gid,
+  };
+}
+
+function hostnameOps(container: DesiredContainer): readonly Op[] {
+  const origin = originOf(container, "hostname");
+  return [{ kind: "hostname", id: "hostname", where: "container", origin, name: container.hostname }];
+}
+
+function networkOps(container: DesiredContainer): readonly Op[] {
+  if (container.network.mode === "host") return [];
+  const origin = originOf(container, "network");
+  return [{ kind: "loopback", id: "network/lo", where: "container", origin }];
+}
+
+function readOnlyRoot(container: DesiredContainer, readOnly: boolean): readonly Op[] {
+  if (!readOnly) return [];
+  const origin = originOf(container, "rootfs/writable", "rootfs");
+  return [{ kind: "mount.readonly", id: "rootfs/readonly", where: "container", origin, at: "/" }];
+}
+
+/** With an init each command has its own time; without one the stage watches the clock. */
+function watchOp(container: DesiredContainer): Op {
+  const timeoutMs = hasInit(container) ? undefined : container.commands[0]?.timeoutMs;
+  return {
+    kind: "watch",
+    id: "stage/watch",
+    where: "stage",
+    origin: timeoutMs === undefined ? DEFAULT : `${container.commands[0]?.origin}/timeout`,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
+}
+
+function policyLosses(container: DesiredContainer): readonly Loss[] {
+  if (!container.policy.isDefault) return [];
+  return [{
+    code: "DEFAULT_POLICY_NOT_ENFORCED",
+    origin: DEFAULT,
+    message: "the default policy (build + network) is not enforced yet: no seccomp, no Landlock",
+    fix: "say `policy: none` to acknowledge it",
+  }];
+}
+
+function policyText(container: DesiredContainer): string {
+  return container.policy.isDefault ? "policy not enforced yet" : "policy none";
+}
+
+function commandSummary(
+  command: DesiredContainer["commands"][number],
+  index: number,
+): CommandSummary {
+  return {
+    name: command.name ?? `commands[${index}]`,
+    origin: command.origin,
+    program: command.exec[0] ?? "",
+  };
+}
+
+function signalNumber(container: DesiredContainer): number {
+  const name = container.stop.signal;
+  const number = (SIGNALS as Readonly<Record<string, number>>)[name];
+  if (number !== undefined) return number;
+  throw new HostError("NO_SUCH_SIGNAL", {
+    origin: originOf(container, "stop"),
+    message: `there is no signal "${name}"`,
+  });
+}

@@ -1,0 +1,180 @@
+/** `commands:` → the processes of the container. Run and exec alike. */
+import type { DesiredCommand, DesiredContainer } from "../../spec/model/desired.ts";
+import type { Answers, Host, ResolvedUser } from "../plan/host.ts";
+import type { Op } from "../plan/ops/registry.ts";
+import { HostError } from "./host_error.ts";
+import { compileRights, initCapabilities, resolveUser, type Rights } from "./identity.ts";
+import { DEFAULT, originOf } from "./origin.ts";
+
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** True when the stage stays as PID 1. */
+export function hasInit(container: DesiredContainer): boolean {
+  return container.init || container.commands.length > 1;
+}
+
+/** The user of each command. */
+export function usersOf(
+  container: DesiredContainer,
+  answers: Answers,
+): readonly ResolvedUser[] {
+  return container.commands.map((command) =>
+    resolveUser(
+      command.user ?? container.user,
+      answers,
+      command.user === undefined ? originOf(container, "user") : `${command.origin}/user`,
+    )
+  );
+}
+
+export function compileProcesses(
+  container: DesiredContainer,
+  host: Host,
+  answers: Answers,
+): readonly Op[] {
+  const rights = compileRights(container, host);
+  const users = usersOf(container, answers);
+  const init = hasInit(container);
+  const ops: Op[] = [];
+  if (init) ops.push(...initOps(container, host, rights));
+  container.commands.forEach((command, index) => {
+    const user = users[index];
+    if (user === undefined) return;
+    ops.push(...processOps({ container, host, rights, command, index, user, init }));
+  });
+  return ops;
+}
+
+/** PID 1 gives up what no command has before it starts the first one (security rule R7). */
+function initOps(container: DesiredContainer, host: Host, rights: Rights): readonly Op[] {
+  const origin = originOf(container, "init");
+  const keep = initCapabilities(rights);
+  return [
+    bound("init", { where: "container", origin, host, keep }),
+    {
+      kind: "identity",
+      id: "init/identity",
+      where: "container",
+      origin,
+      uid: 0,
+      gid: 0,
+      ...(host.privileged ? { groups: [] } : {}),
+      capabilities: keep,
+      ambient: false,
+    },
+    ...container.commands.map((command, index): Op => ({
+      kind: "command",
+      id: `commands/${index}`,
+      where: "container",
+      origin: command.origin,
+      index,
+      last: index === container.commands.length - 1,
+      ...(command.timeoutMs === undefined ? {} : { timeoutMs: command.timeoutMs }),
+    })),
+  ];
+}
+
+type BoundOp = Extract<Op, { kind: "bound" }>;
+
+function bound(
+  id: string,
+  from: {
+    where: BoundOp["where"];
+    origin: string;
+    host: Host;
+    keep: BoundOp["keep"];
+    command?: number;
+  },
+): Op {
+  return {
+    kind: "bound",
+    id: `${id}/bound`,
+    where: from.where,
+    origin: from.origin,
+    keep: from.keep,
+    last: from.host.lastCapability,
+    noNewPrivileges: true,
+    ...(from.command === undefined ? {} : { command: from.command }),
+  };
+}
+
+interface ProcessParts {
+  readonly container: DesiredContainer;
+  readonly host: Host;
+  readonly rights: Rights;
+  readonly command: DesiredCommand;
+  readonly index: number;
+  readonly user: ResolvedUser;
+  readonly init: boolean;
+}
+
+function processOps(parts: ProcessParts): readonly Op[] {
+  const { container, host, rights, command, index, user } = parts;
+  const id = `commands/${index}`;
+  const common = { where: "process", command: index } as const;
+  const rightsOrigin = originOf(container, "policy/capabilities", "policy");
+  const userOrigin = command.user === undefined
+    ? originOf(container, "user")
+    : `${command.origin}/user`;
+  const keepsCapabilities = user.uid === 0 || rights.explicit;
+  return [
+    { ...common, kind: "session", id: `${id}/session`, origin: DEFAULT },
+    bound(id, { where: "process", origin: rightsOrigin, host, keep: rights.bounding, command: index }),
+    workdirOp(parts, { ...common, id: `${id}/workdir` }),
+    {
+      ...common,
+      kind: "identity",
+      id: `${id}/identity`,
+      origin: userOrigin,
+      uid: user.uid,
+      gid: user.gid,
+      ...(host.privileged ? { groups: user.groups } : {}),
+      capabilities: keepsCapabilities ? rights.bounding : [],
+      ambient: rights.explicit && user.uid !== 0,
+    },
+    executeOp(parts, { ...common, id: `${id}/execute` }),
+  ];
+}
+
+interface ProcessCommon {
+  readonly where: "process";
+  readonly command: number;
+  readonly id: string;
+}
+
+function workdirOp({ container, command }: ProcessParts, common: ProcessCommon): Op {
+  const own = command.workdir !== undefined;
+  return {
+    ...common,
+    kind: "workdir",
+    origin: own ? `${command.origin}/workdir` : originOf(container, "workdir"),
+    path: command.workdir ?? container.workdir,
+  };
+}
+
+function executeOp({ container, command, user }: ProcessParts, common: ProcessCommon): Op {
+  const environment: Record<string, string> = {
+    PATH,
+    HOME: user.home,
+    ...container.environment,
+    ...command.environment,
+  };
+  const program = command.exec[0];
+  if (program === undefined) {
+    throw new HostError("EMPTY_COMMAND", { origin: command.origin, message: "the command is empty" });
+  }
+  return {
+    ...common,
+    kind: "execute",
+    origin: command.origin,
+    argv: command.exec,
+    environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    candidates: candidates(program, environment["PATH"] ?? PATH),
+  };
+}
+
+/** As execvp(3): a name with a slash is a path, else every entry of PATH is tried. */
+function candidates(program: string, path: string): readonly string[] {
+  if (program.includes("/")) return [program];
+  return path.split(":").map((directory) => directory === "" ? program : `${directory}/${program}`);
+}

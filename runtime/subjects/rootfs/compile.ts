@@ -1,0 +1,262 @@
+/** `rootfs:` → the mounts that make up the container's root, in the order in which they are made. */
+import type { DesiredContainer, DesiredLayer } from "../../../spec/model/desired.ts";
+import type { Answers, Host } from "../../plan/host.ts";
+import type { Op } from "../../plan/ops/registry.ts";
+import type { Loss } from "../../plan/plan.ts";
+import { HostError } from "../host_error.ts";
+import { DEFAULT, originOf } from "../origin.ts";
+import { MOUNT_POINTS, systemOps } from "./system.ts";
+
+export interface CompiledRootfs {
+  /** On the host's side: the directory of an upper that is kept. */
+  readonly stage: readonly Op[];
+  /** In the container: its root, and what lies in it before /dev, /proc and /sys are mounted. */
+  readonly container: readonly Op[];
+  /** Nothing may be written when all is mounted. */
+  readonly readOnly: boolean;
+  readonly losses: readonly Loss[];
+}
+
+interface Layers {
+  readonly system: DesiredLayer | undefined;
+  /** Lowers of the overlay, lowest first. */
+  readonly content: readonly DesiredLayer[];
+  /** Mounts of their own. */
+  readonly at: readonly DesiredLayer[];
+}
+
+export function compileRootfs(
+  container: DesiredContainer,
+  host: Host,
+  answers: Answers,
+): CompiledRootfs {
+  const layers = sortLayers(container);
+  const losses: Loss[] = [];
+  checkCollisions(layers, answers);
+  const kept = keptUpper(container, answers);
+  const root = rootOp(container, { layers, host, kept: kept?.path, losses });
+  const origin = layers.system?.origin ?? root.origin;
+  const inner: readonly Op[] = layers.system === undefined
+    ? mountPoints(root)
+    : systemOps(host, { origin, hostname: container.hostname });
+  return {
+    stage: kept?.ops ?? [],
+    container: [root, ...inner, ...layers.at.flatMap(atOps), ...workdirOps(container)],
+    readOnly: container.rootfs.writable.kind === "readonly",
+    losses,
+  };
+}
+
+function sortLayers(container: DesiredContainer): Layers {
+  const { layers } = container.rootfs;
+  const atRoot = layers.filter((layer) => layer.at === "/");
+  return {
+    system: atRoot.find((layer) => layer.kind === "host" && layer.host === "system"),
+    content: atRoot.filter((layer) => !(layer.kind === "host" && layer.host === "system")),
+    at: layers.filter((layer) => layer.at !== "/"),
+  };
+}
+
+/** The binds of host: system lie over the overlay: a directory of a layer under one of them would vanish. */
+function checkCollisions(layers: Layers, answers: Answers): void {
+  if (layers.system === undefined) return;
+  for (const layer of layers.content) {
+    if (layer.kind !== "dir") continue;
+    const hidden = answers.collisions?.[layer.dir]?.[0];
+    if (hidden === undefined) continue;
+    throw new HostError("LAYER_HIDDEN", {
+      origin: layer.origin,
+      message: `the layer has ${hidden}, which {host: system} would hide`,
+      fix: `mount it elsewhere with at:, or use {host: /} below it`,
+    });
+  }
+}
+
+const UPPER_MODE = 0o700;
+
+/** `writable: disk`: a directory by the container's name, kept after the run. */
+function keptUpper(
+  container: DesiredContainer,
+  answers: Answers,
+): { path: string; ops: readonly Op[] } | undefined {
+  if (container.rootfs.writable.kind !== "disk") return undefined;
+  const origin = originOf(container, "rootfs/writable", "rootfs");
+  const path = `${answers.dataDirectory}/uppers/${container.name}`;
+  const op = { where: "stage", origin } as const;
+  return {
+    path,
+    ops: [{ ...op, kind: "upper", id: "rootfs/upper", path, mode: UPPER_MODE }],
+  };
+}
+
+function rootOp(
+  container: DesiredContainer,
+  from: {
+    layers: Layers;
+    host: Host;
+    kept: string | undefined;
+    losses: Loss[];
+  },
+): Op {
+  const { rootfs } = container;
+  const common = { id: "rootfs/root", where: "container" } as const;
+  if (rootfs.path !== undefined) {
+    const origin = originOf(container, "rootfs/path", "rootfs");
+    return { ...common, kind: "mount.bind", origin, ...bindRoot(rootfs.path) };
+  }
+  const first = from.layers.content[0];
+  if (first !== undefined) return overlayOp(container, first, from);
+  const origin = originOf(container, "rootfs/writable", "rootfs");
+  if (from.kept !== undefined) {
+    return { ...common, kind: "mount.bind", origin, ...bindRoot(`${from.kept}/up`) };
+  }
+  const size = tmpfsSize(container);
+  return {
+    ...common,
+    kind: "mount.new",
+    origin,
+    fs: "tmpfs",
+    at: "/",
+    options: [["mode", "0755"], ...(size === undefined ? [] : [["size", `${size}`] as const])],
+    attributes: ["nosuid", "nodev"],
+  };
+}
+
+function bindRoot(source: string): {
+  source: string;
+  at: string;
+  target: "root";
+  attributes: readonly ["nosuid", "nodev"];
+  optional: false;
+} {
+  return { source, at: "/", target: "root", attributes: ["nosuid", "nodev"], optional: false };
+}
+
+function tmpfsSize(container: DesiredContainer): number | undefined {
+  const { writable } = container.rootfs;
+  return writable.kind === "tmpfs" ? writable.sizeBytes : undefined;
+}
+
+function overlayOp(
+  container: DesiredContainer,
+  first: DesiredLayer,
+  from: { layers: Layers; host: Host; kept: string | undefined; losses: Loss[] },
+): Op {
+  const common = { id: "rootfs/root", where: "container", origin: first.origin } as const;
+  const hostRoot = from.layers.content.find((layer) => layer.kind === "host");
+  if (hostRoot !== undefined && !from.host.privileged) {
+    return wholeHostByBind(container, hostRoot, from);
+  }
+  if (hostRoot !== undefined) {
+    from.losses.push({
+      code: "HOST_SUBMOUNTS_MISSING",
+      origin: hostRoot.origin,
+      message: "host: / shows the host's root file system; file systems mounted below it are empty",
+    });
+  }
+  const size = tmpfsSize(container);
+  return {
+    ...common,
+    kind: "mount.overlay",
+    lowers: from.layers.content.map((layer) => layer.kind === "dir" ? layer.dir : "/"),
+    // A read-only root gets an upper too, for mount points that the layers lack; it is closed at the end.
+    upper: from.kept !== undefined
+      ? { kind: "disk", path: from.kept }
+      : { kind: "tmpfs", ...(size === undefined ? {} : { size }) },
+    userxattr: !from.host.privileged,
+  };
+}
+
+/** In a user namespace `/` can't be a layer of an overlay: its mounts are locked together. */
+function wholeHostByBind(
+  container: DesiredContainer,
+  hostRoot: DesiredLayer,
+  from: { layers: Layers; losses: Loss[] },
+): Op {
+  const other = from.layers.content.find((layer) => layer !== hostRoot);
+  if (other !== undefined) {
+    throw new HostError("HOST_ROOT_ALONE", {
+      origin: other.origin,
+      message: "in a user namespace {host: /} can't be combined with a layer at /",
+      fix: "give the other layer an at:, or use {host: system}",
+    });
+  }
+  if (container.rootfs.writable.kind !== "readonly") {
+    from.losses.push({
+      code: "HOST_ROOT_READ_ONLY",
+      origin: hostRoot.origin,
+      message: "in a user namespace {host: /} is read-only: nothing can be written to it",
+      fix: "say writable: false, or use {host: system}",
+    });
+  }
+  return {
+    id: "rootfs/root",
+    where: "container",
+    origin: hostRoot.origin,
+    kind: "mount.bind",
+    source: "/",
+    at: "/",
+    target: "root",
+    attributes: ["ro", "nosuid"],
+    optional: false,
+  };
+}
+
+/** A root made of layers has what the layers have; only what is about to be mounted must have its place. */
+function mountPoints(root: Op): readonly Op[] {
+  if (root.kind === "mount.bind") return [];
+  return MOUNT_POINTS.map((path) => ({
+    kind: "directory",
+    id: `rootfs${path}`,
+    where: "container",
+    origin: DEFAULT,
+    path,
+    mode: 0o755,
+  }));
+}
+
+/** `/a/b` → a directory each for `/a` and `/a/b`. */
+export function directoryOps(
+  path: string,
+  common: { where: "container"; origin: string; owner?: { uid: number; gid: number } },
+): readonly Op[] {
+  const parts = path.split("/").filter((part) => part !== "");
+  return parts.map((_, index) => {
+    const directory = `/${parts.slice(0, index + 1).join("/")}`;
+    return { ...common, kind: "directory", id: `directory${directory}`, path: directory, mode: 0o755 };
+  });
+}
+
+function atOps(layer: DesiredLayer): readonly Op[] {
+  const common = { where: "container", origin: layer.origin } as const;
+  return [
+    ...directoryOps(layer.at, common),
+    {
+      ...common,
+      kind: "mount.bind",
+      id: `rootfs/at${layer.at}`,
+      source: layer.kind === "dir" ? layer.dir : "/",
+      at: layer.at,
+      target: "directory",
+      attributes: ["ro", "nosuid", "nodev"],
+      optional: false,
+    },
+  ];
+}
+
+/** A working directory that is asked for is made where the root can be written. */
+function workdirOps(container: DesiredContainer): readonly Op[] {
+  if (container.rootfs.path !== undefined) return [];
+  const asked = [
+    [container.workdir, originOf(container, "workdir")],
+    ...container.commands.map((command) => [command.workdir, `${command.origin}/workdir`]),
+  ] as const;
+  const ops = new Map<string, Op>();
+  for (const [path, origin] of asked) {
+    if (path === undefined || path === "/") continue;
+    for (const op of directoryOps(path, { where: "container", origin: origin ?? DEFAULT })) {
+      ops.set(op.id, op);
+    }
+  }
+  return [...ops.values()];
+}
