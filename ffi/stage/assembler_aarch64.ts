@@ -56,12 +56,6 @@ export function store(from: Register, at: At, width: Width): Line {
   return access(0x39000000, from, { at, width });
 }
 
-/** `ldur x, [base, offset]`, offset −256…255. */
-export function loadUnscaled(to: Register, base: Register, offset: number): Line {
-  check(offset >= -256 && offset < 256, `offset ${offset}`);
-  return word(0xf8400000 | ((offset & 0x1ff) << 12) | (base << 5) | to);
-}
-
 /** `ldr x, [base, index, lsl #3]`. */
 export function loadIndexed(to: Register, base: Register, index: Register): Line {
   return word(0xf8607800 | (index << 16) | (base << 5) | to);

@@ -96,6 +96,10 @@ export function moveImmediate(to: Register, value: number): Line {
   return { kind: "bytes", bytes: [...prefix, 0xb8 | number & 7, ...int32(value)] };
 }
 
+export function move(to: Register, from: Register): Line {
+  return instruction({ opcode: [0x89], wide: true }, numberOf(from), to);
+}
+
 /** `to` = 8, 4, 2 or 1 bytes of memory, zero-extended to 64 bit. */
 export function load(to: Register, from: Memory, width: 1 | 2 | 4 | 8): Line {
   const reg = numberOf(to);
@@ -117,6 +121,10 @@ export function loadAddress(to: Register, from: Memory): Line {
 
 export function add(to: Register, from: Register): Line {
   return instruction({ opcode: [0x01], wide: true }, numberOf(from), to);
+}
+
+export function subtract(from: Register, what: Register): Line {
+  return instruction({ opcode: [0x29], wide: true }, numberOf(what), from);
 }
 
 export function compare(left: Register, right: Register): Line {

@@ -42,6 +42,8 @@ const USES_DESTINATION = new Set<DecodedKind>(["syscall", "load", "add"]);
 const WIDTHS = [1, 2, 4, 8];
 
 interface Limits {
+  /** Of the first record in the file. */
+  readonly offset: number;
   readonly records: number;
   readonly slots: number;
 }
@@ -63,7 +65,7 @@ function findFault(record: DecodedRecord, { records, slots }: Limits): string | 
 }
 
 function readRecord(view: DataView, index: number, limits: Limits): DecodedRecord {
-  const at = layout.RECORDS_OFFSET + index * layout.RECORD_SIZE;
+  const at = limits.offset + index * layout.RECORD_SIZE;
   const number = view.getUint8(at + layout.RECORD_KIND);
   const kind = KINDS[number];
   if (kind === undefined) throw new RangeError(`record ${index}: kind ${number}`);
@@ -91,18 +93,19 @@ export function decode(image: Uint8Array): DecodedImage {
   const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
   const header = layout.DATA_OFFSET;
   if (
-    image.length < layout.RECORDS_OFFSET ||
+    image.length < layout.CONSTANTS_OFFSET ||
     view.getUint32(header + layout.HEADER_MAGIC, true) !== layout.MAGIC_LOW ||
     view.getUint32(header + layout.HEADER_MAGIC + 4, true) !== layout.MAGIC_HIGH
   ) throw new RangeError("not a stage image: no header");
   const slotCount = view.getUint32(header + layout.HEADER_SLOT_COUNT, true);
   const count = view.getUint32(header + layout.HEADER_RECORD_COUNT, true);
-  if (layout.RECORDS_OFFSET + count * layout.RECORD_SIZE > image.length) {
+  const offset = view.getUint32(header + layout.HEADER_RECORDS_ADDRESS, true) - layout.DATA_BASE;
+  if (offset < layout.CONSTANTS_OFFSET || offset + count * layout.RECORD_SIZE > image.length) {
     throw new RangeError(`not a stage image: ${count} records in ${image.length} bytes`);
   }
   const records: DecodedRecord[] = [];
   for (let i = 0; i < count; i++) {
-    records.push(readRecord(view, i, { records: count, slots: slotCount }));
+    records.push(readRecord(view, i, { offset, records: count, slots: slotCount }));
   }
   const slotsAddress = view.getUint32(header + layout.HEADER_SLOTS_ADDRESS, true);
   return { architecture: elf.architecture, elf, slotsAddress, slotCount, records };

@@ -56,14 +56,17 @@ interface Encoder {
   readonly region: Region;
   readonly records: Instruction[];
   readonly labels: Map<string, number>;
-  /** Places in `region` that await the number of a label's record. */
-  readonly targets: {
-    readonly offset: number;
-    readonly to: string;
-    readonly instruction: number;
-  }[];
+  /** Places in the region's halves that await the number of a label's record. */
+  readonly targets: { readonly at: number; readonly to: string; readonly instruction: number }[];
+  readonly numbers: Map<string, number>;
   readonly numberOf: (name: string) => number | undefined;
 }
+
+/** Fields of a record, counted in halves of a word. */
+const DESTINATION = layout.RECORD_DESTINATION / 4;
+const TARGET = layout.RECORD_TARGET / 4;
+const NUMBER = layout.RECORD_NUMBER / 4;
+const WORDS = layout.RECORD_WORDS / 4;
 
 const NO_WORDS: readonly Word[] = [];
 
@@ -75,67 +78,81 @@ const TRAP: SyscallRecord = {
   step: -1,
 };
 
-function emit(encoder: Encoder, head: { kind: number; mode?: number; source: Instruction }) {
-  const { region } = encoder;
-  const offset = reserve(region, layout.RECORD_SIZE, 1);
-  region.bytes[offset] = head.kind;
-  if (head.mode !== undefined) region.bytes[offset + layout.RECORD_MODE] = head.mode;
-  encoder.records.push(head.source);
-  return offset;
+/** Takes the place of the next record; returns its index in the region's halves. */
+function emit(encoder: Encoder, source: Instruction): number {
+  encoder.records.push(source);
+  return reserve(encoder.region, layout.RECORD_SIZE, 1) >> 2;
 }
 
+/** First half of a record: kind, mode and references in one. */
+const headOf = (kind: number, mode: number, references: number): number =>
+  kind | (mode << 8) | (references << 16);
+
+/** Writes the words into the zeroed record at `at`; returns the mask of those that refer to slots. */
+function putWords({ places, region }: Encoder, at: number, words: readonly Word[]): number {
+  const { halves } = region;
+  let references = 0;
+  for (let i = 0, to = at + WORDS; i < words.length; i++, to += 2) {
+    const word = words[i] as Word;
+    if (typeof word === "number" && word === (word | 0)) {
+      // The most frequent word, written here because a start runs this code before any compiler has seen it.
+      halves[to] = word;
+      if (word < 0) halves[to + 1] = word >> 31;
+    } else if (writeOperand(places, { region, offset: to << 2, word })) references |= 1 << i;
+  }
+  return references;
+}
+
+/** Inserts the stores that fill in what only the run knows. */
 function emitPatches(encoder: Encoder, words: readonly Word[], source: Instruction): void {
   const { places, region } = encoder;
   for (const word of words) {
+    if (typeof word !== "object" || !("patches" in word)) continue;
     for (const patch of dynamicPatches(places, word)) {
-      const at = emit(encoder, { kind: layout.KIND_STORE, mode: patch.width, source });
-      const first = at + layout.RECORD_WORDS;
-      region.view.setUint16(at + layout.RECORD_REFERENCES, 4, true);
-      region.view.setUint32(first, patch.offset, true);
-      places.fixups.push({ region, offset: first, area: "writable" });
-      region.view.setUint32(first + 16, patch.slot, true);
+      const at = emit(encoder, source);
+      const first = at + WORDS;
+      // Word 2, the value, is the slot.
+      region.halves[at] = headOf(layout.KIND_STORE, patch.width, 1 << 2);
+      region.halves[first] = patch.offset;
+      region.halves[first + 4] = patch.slot;
+      places.fixups.push({ region, offset: first << 2, area: "writable" });
     }
   }
 }
 
-function writeWords(encoder: Encoder, record: number, words: readonly Word[]): void {
-  let references = 0;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i];
-    if (word === undefined || word === 0) continue;
-    const offset = record + layout.RECORD_WORDS + i * 8;
-    if (writeOperand(encoder.places, { region: encoder.region, offset, word })) {
-      references |= 1 << i;
+function putTarget({ places, region, labels, targets }: Encoder, at: number, to: string): void {
+  const known = labels.get(to);
+  if (known !== undefined) region.halves[at + TARGET] = known;
+  else targets.push({ at: at + TARGET, to, instruction: places.instruction });
+}
+
+function findNumber(encoder: Encoder, name: string): number {
+  let number = encoder.numbers.get(name);
+  if (number === undefined) {
+    number = encoder.numberOf(name);
+    if (number === undefined) {
+      throw new StageError(`no system call "${name}"`, encoder.places.instruction);
     }
+    encoder.numbers.set(name, number);
   }
-  encoder.region.view.setUint16(record + layout.RECORD_REFERENCES, references, true);
-}
-
-function writeDestination(encoder: Encoder, record: number, into: string | undefined): void {
-  const slot = into === undefined ? layout.SLOT_DISCARD : slotToWrite(encoder.places, into);
-  encoder.region.view.setUint32(record + layout.RECORD_DESTINATION, slot, true);
-}
-
-function writeTarget(encoder: Encoder, record: number, to: string): void {
-  const { instruction } = encoder.places;
-  encoder.targets.push({ offset: record + layout.RECORD_TARGET, to, instruction });
+  return number;
 }
 
 function encodeSyscall(encoder: Encoder, source: SyscallRecord): void {
-  const { call, into, onError } = source;
-  const { instruction } = encoder.places;
-  if (call.words.length > layout.WORD_COUNT) {
-    throw new StageError(`${call.name} has ${call.words.length} words`, instruction);
+  const { call: { name, words }, into, onError } = source;
+  const { places, region } = encoder;
+  if (words.length > layout.WORD_COUNT) {
+    throw new StageError(`${name} has ${words.length} words`, places.instruction);
   }
-  const number = encoder.numberOf(call.name);
-  if (number === undefined) throw new StageError(`no system call "${call.name}"`, instruction);
-  emitPatches(encoder, call.words, source);
-  const at = emit(encoder, { kind: layout.KIND_SYSCALL, source });
-  encoder.region.view.setUint32(at + layout.RECORD_NUMBER, number, true);
-  writeWords(encoder, at, call.words);
-  writeDestination(encoder, at, into);
-  if (onError !== "continue") writeTarget(encoder, at, onError);
-  else encoder.region.view.setUint32(at + layout.RECORD_TARGET, layout.TARGET_CONTINUE, true);
+  emitPatches(encoder, words, source);
+  const at = emit(encoder, source);
+  const references = putWords(encoder, at, words);
+  const { halves } = region;
+  halves[at] = headOf(layout.KIND_SYSCALL, 0, references);
+  halves[at + DESTINATION] = into === undefined ? layout.SLOT_DISCARD : slotToWrite(places, into);
+  halves[at + NUMBER] = findNumber(encoder, name);
+  if (onError === "continue") halves[at + TARGET] = layout.TARGET_CONTINUE;
+  else putTarget(encoder, at, onError);
 }
 
 function modeOf({ width, ...rest }: LoadRecord | StoreRecord): number {
@@ -143,46 +160,64 @@ function modeOf({ width, ...rest }: LoadRecord | StoreRecord): number {
   return width | (signed ? layout.WIDTH_SIGNED : 0);
 }
 
+interface Parts {
+  readonly kind: number;
+  readonly mode?: number;
+  readonly words: readonly Word[];
+}
+
+/** Any record but a system call; returns its index in the region's halves. */
+function encodeRecord(encoder: Encoder, source: Instruction, { kind, mode = 0, words }: Parts) {
+  emitPatches(encoder, words, source);
+  const at = emit(encoder, source);
+  const references = putWords(encoder, at, words);
+  encoder.region.halves[at] = headOf(kind, mode, references);
+  return at;
+}
+
+function putDestination({ places, region }: Encoder, at: number, into: string): void {
+  region.halves[at + DESTINATION] = slotToWrite(places, into);
+}
+
+function placeLabel({ labels, records, places }: Encoder, name: string): void {
+  if (labels.has(name) || name === "continue") {
+    throw new StageError(`label "${name}" is taken`, places.instruction);
+  }
+  labels.set(name, records.length);
+}
+
 function encodeInstruction(encoder: Encoder, source: Instruction): void {
-  const record = (kind: number, words: readonly Word[], mode?: number): number => {
-    emitPatches(encoder, words, source);
-    const at = emit(encoder, mode === undefined ? { kind, source } : { kind, mode, source });
-    writeWords(encoder, at, words);
-    return at;
-  };
   switch (source.kind) {
     case "syscall":
       return encodeSyscall(encoder, source);
+    case "label":
+      return placeLabel(encoder, source.name);
     case "branch": {
       const mode = source.when === "equal" ? layout.CONDITION_EQUAL : layout.CONDITION_LESS;
-      const at = record(layout.KIND_BRANCH, [source.left, source.right], mode);
-      return writeTarget(encoder, at, source.to);
+      const words = [source.left, source.right];
+      const at = encodeRecord(encoder, source, { kind: layout.KIND_BRANCH, mode, words });
+      return putTarget(encoder, at, source.to);
     }
     case "load": {
+      const parts = { kind: layout.KIND_LOAD, mode: modeOf(source) };
       const words = [source.address, source.offset ?? 0];
-      return writeDestination(
-        encoder,
-        record(layout.KIND_LOAD, words, modeOf(source)),
-        source.into,
-      );
+      const at = encodeRecord(encoder, source, { ...parts, words });
+      return putDestination(encoder, at, source.into);
     }
     case "store": {
-      record(layout.KIND_STORE, [source.address, source.offset ?? 0, source.value], modeOf(source));
+      const words = [source.address, source.offset ?? 0, source.value];
+      encodeRecord(encoder, source, { kind: layout.KIND_STORE, mode: modeOf(source), words });
       return;
     }
-    case "add":
-      return writeDestination(
-        encoder,
-        record(layout.KIND_ADD, [source.left, source.right]),
-        source.into,
-      );
-    case "jump":
-      return writeTarget(encoder, record(layout.KIND_JUMP, NO_WORDS), source.to);
-    case "label":
-      if (encoder.labels.has(source.name) || source.name === "continue") {
-        throw new StageError(`label "${source.name}" is taken`, encoder.places.instruction);
-      }
-      encoder.labels.set(source.name, encoder.records.length);
+    case "add": {
+      const words = [source.left, source.right];
+      const at = encodeRecord(encoder, source, { kind: layout.KIND_ADD, words });
+      return putDestination(encoder, at, source.into);
+    }
+    case "jump": {
+      const at = encodeRecord(encoder, source, { kind: layout.KIND_JUMP, words: NO_WORDS });
+      return putTarget(encoder, at, source.to);
+    }
   }
 }
 
@@ -199,10 +234,10 @@ function checkEnd({ instructions }: Program): void {
 }
 
 function resolveTargets({ targets, labels, region }: Encoder): void {
-  for (const { offset, to, instruction } of targets) {
+  for (const { at, to, instruction } of targets) {
     const record = labels.get(to);
     if (record === undefined) throw new StageError(`no label "${to}"`, instruction);
-    region.view.setUint32(offset, record, true);
+    region.halves[at] = record;
   }
 }
 
@@ -210,7 +245,7 @@ const alignUp = (value: number, align: number): number => Math.ceil(value / alig
 
 interface Layout {
   readonly addresses: Addresses;
-  readonly constantsOffset: number;
+  readonly recordsOffset: number;
   readonly writableOffset: number;
   readonly writableFile: number;
   readonly writableMemory: number;
@@ -218,8 +253,8 @@ interface Layout {
 
 function arrange({ region, places }: Encoder): Layout {
   // The region ends in the guard, a record of zeros: should even the trap fail, the stage dies of it.
-  const constantsOffset = layout.RECORDS_OFFSET + region.length;
-  const writableOffset = alignUp(constantsOffset + places.constants.length, 64);
+  const recordsOffset = alignUp(layout.CONSTANTS_OFFSET + places.constants.length, 64);
+  const writableOffset = recordsOffset + region.length;
   // Never empty: kernels before 6.7 refuse a segment that has memory but no bytes in the file.
   const writableFile = Math.max(places.writable.length, 8);
   const writable = layout.WRITABLE_BASE + writableOffset;
@@ -231,12 +266,11 @@ function arrange({ region, places }: Encoder): Layout {
   }
   const cells = new Map<string, number>();
   for (const [name, { offset }] of places.cells) cells.set(name, cellsAddress + offset);
-  const constants = layout.DATA_BASE + constantsOffset;
-  applyFixups(places, { constants, writable, cells: cellsAddress });
-  const addresses = { constants, writable, slots, cells };
+  applyFixups(places, { writable, cells: cellsAddress });
+  const addresses = { constants: layout.CONSTANTS_ADDRESS, writable, slots, cells };
   return {
     addresses,
-    constantsOffset,
+    recordsOffset,
     writableOffset,
     writableFile,
     writableMemory: end - writable,
@@ -250,7 +284,7 @@ function buildImage(encoder: Encoder, architecture: Architecture, laid: Layout) 
   const view = new DataView(image.buffer);
   writeElfHeaders(view, architecture, {
     code: code.length,
-    data: laid.constantsOffset + places.constants.length - layout.DATA_OFFSET,
+    data: laid.writableOffset - layout.DATA_OFFSET,
     writableOffset: laid.writableOffset,
     writableFile: laid.writableFile,
     writableMemory: laid.writableMemory,
@@ -258,12 +292,17 @@ function buildImage(encoder: Encoder, architecture: Architecture, laid: Layout) 
   image.set(code, layout.CODE_OFFSET);
   const header = layout.DATA_OFFSET;
   view.setUint32(header + layout.HEADER_SLOTS_ADDRESS, laid.addresses.slots, true);
+  const recordsAddress = layout.DATA_BASE + laid.recordsOffset;
+  view.setUint32(header + layout.HEADER_RECORDS_ADDRESS, recordsAddress, true);
   view.setUint32(header + layout.HEADER_RECORD_COUNT, records.length, true);
   view.setUint32(header + layout.HEADER_SLOT_COUNT, places.slots.size + 1, true);
   view.setUint32(header + layout.HEADER_MAGIC, layout.MAGIC_LOW, true);
   view.setUint32(header + layout.HEADER_MAGIC + 4, layout.MAGIC_HIGH, true);
-  image.set(region.bytes.subarray(0, region.length), layout.RECORDS_OFFSET);
-  image.set(places.constants.bytes.subarray(0, places.constants.length), laid.constantsOffset);
+  image.set(
+    places.constants.bytes.subarray(0, places.constants.length),
+    layout.CONSTANTS_OFFSET,
+  );
+  image.set(region.bytes.subarray(0, region.length), laid.recordsOffset);
   image.set(places.writable.bytes.subarray(0, places.writable.length), laid.writableOffset);
   return image;
 }
@@ -288,6 +327,7 @@ export function encode(
     records: [],
     labels: new Map(),
     targets: [],
+    numbers: new Map(),
     numberOf: (name) => numberOf(name, architecture),
   };
   const { places } = encoder;

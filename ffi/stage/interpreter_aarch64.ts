@@ -8,7 +8,8 @@ import * as arm from "./assembler_aarch64.ts";
 import { assemble, comment, label, type Line } from "./assembler.ts";
 import {
   CONDITION_EQUAL,
-  HEADER_SIZE,
+  HEADER_ADDRESS,
+  HEADER_RECORDS_ADDRESS,
   HEADER_SLOTS_ADDRESS,
   KIND_JUMP,
   MAX_ERRNO,
@@ -20,7 +21,6 @@ import {
   RECORD_SIZE,
   RECORD_TARGET,
   RECORD_WORDS,
-  RECORDS_ADDRESS,
   SLOT_ERROR_ERRNO,
   SLOT_ERROR_RECORD,
   WIDTH_SIGNED,
@@ -41,10 +41,11 @@ const LOG_RECORD = Math.log2(RECORD_SIZE);
 
 function start(): Line[] {
   return [
-    comment("entry: x19 = x21 = the first record, x20 = the slots, whose address the header holds"),
-    arm.moveImmediate32(FIRST, RECORDS_ADDRESS),
+    comment("entry: x20 = the slots, x19 = x21 = the first record, as the header says"),
+    arm.moveImmediate32(VALUE, HEADER_ADDRESS),
+    arm.load(SLOTS, { base: VALUE, offset: HEADER_SLOTS_ADDRESS }, 8),
+    arm.load(FIRST, { base: VALUE, offset: HEADER_RECORDS_ADDRESS }, 8),
     arm.move(RECORD, FIRST),
-    arm.loadUnscaled(SLOTS, RECORD, HEADER_SLOTS_ADDRESS - HEADER_SIZE),
   ];
 }
 

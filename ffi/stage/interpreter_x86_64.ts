@@ -1,14 +1,15 @@
 /**
  * The stage's interpreter for x86-64.
  *
- * rbx = the record, r12 = the slots. Nothing else lives longer than a record, and the kernel keeps both over `syscall`
+ * rbx = the record, r12 = the slots, r13 = the first record. Nothing else lives longer than a record, and the kernel keeps them over `syscall`
  * (it clobbers rax, rcx and r11 only), in the child of a clone too. There is no stack: no call, no push.
  */
 import { assemble, comment, label, type Line } from "./assembler.ts";
 import * as x86 from "./assembler_x86_64.ts";
 import {
   CONDITION_EQUAL,
-  HEADER_SIZE,
+  HEADER_ADDRESS,
+  HEADER_RECORDS_ADDRESS,
   HEADER_SLOTS_ADDRESS,
   MAX_ERRNO,
   RECORD_DESTINATION,
@@ -19,7 +20,6 @@ import {
   RECORD_SIZE,
   RECORD_TARGET,
   RECORD_WORDS,
-  RECORDS_ADDRESS,
   SLOT_ERROR_ERRNO,
   SLOT_ERROR_RECORD,
   WIDTH_SIGNED,
@@ -34,9 +34,11 @@ const slotOf = (index: x86.Register): x86.Memory => ({ base: "r12", index });
 
 function start(): Line[] {
   return [
-    comment("entry: rbx = the first record, r12 = the slots, whose address the header holds"),
-    x86.moveImmediate("rbx", RECORDS_ADDRESS),
-    x86.load("r12", field(HEADER_SLOTS_ADDRESS - HEADER_SIZE), 8),
+    comment("entry: r12 = the slots, rbx = r13 = the first record, as the header says"),
+    x86.moveImmediate("rax", HEADER_ADDRESS),
+    x86.load("r12", { base: "rax", displacement: HEADER_SLOTS_ADDRESS }, 8),
+    x86.load("r13", { base: "rax", displacement: HEADER_RECORDS_ADDRESS }, 8),
+    x86.move("rbx", "r13"),
   ];
 }
 
@@ -174,14 +176,15 @@ function systemCall(): Line[] {
     comment("slot 1 = errno, slot 0 = index of this record"),
     x86.negate("rax"),
     x86.store(slotAt(SLOT_ERROR_ERRNO), "rax", 8),
-    x86.loadAddress("rax", field(-RECORDS_ADDRESS)),
+    x86.move("rax", "rbx"),
+    x86.subtract("rax", "r13"),
     x86.shiftRight("rax", Math.log2(RECORD_SIZE)),
     x86.store(slotAt(SLOT_ERROR_RECORD), "rax", 8),
     comment("jump: record = the target"),
     label("jump"),
     x86.load("rbx", field(RECORD_TARGET), 4),
     x86.shiftLeft("rbx", Math.log2(RECORD_SIZE)),
-    x86.addImmediate("rbx", RECORDS_ADDRESS),
+    x86.add("rbx", "r13"),
     x86.jumpFar("record"),
     comment("the next record"),
     label("advance"),

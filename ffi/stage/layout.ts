@@ -3,7 +3,7 @@
  * prose; encoder, decoder, simulator and both interpreters read it here, so that they can't disagree.
  */
 
-/** Bytes of a record, and of the header in front of the first record. */
+/** Bytes of a record, and of the header in front of the constants. */
 export const RECORD_SIZE = 64;
 export const HEADER_SIZE = 64;
 
@@ -45,9 +45,10 @@ export const SLOT_FIRST = 3;
 
 /** Byte offsets inside the header. */
 export const HEADER_SLOTS_ADDRESS = 0;
-export const HEADER_RECORD_COUNT = 8;
-export const HEADER_SLOT_COUNT = 12;
-export const HEADER_MAGIC = 16;
+export const HEADER_RECORDS_ADDRESS = 8;
+export const HEADER_RECORD_COUNT = 16;
+export const HEADER_SLOT_COUNT = 20;
+export const HEADER_MAGIC = 24;
 /** "cvstage1", little-endian; the digit is the version of the language. */
 export const MAGIC_LOW = 0x74737663;
 export const MAGIC_HIGH = 0x31656761;
@@ -57,14 +58,15 @@ export const MAX_ERRNO = 4095;
 
 /** ELF header and four program headers fill 288 bytes; the code begins at the next multiple of 64. */
 export const CODE_OFFSET = 320;
-/** The header stands here, so code and records never share a 4 KiB page. */
+/** The header stands here, so code and the program's bytes never share a 4 KiB page. */
 export const DATA_OFFSET = 4096;
-export const RECORDS_OFFSET = DATA_OFFSET + HEADER_SIZE;
+/** Constants come before the records: so their addresses are known as soon as they are met. */
+export const CONSTANTS_OFFSET = DATA_OFFSET + HEADER_SIZE;
 
 /**
  * Every segment's address is its base + its place in the file. The bases are multiples of 64 KiB, so address and file
- * agree modulo every page size that aarch64 has, without padding. All addresses stay below 2^31: they fit into an
- * x86-64 displacement and into half a word.
+ * agree modulo every page size that aarch64 has, without padding. All addresses stay below 2^31: they fit into half a
+ * word.
  */
 export const CODE_BASE = 0x10000000;
 export const DATA_BASE = 0x11000000;
@@ -73,7 +75,8 @@ export const WRITABLE_BASE = 0x12000000;
 export const WRITABLE_END = 0x40000000;
 /** Records and constants may fill this many bytes of the file. */
 export const DATA_LIMIT = WRITABLE_BASE - DATA_BASE - 0x10000;
-export const RECORDS_ADDRESS = DATA_BASE + RECORDS_OFFSET;
+export const HEADER_ADDRESS = DATA_BASE + DATA_OFFSET;
+export const CONSTANTS_ADDRESS = DATA_BASE + CONSTANTS_OFFSET;
 export const ENTRY_ADDRESS = CODE_BASE + CODE_OFFSET;
 
 /** Exit status of the trap record that the encoder appends. */

@@ -1,14 +1,15 @@
 /**
  * Places what the words of a program point at: constants (merged by content), patched bytes, cells, slots.
- * Addresses are known only when all is placed: until then a word holds an offset, and a fixup says from where.
+ * Where the writable memory begins is known only when all is placed: until then a word that points there holds an
+ * offset, and a fixup says from where.
  */
 import type { Bytes, Cell, Patch, ResultOf, Word } from "../calls/call.ts";
-import { SLOT_ERROR_ERRNO, SLOT_ERROR_RECORD, SLOT_FIRST } from "./layout.ts";
+import { CONSTANTS_ADDRESS, SLOT_ERROR_ERRNO, SLOT_ERROR_RECORD, SLOT_FIRST } from "./layout.ts";
 import { ERROR_ERRNO, ERROR_RECORD } from "./language.ts";
 import { createRegion, type Region, reserve, writeHalfWord, writeWord } from "./region.ts";
 import { StageError } from "./stage_error.ts";
 
-export type Area = "constants" | "writable" | "cells";
+export type Area = "writable" | "cells";
 
 /** `offset` in `region` holds an offset into `area`: the area's address is to be added. */
 export interface Fixup {
@@ -37,7 +38,6 @@ export interface Places {
   cellsLength: number;
   /** The instruction being encoded; messages name it. */
   instruction: number;
-  readonly constantOf: Map<Bytes, number>;
   readonly constantByText: Map<string, number>;
   readonly writableOf: Map<Bytes, { readonly offset: number; readonly patches: DynamicPatch[] }>;
 }
@@ -54,7 +54,6 @@ export function createPlaces(): Places {
     cells: new Map(),
     cellsLength: 0,
     instruction: 0,
-    constantOf: new Map(),
     constantByText: new Map(),
     writableOf: new Map(),
   };
@@ -99,9 +98,8 @@ export function checkSlots(places: Places): void {
 // windows-1252 has 256 different characters: different bytes give different texts, as a Map's key needs it.
 const toText = new TextDecoder("latin1");
 
+/** Offset of the bytes among the constants. */
 function placeConstant(places: Places, word: Bytes): number {
-  const known = places.constantOf.get(word);
-  if (known !== undefined) return known;
   const text = toText.decode(word.bytes);
   let offset = places.constantByText.get(text);
   if (offset === undefined) {
@@ -110,7 +108,6 @@ function placeConstant(places: Places, word: Bytes): number {
     places.constants.bytes.set(word.bytes, offset);
     places.constantByText.set(text, offset);
   }
-  places.constantOf.set(word, offset);
   return offset;
 }
 
@@ -217,7 +214,8 @@ export function writeOperand(
   if ("cell" in word) {
     writeOffset(places, { region, offset, area: "cells" }, placeCell(places, word));
   } else if (word.patches === undefined) {
-    writeOffset(places, { region, offset, area: "constants" }, placeConstant(places, word));
+    region.view.setUint32(offset, CONSTANTS_ADDRESS + placeConstant(places, word), true);
+    region.view.setUint32(offset + 4, 0, true);
   } else {
     const { offset: place } = placeWritable(places, word);
     writeOffset(places, { region, offset, area: "writable" }, place);

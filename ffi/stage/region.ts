@@ -3,13 +3,16 @@
 export interface Region {
   bytes: Uint8Array;
   view: DataView;
+  /** The same bytes by four: what the machines that we run on store little-endian too. */
+  halves: Uint32Array;
   /** Bytes in use. */
   length: number;
 }
 
 export function createRegion(capacity: number): Region {
-  const bytes = new Uint8Array(capacity);
-  return { bytes, view: new DataView(bytes.buffer), length: 0 };
+  const bytes = new Uint8Array((capacity + 7) & -8);
+  const { buffer } = bytes;
+  return { bytes, view: new DataView(buffer), halves: new Uint32Array(buffer), length: 0 };
 }
 
 /** Reserves `size` zero bytes at the next multiple of `align` (a power of two); returns their offset. */
@@ -17,10 +20,11 @@ export function reserve(region: Region, size: number, align: number): number {
   const offset = (region.length + align - 1) & -align;
   const end = offset + size;
   if (end > region.bytes.length) {
-    const bytes = new Uint8Array(Math.max(end, region.bytes.length * 2));
-    bytes.set(region.bytes);
-    region.bytes = bytes;
-    region.view = new DataView(bytes.buffer);
+    const grown = createRegion(Math.max(end, region.bytes.length * 2));
+    grown.bytes.set(region.bytes);
+    region.bytes = grown.bytes;
+    region.view = grown.view;
+    region.halves = grown.halves;
   }
   region.length = end;
   return offset;
