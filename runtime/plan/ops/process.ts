@@ -1,5 +1,5 @@
 /** What turns a process of the container into a command of the user: ids, rights, place, and execve. */
-import { CAPABILITIES, type Capability } from "../../../ffi/abi/capability.ts";
+import { CAPABILITIES, type Capability, capabilityMask } from "../../../ffi/abi/capability.ts";
 import { EACCES, ENOENT, ENOTDIR } from "../../../ffi/abi/errno.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../../ffi/abi/fcntl.ts";
 import { RESOLVE_NO_MAGICLINKS } from "../../../ffi/abi/openat2.ts";
@@ -64,9 +64,6 @@ export interface Execute extends OpCommon {
   readonly candidates: readonly string[];
 }
 
-const mask = (names: readonly Capability[]): bigint =>
-  names.reduce((bits, name) => bits | (1n << BigInt(CAPABILITIES[name])), 0n);
-
 export const newSession: OpDefinition<NewSession> = {
   describe: () => "setsid()",
   lower(_op, to) {
@@ -81,7 +78,7 @@ export const bound: OpDefinition<Bound> = {
     return `${nnp}prctl(PR_CAPBSET_DROP, all but ${op.keep.join("|") || "none"})`;
   },
   lower(op, to) {
-    const keep = mask(op.keep);
+    const keep = capabilityMask(op.keep);
     for (let bit = 0; bit <= op.last; bit++) {
       if ((keep >> BigInt(bit)) & 1n) continue;
       to.call(prctl({ option: PR_CAPBSET_DROP, arg2: bit }));
@@ -94,7 +91,7 @@ export const identity: OpDefinition<Identity> = {
   describe: (op) =>
     `setresuid(${op.uid}), setresgid(${op.gid}), capset(${op.capabilities.join("|") || "none"})`,
   lower(op, to) {
-    const set = mask(op.capabilities);
+    const set = capabilityMask(op.capabilities);
     const keeps = op.uid !== 0 && set !== 0n;
     if (keeps) to.call(prctl({ option: PR_SET_KEEPCAPS, arg2: 1 }));
     if (op.groups !== undefined) to.call(setgroups({ list: op.groups }));

@@ -2,17 +2,7 @@
 import type { Origin } from "../../../spec/model/desired.ts";
 import type { Host } from "../../plan/host.ts";
 import type { Op } from "../../plan/ops/registry.ts";
-
-/** Programs and libraries: directories of the host's root, or (merged-usr) links into /usr. */
-export const SYSTEM_ROOTS = [
-  "/usr",
-  "/bin",
-  "/sbin",
-  "/lib",
-  "/lib32",
-  "/lib64",
-  "/libx32",
-] as const;
+import { SYSTEM_ROOTS } from "../../plan/system_roots.ts";
 
 /**
  * Configuration that programs need and that holds no secret. Not here on purpose: shadow, gshadow, ssl/private,

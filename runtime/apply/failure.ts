@@ -1,0 +1,81 @@
+/** A report of the stage → an error that says which step, which call, what the kernel said, what to do. */
+import { EACCES, ENOENT, ENOTDIR, errnoMessage, errnoName } from "../../ffi/abi/errno.ts";
+import { showCall } from "../../ffi/calls/call.ts";
+import type { Instruction } from "../../ffi/stage/language.ts";
+import { DIFFERS } from "../plan/ops/cgroup.ts";
+import type { ErrorFacts } from "../plan/error.ts";
+import type { Op } from "../plan/ops/registry.ts";
+import { definition } from "../plan/ops/registry.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Report } from "../plan/report.ts";
+import { hintFor } from "./hints.ts";
+
+export interface Failure {
+  readonly op: Op;
+  readonly errno: number;
+  readonly facts: ErrorFacts;
+}
+
+/** What the operation at which the stage failed was to do, in the user's words. */
+const GOALS: Partial<Record<Op["kind"], (op: never) => string>> = {
+  "cgroup.make": (op: Extract<Op, { kind: "cgroup.make" }>) => `make the group ${op.path}`,
+  "cgroup.write": (op: Extract<Op, { kind: "cgroup.write" }>) => `set the limit ${op.path}`,
+  "mount.bind": (op: Extract<Op, { kind: "mount.bind" }>) => `mount ${op.source} at ${op.at}`,
+  "mount.new": (op: Extract<Op, { kind: "mount.new" }>) => `mount ${op.fs} at ${op.at}`,
+  "mount.overlay": () => "put the layers of the rootfs together",
+  "workdir": (op: Extract<Op, { kind: "workdir" }>) => `enter the working directory ${op.path}`,
+  "upper": (op: Extract<Op, { kind: "upper" }>) => `use the disk ${op.path}`,
+  "clone": () => "make the container's namespaces",
+  "execute": (op: Extract<Op, { kind: "execute" }>) => `execute "${op.argv[0]}"`,
+};
+
+/** `undefined` when the report names no record of this program: then it is not ours. */
+export function failureOf(
+  report: Report,
+  plan: Plan,
+  records: readonly Instruction[],
+): Failure | undefined {
+  const record = records[report.a];
+  if (record === undefined || record.kind !== "syscall") return undefined;
+  const op = plan.ops[record.step];
+  if (op === undefined) return undefined;
+  const errno = report.b;
+  const differs = record.call === DIFFERS;
+  const goal = GOALS[op.kind] as ((op: Op) => string) | undefined;
+  const what = goal?.(op) ?? `carry out ${definition(op).describe(op)}`;
+  const fix = differs ? undefined : hintFor(op, errno);
+  return {
+    op,
+    errno,
+    facts: {
+      code: codeOf(op, errno, differs),
+      message: differs
+        ? `cannot ${what}: the kernel took the value but does not hold it`
+        : `cannot ${what}: ${errnoMessage(errno)}`,
+      pointer: op.origin === "default" ? "" : op.origin,
+      step: { number: record.step + 1, of: plan.ops.length, show: definition(op).describe(op) },
+      ...(differs
+        ? {}
+        : { syscall: `${showCall(record.call)} = -1 ${errnoName(errno)} (${errnoMessage(errno)})` }),
+      errno,
+      ...(fix === undefined ? {} : { fix }),
+    },
+  };
+}
+
+function codeOf(op: Op, errno: number, differs: boolean): string {
+  if (differs) return "LIMIT_NOT_HELD";
+  if (op.kind === "execute") {
+    return errno === ENOENT || errno === ENOTDIR
+      ? "COMMAND_NOT_FOUND"
+      : errno === EACCES
+      ? "COMMAND_NOT_EXECUTABLE"
+      : "COMMAND_FAILED_TO_START";
+  }
+  return "SYSCALL_FAILED";
+}
+
+/** Exit status of a command that could not be executed: what shells use. */
+export function execStatus(errno: number): number {
+  return errno === ENOENT || errno === ENOTDIR ? 127 : 126;
+}

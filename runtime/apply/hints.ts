@@ -1,0 +1,145 @@
+/** What to do about a failed call: a table of (kind of operation, errno) → fix. Pure. */
+import {
+  EACCES,
+  EAGAIN,
+  EBUSY,
+  EINVAL,
+  ELOOP,
+  EMFILE,
+  ENODEV,
+  ENOENT,
+  ENOEXEC,
+  ENOMEM,
+  ENOSPC,
+  ENOSYS,
+  ENOTDIR,
+  EPERM,
+  EROFS,
+  EWOULDBLOCK,
+} from "../../ffi/abi/errno.ts";
+import type { Op, OpKind } from "../plan/ops/registry.ts";
+
+interface Hint {
+  readonly kind: OpKind | "any";
+  readonly errno: number;
+  /** Only for operations of which this is true. */
+  readonly when?: (op: Op) => boolean;
+  readonly fix: string;
+}
+
+const wantsUser = (op: Op): boolean => op.kind === "clone" && op.namespaces.includes("user");
+
+/** The first row that fits is taken. */
+export const HINTS: readonly Hint[] = [
+  {
+    kind: "clone",
+    errno: EPERM,
+    when: wantsUser,
+    fix: "user namespaces are denied to ordinary users here; permit them: " +
+      "sudo sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 " +
+      "(a name that sysctl does not know can be left out), or run as root",
+  },
+  {
+    kind: "clone",
+    errno: ENOSPC,
+    fix: "the machine allows no more namespaces; permit them: sudo sysctl -w user.max_user_namespaces=10000 " +
+      "(and user.max_mnt_namespaces, user.max_pid_namespaces, user.max_net_namespaces)",
+  },
+  { kind: "clone", errno: EPERM, fix: "this needs CAP_SYS_ADMIN: run as root" },
+  { kind: "clone", errno: EAGAIN, fix: "the process limit is reached: see ulimit -u and pids.max" },
+  {
+    kind: "idmap",
+    errno: EPERM,
+    fix: "the kernel lets this user map no ids; run as root, or permit user namespaces",
+  },
+  {
+    kind: "idmap",
+    errno: EACCES,
+    fix: "AppArmor may deny it: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+  },
+  {
+    kind: "cgroup.make",
+    errno: EROFS,
+    fix: "the cgroup file system is read-only here (a container?): take `limits:` out",
+  },
+  {
+    kind: "cgroup.make",
+    errno: EACCES,
+    fix: "the cgroup is not delegated to this user: run as root, or take `limits:` out",
+  },
+  {
+    kind: "cgroup.write",
+    errno: EINVAL,
+    fix: "the kernel does not take this value: see the limit's description in containerv schema",
+  },
+  {
+    kind: "cgroup.write",
+    errno: EBUSY,
+    fix: "the group is in use in a way that excludes this limit",
+  },
+  { kind: "upper", errno: EWOULDBLOCK, fix: "another container uses this disk: give this one another name" },
+  {
+    kind: "mount.new",
+    errno: EPERM,
+    fix: "the kernel refuses this mount to a user namespace; a masked /proc or /sys on the host has this effect",
+  },
+  { kind: "mount.new", errno: ENODEV, fix: "the kernel lacks this file system: load its module" },
+  { kind: "mount.bind", errno: ENOENT, fix: "make the directory, or correct its path" },
+  {
+    kind: "mount.overlay",
+    errno: ENOENT,
+    fix: "a layer is not there: make the directory, or correct its path",
+  },
+  { kind: "mount.overlay", errno: ENOTDIR, fix: "a layer must be a directory" },
+  {
+    kind: "mount.overlay",
+    errno: ELOOP,
+    fix: "one layer lies inside another: mount it with at: instead",
+  },
+  {
+    kind: "mount.overlay",
+    errno: EINVAL,
+    fix: "this file system can't carry the upper layer: use writable: tmpfs, or false",
+  },
+  {
+    kind: "directory",
+    errno: EROFS,
+    fix: "the root can't be written and lacks this directory: make it in the layer",
+  },
+  {
+    kind: "workdir",
+    errno: ENOENT,
+    fix: "make the directory in a layer, or correct `workdir:`",
+  },
+  { kind: "workdir", errno: ENOTDIR, fix: "`workdir:` must be a directory" },
+  {
+    kind: "workdir",
+    errno: ELOOP,
+    fix: "`workdir:` leads through a link of /proc: name the directory itself",
+  },
+  {
+    kind: "execute",
+    errno: ENOENT,
+    fix: "is it in the rootfs? `containerv run -- ls -l /usr/bin` shows what there is",
+  },
+  { kind: "execute", errno: EACCES, fix: "make the file executable: chmod +x" },
+  {
+    kind: "execute",
+    errno: ENOEXEC,
+    fix: "the file is no program for this machine, or a script without its #! line",
+  },
+  { kind: "execute", errno: EAGAIN, fix: "the user has too many processes: see rlimits" },
+  { kind: "any", errno: ENOSYS, fix: "the kernel lacks this call: 5.15 or newer is needed, see doctor" },
+  { kind: "any", errno: EMFILE, fix: "too many files are open: raise ulimit -n" },
+  { kind: "any", errno: ENOMEM, fix: "the machine, or this process's memory limit, has no memory left" },
+  { kind: "any", errno: ENOSPC, fix: "there is no space left: see df and the limits of this user" },
+  { kind: "any", errno: EPERM, fix: "run as root, or see `containerv doctor`" },
+];
+
+/** What to do, when the table knows it. */
+export function hintFor(op: Op, errno: number): string | undefined {
+  return HINTS.find((hint) =>
+    hint.errno === errno && (hint.kind === op.kind || hint.kind === "any") &&
+    (hint.when === undefined || hint.when(op))
+  )?.fix;
+}

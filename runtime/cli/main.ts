@@ -1,0 +1,58 @@
+/** The command line's entry: finds the command and loads only that. */
+import { commandRow } from "./table.ts";
+import type { Arguments } from "./arguments.ts";
+import { stderr } from "./output.ts";
+import { parseArguments, UsageError } from "./arguments.ts";
+
+export type CommandFunction = (given: Arguments) => Promise<number> | number;
+
+/** Loaded when used: a start pays for nothing that it does not use (design rule 10). */
+const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction }>>> = {
+  run: () => import("./run.ts"),
+  plan: () => import("./plan.ts"),
+  validate: () => import("./validate.ts"),
+  schema: () => import("./schema.ts"),
+  doctor: () => import("./doctor.ts"),
+  version: () => import("./version.ts"),
+  completions: () => import("./completions.ts"),
+  help: () => import("./help.ts"),
+};
+
+/** Exit status of containerv's own errors while running: the command's own statuses must stay apart from them. */
+export const OWN_FAILURE = 125;
+/** Exit status of a bad spec or wrong usage of the verbs that run nothing. */
+export const BAD_INPUT = 2;
+
+/** Runs one command line and gives the exit status of the process. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const { name, rest } = findCommand(argv);
+  const row = commandRow(name);
+  const load = LOADERS[name];
+  if (row === undefined || load === undefined) return await unknownCommand(name);
+  try {
+    const given = parseArguments(rest, row);
+    if (given.options["--help"] === true) return await showHelp(name);
+    return await (await load()).command(given);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    stderr(`containerv ${name}: ${error.message}\nusage: containerv ${name} ${row.usage}\n`);
+    return name === "run" ? OWN_FAILURE : BAD_INPUT;
+  }
+}
+
+function findCommand(argv: readonly string[]): { name: string; rest: readonly string[] } {
+  const [first, ...rest] = argv;
+  if (first === undefined || first === "--help" || first === "-h") return { name: "help", rest };
+  if (first === "--version" || first === "-V") return { name: "version", rest };
+  return { name: first, rest };
+}
+
+async function showHelp(name: string): Promise<number> {
+  const { command } = await import("./help.ts");
+  return command({ operands: [name], options: {} });
+}
+
+async function unknownCommand(name: string): Promise<number> {
+  const { unknown } = await import("./help.ts");
+  return unknown(name);
+}

@@ -1,0 +1,12 @@
+/** Text to the process's own standard output and error, written at once with write(2). */
+import { writeAll } from "../../ffi/linux/file.ts";
+
+/** Writes to standard output; a reader that is gone ends the output, not the program. */
+export function stdout(text: string): void {
+  writeAll(1, text);
+}
+
+/** Writes to standard error. */
+export function stderr(text: string): void {
+  writeAll(2, text);
+}

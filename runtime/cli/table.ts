@@ -1,0 +1,128 @@
+/** Every command: what help, completions and the argument parser need to know. No logic. */
+
+export interface OptionRow {
+  /** With its dashes. */
+  readonly name: string;
+  readonly short?: string;
+  /** Name of its value; absent: a switch. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+export interface CommandRow {
+  readonly name: string;
+  /** What stands behind the command's name. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: readonly OptionRow[];
+  /** True: files are completed. */
+  readonly files: boolean;
+  /** Longer text, a paragraph per entry. */
+  readonly text: readonly string[];
+  readonly examples: readonly string[];
+}
+
+const JSON_OPTION: OptionRow = { name: "--json", help: "print JSON" };
+const HOST_OPTION: OptionRow = {
+  name: "--host",
+  value: "FILE",
+  help: "plan for the machine that `doctor --json` described, not for this one",
+};
+
+export const COMMANDS: readonly CommandRow[] = [
+  {
+    name: "run",
+    usage: "[FILE | -] [-- CMD…]",
+    summary: "run a container to its end",
+    options: [
+      { name: "--quiet", short: "-q", help: "no status line" },
+      { name: "--no-cache", help: "read the spec anew, whatever was read before" },
+    ],
+    files: true,
+    text: [
+      "Runs the container that FILE describes and exits with its status: 128+n when signal n ended it, 126 when the " +
+      "command cannot be executed, 127 when it is not found, 125 when containerv itself failed.",
+      "`-` reads the spec from standard input. Without FILE, ./containerv.yaml here or in a parent is taken; with " +
+      "`-- CMD` and no file, the defaults. `FILE -- CMD` replaces the last command.",
+    ],
+    examples: ["containerv run examples/01-hello.yaml", "containerv run -- /bin/sh -c id"],
+  },
+  {
+    name: "plan",
+    usage: "[FILE | -] [-- CMD…]",
+    summary: "show what run would do, and do nothing",
+    options: [
+      JSON_OPTION,
+      { name: "--calls", help: "every system call of every operation" },
+      { name: "--exit-code", help: "exit 3 when something would change" },
+      HOST_OPTION,
+    ],
+    files: true,
+    text: [
+      "Each line is one operation, as strace would print it, followed by the line of the YAML that asked for it, or " +
+      "`default`. Needs no root and touches nothing; run does exactly this.",
+    ],
+    examples: ["containerv plan web.yaml", "containerv plan --json web.yaml | jq .ops"],
+  },
+  {
+    name: "validate",
+    usage: "[FILE | -]",
+    summary: "check a spec; exit 0 good, 2 bad",
+    options: [JSON_OPTION],
+    files: true,
+    text: ["Prints all errors at once, each with its place, the reason and the fix."],
+    examples: ["containerv validate web.yaml"],
+  },
+  {
+    name: "schema",
+    usage: "",
+    summary: "print the JSON Schema of the YAML, for editors",
+    options: [],
+    files: false,
+    text: [
+      "Save it and point your editor to it: `# yaml-language-server: $schema=./containerv.schema.json`.",
+    ],
+    examples: ["containerv schema > containerv.schema.json"],
+  },
+  {
+    name: "doctor",
+    usage: "",
+    summary: "say what this machine and this user can have",
+    options: [JSON_OPTION],
+    files: false,
+    text: ["Tries each feature rather than guessing by version, and names what would give the missing ones."],
+    examples: ["containerv doctor"],
+  },
+  {
+    name: "version",
+    usage: "",
+    summary: "print the version",
+    options: [{ name: "--licenses", help: "licence notices of what is inside" }, JSON_OPTION],
+    files: false,
+    text: [],
+    examples: [],
+  },
+  {
+    name: "completions",
+    usage: "bash | zsh | fish",
+    summary: "print completions for a shell",
+    options: [],
+    files: false,
+    text: [],
+    examples: ["containerv completions bash > /etc/bash_completion.d/containerv"],
+  },
+  {
+    name: "help",
+    usage: "[COMMAND]",
+    summary: "show this, or the help of a command",
+    options: [],
+    files: false,
+    text: [],
+    examples: [],
+  },
+];
+
+/** The row of a command, if there is one. */
+export function commandRow(name: string): CommandRow | undefined {
+  return COMMANDS.find((row) => row.name === name);
+}

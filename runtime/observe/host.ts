@@ -1,0 +1,119 @@
+/** Reads the machine: /proc and / → Host. Changes nothing. */
+import type { Host, HostCgroups, HostEntry } from "../plan/host.ts";
+import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
+import { entryKind, readFile, readLink } from "../../ffi/linux/file.ts";
+import { parseMountinfo } from "./mountinfo.ts";
+
+/** What is worth asking: a spec without limits needs no look at the cgroups. */
+export interface HostQuestion {
+  readonly cgroups: boolean;
+}
+
+const CAP_SYS_ADMIN = 21n;
+const AT_PAGESZ = 6n;
+
+export function observeHost(question: HostQuestion = { cgroups: true }): Host {
+  const status = parseStatus(must("/proc/self/status"));
+  return {
+    version: 1,
+    kernel: must("/proc/sys/kernel/osrelease").trim(),
+    architecture: architecture(),
+    pageBytes: pageBytes(),
+    uid: status.uid,
+    gid: status.gid,
+    privileged: status.uid === 0 && ((status.effective >> CAP_SYS_ADMIN) & 1n) === 1n &&
+      inFirstUserNamespace(),
+    lastCapability: Number(must("/proc/sys/kernel/cap_last_cap")),
+    bounding: status.bounding.toString(16),
+    cgroups: question.cgroups ? observeCgroups() : { v1: {} },
+    system: observeSystem(),
+  };
+}
+
+/** Throws when the file is not there: a machine without it is none that we know. */
+function must(path: string): string {
+  const text = readFile(path);
+  if (text === undefined) throw new Error(`cannot read ${path}: is /proc mounted?`);
+  return text;
+}
+
+function parseStatus(
+  text: string,
+): { uid: number; gid: number; effective: bigint; bounding: bigint } {
+  const field = (name: string): string =>
+    new RegExp(`^${name}:\\s*(\\S+)\\s*(\\S*)`, "m").exec(text)?.[name === "Uid" || name === "Gid" ? 2 : 1] ??
+      "";
+  return {
+    uid: Number(field("Uid")),
+    gid: Number(field("Gid")),
+    effective: BigInt(`0x${field("CapEff")}`),
+    bounding: BigInt(`0x${field("CapBnd")}`),
+  };
+}
+
+/** The first namespace maps every id to itself; a root elsewhere has no right over the machine. */
+function inFirstUserNamespace(): boolean {
+  return /^\s*0\s+0\s+4294967295\s*$/.test(readFile("/proc/self/uid_map") ?? "");
+}
+
+function architecture(): Host["architecture"] {
+  // e_machine of our own executable: the same for every runtime, and no call more.
+  const machine = readFile("/proc/self/exe", { bytes: 20, latin1: true })?.charCodeAt(18);
+  if (machine === 62) return "x86_64";
+  if (machine === 183) return "aarch64";
+  throw new Error(`this processor is not supported (ELF machine ${machine}): x86-64 and aarch64 are`);
+}
+
+function pageBytes(): number {
+  const auxv = readFile("/proc/self/auxv", { latin1: true }) ?? "";
+  const word = (offset: number): bigint => {
+    let value = 0n;
+    for (let i = 7; i >= 0; i--) value = (value << 8n) | BigInt(auxv.charCodeAt(offset + i));
+    return value;
+  };
+  for (let offset = 0; offset + 16 <= auxv.length; offset += 16) {
+    if (word(offset) === AT_PAGESZ) return Number(word(offset + 8));
+  }
+  return 4096;
+}
+
+function observeSystem(): Readonly<Record<string, HostEntry>> {
+  const entries: Record<string, HostEntry> = {};
+  for (const path of SYSTEM_ROOTS) {
+    const target = readLink(path);
+    if (target !== undefined) entries[path] = { kind: "symlink", target };
+    else if (entryKind(path) === "directory") entries[path] = { kind: "directory" };
+  }
+  return entries;
+}
+
+/** Every cgroup hierarchy that is mounted, from mountinfo; the first mount of each counts. */
+export function observeCgroups(): HostCgroups {
+  const v1: Record<string, string> = {};
+  let v2: HostCgroups["v2"];
+  const controllers = v1Controllers();
+  for (const mount of parseMountinfo(must("/proc/self/mountinfo"))) {
+    if (mount.fs === "cgroup2" && v2 === undefined) v2 = observeUnified(mount.at);
+    if (mount.fs !== "cgroup") continue;
+    for (const option of mount.superOptions) {
+      if (controllers.has(option) && v1[option] === undefined) v1[option] = mount.at;
+    }
+  }
+  return v2 === undefined ? { v1 } : { v1, v2 };
+}
+
+function observeUnified(mount: string): NonNullable<HostCgroups["v2"]> {
+  const words = (file: string): readonly string[] =>
+    (readFile(`${mount}/${file}`) ?? "").split(/\s+/).filter((word) => word !== "");
+  return {
+    mount,
+    controllers: words("cgroup.controllers"),
+    enabled: words("cgroup.subtree_control"),
+  };
+}
+
+/** Names of the kernel's controllers: among the options of a mount, what is not one is a flag. */
+function v1Controllers(): ReadonlySet<string> {
+  const lines = (readFile("/proc/cgroups") ?? "").split("\n").slice(1);
+  return new Set(lines.map((line) => line.split("\t")[0] ?? "").filter((name) => name !== ""));
+}

@@ -1,0 +1,76 @@
+/**
+ * Specs that were validated before: a start with the same bytes reads their normalised form instead of parsing anew
+ * (design rule 10). Nothing else depends on it: a cache that can't be read or written is as good as none.
+ *
+ * One file per spec in a private directory (0700, ours), named by a hash of its path. It holds the whole text, which is
+ * compared, so neither a collision nor a change goes unseen.
+ */
+import type { LoadResult } from "../../spec/model/load_result.ts";
+import { makePrivateDirectory, readFile, replaceFile } from "../../ffi/linux/file.ts";
+
+/** What the result of loading depends on besides the text. */
+export interface CacheKey {
+  readonly file: string;
+  readonly text: string;
+  readonly directory: string;
+  readonly version: string;
+}
+
+interface Entry extends CacheKey {
+  readonly result: LoadResult;
+}
+
+/** Directory of the cache: below XDG_CACHE_HOME, else /var/cache (root) or ~/.cache. */
+export function cacheDirectory(
+  environment: Readonly<Record<string, string | undefined>>,
+  uid: number,
+): string | undefined {
+  const base = environment["XDG_CACHE_HOME"];
+  if (base !== undefined && base.startsWith("/")) return `${base}/containerv`;
+  if (uid === 0) return "/var/cache/containerv";
+  const home = environment["HOME"];
+  return home !== undefined && home.startsWith("/") ? `${home}/.cache/containerv` : undefined;
+}
+
+/** FNV-1a, 64 bit, of the path: a name, not a proof. */
+function nameOf(path: string): string {
+  let high = 0xcbf29ce4;
+  let low = 0x84222325;
+  for (let i = 0; i < path.length; i++) {
+    low = (low ^ path.charCodeAt(i)) >>> 0;
+    // times 0x100000001b3, in 32-bit halves
+    const carry = Math.floor((low * 0x1b3) / 0x100000000);
+    high = (Math.imul(high, 0x1b3) + Math.imul(low, 0x100) + carry) >>> 0;
+    low = Math.imul(low, 0x1b3) >>> 0;
+  }
+  return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
+}
+
+const sameKey = (a: CacheKey, b: CacheKey): boolean =>
+  a.version === b.version && a.file === b.file && a.directory === b.directory && a.text === b.text;
+
+/** What was made of the same text before; `undefined` when nothing fits. */
+export function readCache(directory: string, key: CacheKey): LoadResult | undefined {
+  const path = `${directory}/${nameOf(`${key.directory}/${key.file}`)}.json`;
+  // The directory is checked, not only the file: who may write there may plant what is run as us.
+  const text = readFile(path, { privateDirectory: directory });
+  if (text === undefined) return undefined;
+  let entry: Partial<Entry>;
+  try {
+    entry = JSON.parse(text) as Partial<Entry>;
+  } catch {
+    return undefined; // torn by a full disk: it is written anew
+  }
+  const { result } = entry;
+  if (result === undefined || !sameKey({ ...key, ...entry }, key)) return undefined;
+  return result;
+}
+
+/** Keeps a good result. Gives the reason when it could not; that is no error. */
+export function writeCache(directory: string, key: CacheKey, result: LoadResult): string | undefined {
+  const path = `${directory}/${nameOf(`${key.directory}/${key.file}`)}.json`;
+  const made = makePrivateDirectory(directory);
+  if (made !== undefined) return made;
+  const entry: Entry = { ...key, result };
+  return replaceFile(path, JSON.stringify(entry));
+}

@@ -1,0 +1,12 @@
+/** What loading a spec gives. Plain JSON: it is kept in the cache. */
+import type { Diagnostic, Place } from "../text/diagnostic.ts";
+import type { Desired } from "./desired.ts";
+
+export interface LoadResult {
+  /** Absent when there are errors. */
+  readonly desired?: Desired;
+  /** Errors and warnings, in the order of the text. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** JSON pointer → where the document says it. Empty for a spec given as an object. */
+  readonly places: Readonly<Record<string, Place>>;
+}
