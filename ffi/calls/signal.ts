@@ -1,0 +1,104 @@
+/** Signal masks, dispositions, and taking a signal without a handler. rt_sigprocmask(2), rt_sigtimedwait(2). */
+import {
+  KERNEL_SIGACTION,
+  SIG_DFL,
+  SIG_IGN,
+  SIGACTION_FLAGS,
+  SIGPROCMASK_HOW,
+  SIGSET_SIZE,
+} from "../abi/signal.ts";
+import { TIMESPEC } from "../abi/timerfd.ts";
+import type { Cell, Syscall } from "./call.ts";
+import { NULL, struct, syscall, uint64 } from "./record.ts";
+import {
+  showFlags,
+  showName,
+  showPointer,
+  showSignal,
+  showSigset,
+  showStruct,
+  showTime,
+} from "./show.ts";
+
+/**
+ * `rt_sigprocmask(2)`: which signals are blocked; bit n-1 is signal n.
+ *
+ * Header  include/uapi/asm-generic/signal-defs.h
+ * Since   Linux 2.2
+ * Needs   nothing
+ * Errors  EINVAL  how is none of the three
+ * @see https://man7.org/linux/man-pages/man2/rt_sigprocmask.2.html
+ */
+export function rtSigprocmask(args: { how: number; set: bigint; oldset?: Cell }): Syscall {
+  const { how, set, oldset = NULL } = args;
+  return syscall("rt_sigprocmask", {
+    words: [how, uint64(set), oldset, SIGSET_SIZE],
+    text: () => [
+      showName(how, SIGPROCMASK_HOW),
+      showSigset(set),
+      showPointer(oldset),
+      String(SIGSET_SIZE),
+    ],
+  });
+}
+
+/**
+ * `rt_sigtimedwait(2)`: waits for a blocked signal of `set` and takes it; the result is its number, `info`
+ * (siginfo_t, 128 bytes) says who sent it.
+ *
+ * Header  include/uapi/asm-generic/siginfo.h
+ * Since   Linux 2.2
+ * Needs   the signals to be blocked
+ * Errors  EAGAIN  the time is over
+ *         EINTR   a handler ran for another signal
+ * @see https://man7.org/linux/man-pages/man2/rt_sigtimedwait.2.html
+ */
+export function rtSigtimedwait(
+  args: {
+    set: bigint;
+    info?: Cell;
+    timeout?: { readonly sec: number; readonly nsec: number };
+  },
+): Syscall {
+  const { set, info = NULL, timeout } = args;
+  const limit = timeout && struct(TIMESPEC, { tv_sec: timeout.sec, tv_nsec: timeout.nsec });
+  return syscall("rt_sigtimedwait", {
+    words: [uint64(set), info, limit ?? NULL, SIGSET_SIZE],
+    text: () => [
+      showSigset(set),
+      showPointer(info),
+      timeout === undefined ? "NULL" : showTime(timeout),
+      String(SIGSET_SIZE),
+    ],
+  });
+}
+
+/**
+ * `rt_sigaction(2)`: lets a signal do what it does by default, or nothing. Handlers have no place here: no code of ours
+ * runs in a signal's context.
+ *
+ * Header  include/uapi/asm-generic/signal.h
+ * Since   Linux 2.2
+ * Needs   nothing
+ * Errors  EINVAL  SIGKILL or SIGSTOP, or no such signal
+ * @see https://man7.org/linux/man-pages/man2/rt_sigaction.2.html
+ */
+export function rtSigaction(
+  args: { signum: number; handler: typeof SIG_DFL | typeof SIG_IGN; flags?: number },
+): Syscall {
+  const { signum, handler, flags = 0 } = args;
+  const act = struct(KERNEL_SIGACTION, { sa_handler: handler, sa_flags: flags });
+  return syscall("rt_sigaction", {
+    words: [signum, act, NULL, SIGSET_SIZE],
+    text: () => [
+      showSignal(signum),
+      showStruct({
+        sa_handler: showName(handler, { SIG_DFL, SIG_IGN }),
+        sa_mask: "[]",
+        sa_flags: showFlags(flags, SIGACTION_FLAGS),
+      }),
+      "NULL",
+      String(SIGSET_SIZE),
+    ],
+  });
+}
