@@ -56,8 +56,8 @@ interface Encoder {
   readonly region: Region;
   readonly records: Instruction[];
   readonly labels: Map<string, number>;
-  /** Places in the region's halves that await the number of a label's record. */
-  readonly targets: { readonly at: number; readonly to: string; readonly instruction: number }[];
+  /** Per label that is not met yet: places in the region's halves that await its record, and who asked first. */
+  readonly targets: Map<string, { readonly at: number[]; readonly instruction: number }>;
   readonly numbers: Map<string, number>;
   readonly numberOf: (name: string) => number | undefined;
 }
@@ -106,7 +106,8 @@ function putWords({ places, region }: Encoder, at: number, words: readonly Word[
 /** Inserts the stores that fill in what only the run knows. */
 function emitPatches(encoder: Encoder, words: readonly Word[], source: Instruction): void {
   const { places, region } = encoder;
-  for (const word of words) {
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as Word;
     if (typeof word !== "object" || !("patches" in word)) continue;
     for (const patch of dynamicPatches(places, word)) {
       const at = emit(encoder, source);
@@ -122,8 +123,13 @@ function emitPatches(encoder: Encoder, words: readonly Word[], source: Instructi
 
 function putTarget({ places, region, labels, targets }: Encoder, at: number, to: string): void {
   const known = labels.get(to);
-  if (known !== undefined) region.halves[at + TARGET] = known;
-  else targets.push({ at: at + TARGET, to, instruction: places.instruction });
+  if (known !== undefined) {
+    region.halves[at + TARGET] = known;
+    return;
+  }
+  let waiting = targets.get(to);
+  if (waiting === undefined) targets.set(to, waiting = { at: [], instruction: places.instruction });
+  waiting.at.push(at + TARGET);
 }
 
 function findNumber(encoder: Encoder, name: string): number {
@@ -234,10 +240,10 @@ function checkEnd({ instructions }: Program): void {
 }
 
 function resolveTargets({ targets, labels, region }: Encoder): void {
-  for (const { at, to, instruction } of targets) {
+  for (const [to, waiting] of targets) {
     const record = labels.get(to);
-    if (record === undefined) throw new StageError(`no label "${to}"`, instruction);
-    region.halves[at] = record;
+    if (record === undefined) throw new StageError(`no label "${to}"`, waiting.instruction);
+    for (let i = 0; i < waiting.at.length; i++) region.halves[waiting.at[i] as number] = record;
   }
 }
 
@@ -326,7 +332,7 @@ export function encode(
     region: createRegion((instructions.length + 32) * layout.RECORD_SIZE),
     records: [],
     labels: new Map(),
-    targets: [],
+    targets: new Map(),
     numbers: new Map(),
     numberOf: (name) => numberOf(name, architecture),
   };

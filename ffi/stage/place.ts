@@ -31,9 +31,9 @@ export interface Places {
   readonly writable: Region;
   readonly fixups: Fixup[];
   readonly slots: Map<string, number>;
-  /** First instruction that reads the slot: for the message where nothing sets it. */
-  readonly readBy: Map<string, number>;
-  readonly written: Set<string>;
+  /** Per slot the first instruction that reads it (for the message where nothing sets it), and whether one sets it. */
+  readonly readBy: (number | undefined)[];
+  readonly written: boolean[];
   readonly cells: Map<string, { readonly offset: number; readonly size: number }>;
   cellsLength: number;
   /** The instruction being encoded; messages name it. */
@@ -49,8 +49,8 @@ export function createPlaces(): Places {
     writable: createRegion(1024),
     fixups: [],
     slots,
-    readBy: new Map(),
-    written: new Set(slots.keys()),
+    readBy: [],
+    written: [true, true, true],
     cells: new Map(),
     cellsLength: 0,
     instruction: 0,
@@ -79,19 +79,22 @@ export function slotToWrite(places: Places, name: string): number {
   if (name === ERROR_RECORD || name === ERROR_ERRNO) {
     throw new StageError(`${name} is set by the stage alone`, places.instruction);
   }
-  places.written.add(name);
-  return slotNumber(places, name);
+  const slot = slotNumber(places, name);
+  places.written[slot] = true;
+  return slot;
 }
 
 function slotToRead(places: Places, { result }: ResultOf): number {
-  if (!places.readBy.has(result)) places.readBy.set(result, places.instruction);
-  return slotNumber(places, result);
+  const slot = slotNumber(places, result);
+  places.readBy[slot] ??= places.instruction;
+  return slot;
 }
 
 /** Throws StageError where a record reads a result that no record makes. */
 export function checkSlots(places: Places): void {
-  for (const [name, instruction] of places.readBy) {
-    if (!places.written.has(name)) throw new StageError(`no record makes "${name}"`, instruction);
+  for (const [name, slot] of places.slots) {
+    if (places.written[slot] === true) continue;
+    throw new StageError(`no record makes "${name}"`, places.readBy[slot]);
   }
 }
 
