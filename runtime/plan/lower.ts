@@ -125,6 +125,16 @@ function emitter(out: Instruction[], step: number, fail: string): Emitter {
 }
 
 
+/** The undo operations of a plan, last first, each as a program of its own: for a runner whose stage is dead. */
+export function lowerUndoOf(plan: Plan): readonly { op: Op; program: Program }[] {
+  const undo = plan.ops.flatMap((op) => undoOps(op)).filter((op) => op.kind !== "end").reverse();
+  return undo.map((op) => {
+    const instructions: Instruction[] = [];
+    definition(op).lower(op, emitter(instructions, 0, FAIL.stage));
+    return { op, program: { instructions } };
+  });
+}
+
 /** The calls of an operation, in order, alternatives included: what `plan --calls` prints. */
 export function callsOf(op: Op): readonly Syscall[] {
   const out: Instruction[] = [];

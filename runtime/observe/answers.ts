@@ -1,0 +1,73 @@
+/** Answers what the subjects ask beyond the Host: a free name, who a user is, what a layer hides. Changes nothing. */
+import type { DesiredContainer, DesiredUser } from "../../spec/model/desired.ts";
+import type { Answers, Host, ResolvedUser } from "../plan/host.ts";
+import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
+import { entryKind } from "../../ffi/linux/file.ts";
+import { lookUpUser } from "./users.ts";
+
+/** Below each hierarchy's root (as runtime/subjects/limits names it). */
+const GROUP_DIRECTORY = "containerv";
+
+export interface AnswerOptions {
+  readonly dataDirectory: string;
+  /** Where the search for a free name begins: 1, or the number after one that was taken meanwhile. */
+  readonly first: number;
+}
+
+export function answer(container: DesiredContainer, host: Host, options: AnswerOptions): Answers {
+  const users = namedUsers(container);
+  const collisions = observeCollisions(container);
+  return {
+    instance: freeInstance(container.name, host, options.first),
+    dataDirectory: options.dataDirectory,
+    ...(users === undefined ? {} : { users }),
+    ...(collisions === undefined ? {} : { collisions }),
+  };
+}
+
+/** `NAME`, or `NAME-2`, `NAME-3`, … when groups of that name are there: another run of it, or what one left. */
+function freeInstance(name: string, host: Host, first: number): string {
+  const mounts = new Set([...Object.values(host.cgroups.v1), host.cgroups.v2?.mount ?? ""]);
+  mounts.delete("");
+  for (let number = first;; number++) {
+    const instance = number === 1 ? name : `${name}-${number}`;
+    const taken = [...mounts].some((mount) =>
+      entryKind(`${mount}/${GROUP_DIRECTORY}/${instance}`) !== undefined
+    );
+    if (!taken) return instance;
+  }
+}
+
+/** Directories that host: system binds and that a layer has too. */
+function observeCollisions(
+  container: DesiredContainer,
+): Readonly<Record<string, readonly string[]>> | undefined {
+  const { layers } = container.rootfs;
+  const system = layers.some((layer) => layer.kind === "host" && layer.host === "system");
+  if (!system) return undefined;
+  const collisions: Record<string, readonly string[]> = {};
+  for (const layer of layers) {
+    if (layer.kind !== "dir" || layer.at !== "/") continue;
+    collisions[layer.dir] = SYSTEM_ROOTS.filter((root) =>
+      entryKind(`${layer.dir}${root}`) !== undefined
+    );
+  }
+  return collisions;
+}
+
+const isNamed = (user: DesiredUser): boolean =>
+  typeof user.user === "string" || typeof user.group === "string";
+
+function namedUsers(
+  container: DesiredContainer,
+): Readonly<Record<string, ResolvedUser>> | undefined {
+  const all = [container.user, ...container.commands.flatMap((command) => command.user ?? [])];
+  const named = all.filter(isNamed);
+  if (named.length === 0) return undefined;
+  const users: Record<string, ResolvedUser> = {};
+  for (const user of named) {
+    const known = lookUpUser(user, container.rootfs);
+    if (known !== undefined) users[known.key] = known.user;
+  }
+  return users;
+}
