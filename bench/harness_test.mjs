@@ -1,0 +1,149 @@
+/** Tests of the arithmetic and of the order of samples; none of them looks at a time. `node --test bench/` */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { groupLines } from "./floor.mjs";
+import { describeInside, parseProbe } from "./inside.mjs";
+import { cgroupHierarchies, describeCgroups } from "./machine.mjs";
+import { median, parseSamples, quantile, showBars, showTable, tabulate } from "./report.mjs";
+import { etcOfPlan } from "./rootfs.mjs";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+
+describe("report", () => {
+  test("median() and quantile() of even and odd counts", () => {
+    assert.equal(median([1, 2, 9]), 2);
+    assert.equal(median([1, 2, 4, 9]), 3);
+    assert.equal(quantile([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 0.9), 9);
+    assert.equal(quantile([7], 0.99), 7);
+    assert.throws(() => median([]), RangeError);
+  });
+
+  test("tabulate() leaves the warm-up out and names failed runs", () => {
+    const { floorKiB, samples } = parseSamples(
+      "floor\t1000\n" +
+        "sample\t-1\t0\ta\t99000000\t9999\t0\t0\t1\n" +
+        "sample\t0\t0\ta\t2000000\t2048\t500\t500\t0\n" +
+        "sample\t1\t0\ta\t4000000\t1024\t500\t500\t137\n" +
+        "sample\t0\t1\tcrun\t6000000\t1024\t500\t500\t0\n",
+    );
+    assert.equal(floorKiB, 1000);
+    const [row, crun] = tabulate(samples, ["a", "crun"]);
+    assert.deepEqual([row.n, row.median, row.maxRssKiB, row.failed], [2, 3000000, 2048, [137]]);
+    assert.match(showTable([row, crun]), /^a +3\.00 .* 0\.50 +- +1\.00 +2\.0$/m);
+  });
+
+  test("parseSamples() refuses what spawn_timer does not print", () => {
+    assert.throws(() => parseSamples("sample\t1\n"), /spawn_timer printed/);
+  });
+
+  test("showBars() tells a bar that holds from one that is missed, and leaves unmeasured ones out", () => {
+    const bar = (value) => ({ what: "w", value, bar: 1, unit: "ms" });
+    assert.equal(
+      showBars([bar(1), bar(1.5), bar(NaN)]),
+      "  holds   w: 1.00 ≤ 1 ms\n  MISSED  w: 1.50 > 1 ms",
+    );
+  });
+});
+
+describe("what is compared", () => {
+  const V1 = "31 23 0:28 / /c rw - tmpfs tmpfs rw\n" +
+    "35 31 0:32 / /c/memory rw,relatime - cgroup cgroup rw,memory\n" +
+    "39 31 0:36 / /c/pids rw,relatime shared:4 - cgroup cgroup rw,pids,release_agent=/x\n" +
+    "41 31 0:38 / /c/unified rw - cgroup2 cgroup2 rw,nsdelegate\n";
+
+  test("cgroupHierarchies() reads a hybrid mountinfo", () => {
+    assert.equal(
+      describeCgroups(cgroupHierarchies(V1)),
+      "v1: memory pids; v2 at /c/unified: no controllers",
+    );
+  });
+
+  test("groupLines() joins v1 groups and clones into one v2 group", () => {
+    assert.deepEqual(groupLines(cgroupHierarchies(V1)), [
+      "group /c/memory/containerv-bench-floor",
+      "join /c/memory/containerv-bench-floor",
+      "limit /c/memory/containerv-bench-floor/memory.limit_in_bytes 67108864",
+      "group /c/pids/containerv-bench-floor",
+      "join /c/pids/containerv-bench-floor",
+      "limit /c/pids/containerv-bench-floor/pids.max 16",
+    ]);
+    assert.deepEqual(groupLines([{ path: "/c", version: 2, controllers: ["memory", "pids"] }]), [
+      "group /c/containerv-bench-floor",
+      "into /c/containerv-bench-floor",
+      "limit /c/containerv-bench-floor/memory.max 67108864",
+      "limit /c/containerv-bench-floor/pids.max 16",
+    ]);
+    assert.throws(() => groupLines([]), /memory is on no mounted hierarchy/);
+  });
+
+  test("etcOfPlan() finds existing names, in text and in JSON within JSON", () => {
+    const plan = String
+      .raw`open_tree(AT_FDCWD, "/etc/passwd", 1) {"text":"\"/etc/group\""} "/etc/no-such-file-here"`;
+    assert.deepEqual(etcOfPlan(plan), ["group", "passwd"]);
+  });
+
+  test("describeInside() names the namespaces that are not the host's", () => {
+    const seen = parseProbe("ns.pid pid:[2]\nns.net net:[1]\npid 1\nCapEff: 00000000a80425fb\n");
+    const [namespaces, pid, caps] = describeInside(seen, { pid: "pid:[1]", net: "net:[1]" });
+    assert.deepEqual([namespaces, pid, caps], ["pid", "1", "a80425fb"]);
+  });
+});
+
+describe("spawn_timer", () => {
+  let directory;
+  before(() => {
+    directory = mkdtempSync(join(tmpdir(), "bench-test-"));
+    const target = join(directory, "spawn_timer");
+    execFileSync("gcc", ["-Wall", "-Werror", "-o", target, join(HERE, "spawn_timer.c")]);
+  });
+  after(() => rmSync(directory, { recursive: true, force: true }));
+
+  const time = (list, ...counts) => {
+    const path = join(directory, "list");
+    writeFileSync(path, list);
+    const argv = [path, ...counts.map(String), join(directory, "stderr")];
+    return spawnSync(join(directory, "spawn_timer"), argv, { encoding: "utf8" });
+  };
+
+  for (const count of [2, 3, 4, 5]) {
+    test(`each of ${count} commands follows each other one equally often`, () => {
+      const names = [..."abcde"].slice(0, count);
+      const list = names.map((name) => `command ${name}\narg /bin/true\n`).join("");
+      const { samples } = parseSamples(time(list, 2 * count, 0, 0).stdout);
+      const follows = new Map();
+      for (const [index, { name, round }] of samples.entries()) {
+        const previous = samples[index - 1];
+        if (previous?.round !== round) continue;
+        const pair = previous.name + name;
+        follows.set(pair, (follows.get(pair) ?? 0) + 1);
+      }
+      assert.equal(follows.size, count * (count - 1));
+      assert.deepEqual([...new Set(follows.values())], [2]);
+    });
+  }
+
+  test("statuses, warm-up rounds, emptied directories", () => {
+    const cache = join(directory, "cache");
+    mkdirSync(join(cache, "deep"), { recursive: true });
+    writeFileSync(join(cache, "deep", "file"), "x");
+    const list = "command false\narg /bin/false\n" +
+      "command kill\narg /bin/sh\narg -c\narg kill -9 $$\n" +
+      `command empty\narg /bin/sh\narg -c\narg test -z "$(ls -A $D)" && touch $D/left\nenv D=${cache}\nempty ${cache}\n`;
+    const { samples } = parseSamples(time(list, 2, 1, 0).stdout);
+    assert.deepEqual(samples.filter(({ round }) => round < 0).length, 3);
+    const statuses = Object.fromEntries(samples.map(({ name, status }) => [name, status]));
+    assert.deepEqual(statuses, { false: 1, kill: 137, empty: 0 });
+    assert.deepEqual(readdirSync(cache), ["left"]);
+  });
+
+  test("a wrong list is refused with its line", () => {
+    const done = time("command a\nargument /bin/true\n", 1, 0, 0);
+    assert.equal(done.status, 2);
+    assert.match(done.stderr, /list:2: unknown key `argument`/);
+  });
+});

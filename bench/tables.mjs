@@ -1,0 +1,233 @@
+/** The four comparisons: each runs, prints its table and returns it with what the bars need. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { enableV2Controllers, writeFloorList } from "./floor.mjs";
+import { PROBE_ARGV, showInside } from "./inside.mjs";
+import { capture, cgroupHierarchies } from "./machine.mjs";
+import { peerCommands } from "./peers.mjs";
+import { alignColumns, parseSamples, showTable, summarise, tabulate } from "./report.mjs";
+import { describeRootfs, ETC_DEFAULT, etcOfPlan } from "./rootfs.mjs";
+
+const BAR_CRUN = 1.0;
+const BAR_RUNC = 0.5;
+const BAR_PLAN_MS = 60;
+const BAR_RSS_MB = 60;
+const BAR_FLOOR = 2;
+const BAR_LIBRARY_MS = 2;
+
+/** The files of /etc that the peers show: those of containerv's plan, so that all show the same. */
+function etcFiles({ programs, here, work }) {
+  if (!programs.containerv) return { etc: ETC_DEFAULT, from: "the list in bench/rootfs.mjs" };
+  const environment = { ...process.env, XDG_CACHE_HOME: join(work, "cache-plan") };
+  const plan = capture([programs.containerv, "plan", "--json", join(here, "true.yaml")], {
+    env: environment,
+  });
+  const etc = etcOfPlan(plan);
+  if (etc.length === 0) {
+    return { etc: ETC_DEFAULT, from: "the list in bench/rootfs.mjs: the plan names none" };
+  }
+  return { etc, from: "containerv's plan" };
+}
+
+/** `containerv ARGV` with a spec cache of its own; `cold`: emptied before each sample. */
+function containervCommand({ programs, work }, { name, argv, cold = false }) {
+  const cache = join(work, cold ? "cache-cold" : "cache-hot");
+  mkdirSync(cache, { recursive: true });
+  return {
+    name,
+    argv: [programs.containerv, ...argv],
+    env: [`XDG_CACHE_HOME=${cache}`, "HOME=/root"],
+    ...(cold ? { empty: cache } : {}),
+  };
+}
+
+function writeList(path, commands) {
+  const lines = commands.flatMap(({ name, argv, env = [], empty }) => [
+    `command ${name}`,
+    ...argv.map((word) => `arg ${word}`),
+    ...env.map((pair) => `env ${pair}`),
+    ...(empty ? [`empty ${empty}`] : []),
+  ]);
+  writeFileSync(path, lines.join("\n") + "\n");
+}
+
+/** Runs spawn_timer over the commands, prints the table. @throws {Error} when a run failed, with its stderr */
+function timeCommands({ work, helpers, options }, { title, commands, idleMs }) {
+  const list = join(work, "commands");
+  const log = join(work, "stderr");
+  writeList(list, commands);
+  writeFileSync(log, "");
+  const counts = [options.samples, options.warmup, idleMs].map(String);
+  const output = capture([helpers.spawn_timer, list, ...counts, log]);
+  const { floorKiB, samples } = parseSamples(output);
+  const rows = tabulate(samples, commands.map(({ name }) => name));
+  console.log(`\n${title}, idle ${idleMs} ms before each sample (ms)\n${showTable(rows)}`);
+  const failed = rows.filter((row) => row.failed.length > 0);
+  if (failed.length > 0) {
+    const which = failed.map((row) =>
+      `${row.name}: ${row.failed.length} runs, exit ${row.failed[0]}`
+    );
+    const words = readFileSync(log, "utf8").split("\n").slice(0, 20).join("\n");
+    throw new Error(`failed runs: ${which.join("; ")}\n${words}`);
+  }
+  return { title, idleMs, floorKiB, rows, samples };
+}
+
+const medianMs = (table, name) => {
+  const row = table.rows.find((candidate) => candidate.name === name);
+  return row ? row.median / 1e6 : NaN;
+};
+
+function runCompare(context, commands) {
+  const tables = [];
+  const bars = [];
+  for (const idleMs of context.options.idles) {
+    const title = "start to exit of an isolated /bin/true, limits on, seccomp off";
+    const table = timeCommands(context, { title, commands, idleMs });
+    tables.push(table);
+    const ours = medianMs(table, "containerv");
+    for (const [peer, bar] of [["crun", BAR_CRUN], ["runc", BAR_RUNC]]) {
+      const value = ours / medianMs(table, peer);
+      bars.push({ what: `run, median, idle ${idleMs} ms`, value, bar, unit: `× ${peer}` });
+    }
+    const row = table.rows.find(({ name }) => name === "containerv");
+    if (row) {
+      const value = row.maxRssKiB * 1024 / 1e6;
+      bars.push({ what: `run, peak RSS, idle ${idleMs} ms`, value, bar: BAR_RSS_MB, unit: "MB" });
+    }
+  }
+  return { tables, bars };
+}
+
+function runFirst(context, peers) {
+  const spec = join(context.here, "true.yaml");
+  const commands = [
+    containervCommand(context, { name: "containerv cold", argv: ["run", spec], cold: true }),
+    containervCommand(context, { name: "containerv", argv: ["run", spec] }),
+    ...peers.filter(({ name }) => name !== "bwrap"),
+  ];
+  const title = "the first run of a spec (its cache emptied before each sample)";
+  const tables = context.options.idles.map((idleMs) =>
+    timeCommands(context, { title, commands, idleMs })
+  );
+  return { tables, bars: [] };
+}
+
+function runPlan(context) {
+  const spec = join(context.here, "true.yaml");
+  const commands = [
+    containervCommand(context, { name: "version", argv: ["version"] }),
+    containervCommand(context, { name: "plan", argv: ["plan", spec] }),
+    containervCommand(context, { name: "plan cold", argv: ["plan", spec], cold: true }),
+    containervCommand(context, { name: "validate cold", argv: ["validate", spec], cold: true }),
+  ];
+  const tables = context.options.idles.map((idleMs) =>
+    timeCommands(context, { title: "whole process", commands, idleMs })
+  );
+  const bars = tables.flatMap((table) =>
+    ["plan", "plan cold"].map((name) => ({
+      what: `${name}, median, idle ${table.idleMs} ms`,
+      value: medianMs(table, name),
+      bar: BAR_PLAN_MS,
+      unit: "ms",
+    }))
+  );
+  return { tables, bars };
+}
+
+/** The programs of the library table: the floor first and last, so that a drift of the machine shows. */
+function libraryPrograms({ root, here, helpers }, rootfs) {
+  const list = join(here, "results", "floor.list");
+  writeFloorList(list, { rootfs, hierarchies: cgroupHierarchies() });
+  const floor = [helpers.floor, list];
+  const programs = [{ name: "floor (C)", argv: floor }];
+  const script = join(here, "library.ts");
+  if (existsSync(join(root, "mod.ts"))) {
+    const bin = (name) => join(root, "node_modules", ".bin", name);
+    programs.push({ name: "library, Bun", argv: [bin("bun"), script] });
+    programs.push({
+      name: "library, Deno",
+      argv: [bin("deno"), "run", "-A", "--no-check", script],
+    });
+  } else console.log("\nmod.ts is not there: the floor alone");
+  programs.push({ name: "floor (C), again", argv: floor });
+  return programs;
+}
+
+function runLibrary(context, rootfs) {
+  const restore = enableV2Controllers(cgroupHierarchies());
+  const rows = [];
+  try {
+    for (const { name, argv } of libraryPrograms(context, rootfs)) {
+      const counts = [context.options.samples, context.options.warmup + 5].map(String);
+      const output = JSON.parse(capture([...argv, ...counts], { cwd: context.root }));
+      const peakRssKiB = output.peak_rss_kib ?? null;
+      rows.push({ name, ...summarise(output.samples_ns), peakRssKiB, samples: output.samples_ns });
+    }
+  } finally {
+    restore();
+  }
+  const floor = Math.min(
+    ...rows.filter(({ name }) => name.startsWith("floor")).map((row) => row.median),
+  );
+  const ms = (ns) => (ns / 1e6).toFixed(2);
+  const title = "per container, back to back in one process (ms)";
+  const head = ["", "median", "p90", "p99", "min", "n", "× floor"];
+  const body = rows.map((row) => [
+    row.name,
+    ...[row.median, row.p90, row.p99, row.min].map(ms),
+    String(row.n),
+    (row.median / floor).toFixed(2),
+  ]);
+  console.log(`\n${title}\n${alignColumns([head, ...body])}`);
+  const bars = rows.filter(({ name }) => name.startsWith("library")).flatMap((row) => [
+    { what: `${row.name}, median`, value: row.median / floor, bar: BAR_FLOOR, unit: "× floor" },
+    { what: `${row.name}, median`, value: row.median / 1e6, bar: BAR_LIBRARY_MS, unit: "ms" },
+  ]);
+  return { tables: [{ title, rows }], bars };
+}
+
+/**
+ * Runs what the options ask for.
+ * @param context {{root, here, work, helpers, programs, options}}: paths and choices from run.mjs
+ * @returns {{tables: object[], bars: object[]}}
+ * @throws {Error} when any measured command failed
+ */
+export function runTables(context) {
+  const { options, programs, here, work } = context;
+  const { etc, from } = etcFiles(context);
+  const rootfs = describeRootfs(etc);
+  console.log(
+    `rootfs: ${rootfs.binds.length} binds, ${rootfs.links.length} symlinks; /etc from ${from}`,
+  );
+  const peers = peerCommands(programs, {
+    directory: join(work, "peers"),
+    rootfs,
+    argv: ["/bin/true"],
+  });
+  for (const { name, note } of peers) if (note) console.log(`${name}: ${note}`);
+  const spec = join(here, "true.yaml");
+  const own = (argv) =>
+    programs.containerv ? [containervCommand(context, { name: "containerv", argv })] : [];
+  const parts = [];
+  if (!programs.containerv && options.only.includes("containerv")) {
+    console.log("note: dist/containerv is not there: the peers alone");
+  }
+  const commands = [...own(["run", spec]), ...peers];
+  if (options.compare && commands.length > 0) {
+    const probes = peerCommands(programs, {
+      directory: join(work, "probes"),
+      rootfs,
+      argv: PROBE_ARGV,
+    });
+    const inside = showInside([...own(["run", spec, "--", ...PROBE_ARGV]), ...probes]);
+    parts.push({ tables: [inside], bars: [] }, runCompare(context, commands));
+  }
+  if (options.first && programs.containerv) parts.push(runFirst(context, peers));
+  if (options.plan && programs.containerv) parts.push(runPlan(context));
+  if (options.library) parts.push(runLibrary(context, rootfs));
+  return {
+    tables: parts.flatMap((part) => part.tables),
+    bars: parts.flatMap((part) => part.bars),
+  };
+}
