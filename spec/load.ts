@@ -1,0 +1,87 @@
+import { validate as validator } from "./generated/validate.js";
+import type { LoadResult } from "./model/load_result.ts";
+import { modelHints } from "./model/hints.ts";
+import { nameOfFile, nearestName } from "./model/name.ts";
+import { findNotYet } from "./model/not_yet.ts";
+import { nameProblem, normaliseProject } from "./model/project.ts";
+import { schema } from "./model/schema.ts";
+import type { Spec } from "./model/spec_type.ts";
+import type { Lines } from "./text/lines.ts";
+import { findTree, listPlaces } from "./text/locate.ts";
+import { treeOf } from "./text/object.ts";
+import { parse } from "./text/parse.ts";
+import { type Problem, toDiagnostics } from "./text/problem.ts";
+import { type Tree, valueOf } from "./text/tree.ts";
+import { hasErrorWithin, validate, valueAt } from "./text/validate.ts";
+
+export interface LoadSpecOptions {
+  readonly text: Uint8Array | string;
+  /** As it is shown in messages. Its stem is the name of a spec that says none. */
+  readonly file: string;
+  /** Absolute: where relative paths of the spec start. */
+  readonly directory: string;
+  /** argv that replaces the last command (`FILE -- CMD`). */
+  readonly command?: readonly string[];
+}
+
+export interface LoadObjectOptions {
+  /** The name of a spec that says none. */
+  readonly name: string;
+  readonly directory: string;
+  readonly command?: readonly string[];
+}
+
+/**
+ * The text of a spec → what is wanted, or everything that is wrong with it. Pure: reads no file, never throws for what
+ * the text holds. `desired` is there exactly when no diagnostic is an error.
+ */
+export function loadSpec(options: LoadSpecOptions): LoadResult {
+  const { lines, tree, problems } = parse(options.text, options.file);
+  if (tree === undefined) return { diagnostics: toDiagnostics(problems, { lines }), places: {} };
+  return check({ tree, lines, problems }, { ...options, name: nameOfFile(options.file) });
+}
+
+/** A spec as a JavaScript value, by the same rules; its diagnostics carry pointers and no places. */
+export function loadObject(value: Spec | unknown, options: LoadObjectOptions): LoadResult {
+  const { tree, problems } = treeOf(value);
+  const name = nameProblem(options.name);
+  const all = name === undefined ? problems : [...problems, name];
+  return check({ tree, problems: all }, options);
+}
+
+interface Document {
+  readonly tree: Tree;
+  readonly lines?: Lines;
+  readonly problems: readonly Problem[];
+}
+
+function check(document: Document, options: LoadObjectOptions): LoadResult {
+  const { tree, lines } = document;
+  const problems = [...document.problems];
+  const value = valueOf(tree);
+  const source = (pointer: string): string | undefined => {
+    const found = findTree(tree, pointer);
+    return found?.kind === "scalar" ? found.source : undefined;
+  };
+  const faults = validate(value, { validator, schema, ...modelHints, source });
+  problems.push(...faults.filter((fault) => !isExplained(fault, document.problems)));
+  problems.push(...findNotYet(value, schema));
+  if (tree.kind !== "map") return { diagnostics: toDiagnostics(problems, { tree, lines }), places: {} };
+  const blocking = [...problems];
+  const desired = normaliseProject(value as Parameters<typeof normaliseProject>[0], {
+    name: nearestName(options.name),
+    directory: options.directory,
+    command: options.command,
+    report: (problem) => void problems.push(problem),
+    isSound: (pointer) => valueAt(value, pointer) === undefined || !hasErrorWithin(blocking, pointer),
+  });
+  const diagnostics = toDiagnostics(problems, { tree, lines });
+  if (diagnostics.some(({ severity }) => severity === "error")) return { diagnostics, places: {} };
+  const places = lines === undefined ? {} : listPlaces(tree, lines);
+  return { desired, diagnostics, places };
+}
+
+/** What was refused while reading (a lossy number became text) is not said again as the wrong type. */
+function isExplained(fault: Problem, read: readonly Problem[]): boolean {
+  return read.some((problem) => problem.pointer === fault.pointer && problem.pointer !== "");
+}

@@ -1,0 +1,109 @@
+import { checkText } from "../text/strings.ts";
+import { join, type Value } from "../text/tree.ts";
+import { normaliseCommands } from "./command.ts";
+import { containerPath, type Context, type Part } from "./context.ts";
+import type { DesiredCommand, DesiredContainer } from "./desired.ts";
+import { normaliseLimits } from "./limits.ts";
+import { normaliseNetwork } from "./network.ts";
+import { normalisePolicy } from "./policy.ts";
+import { normaliseRootfs } from "./rootfs.ts";
+import type { ContainerKeys } from "./spec_type.ts";
+import { normaliseStop } from "./stop.ts";
+import { normaliseUser } from "./user.ts";
+
+/** The origin of a command that the caller gave in place of the spec's last one. */
+export const FROM_COMMAND_LINE = "command line";
+
+export interface ContainerOptions {
+  readonly name: string;
+  /** argv that replaces the last command. */
+  readonly command?: readonly string[] | undefined;
+  /** False for a key that the schema already found faulty: its default stands in, so that the rest is still checked. */
+  readonly isSound: (pointer: string) => boolean;
+}
+
+/** The keys of one container → what is wanted, every default filled in. */
+export function normaliseContainer(
+  context: Context,
+  part: Part<ContainerKeys>,
+  options: ContainerOptions,
+): DesiredContainer {
+  const { pointer } = part;
+  const value = keepSound(part, options);
+  const at = <Key extends keyof ContainerKeys>(key: Key): Part<ContainerKeys[Key]> => ({
+    value: value[key],
+    pointer: join(pointer, key),
+  });
+  const commands = readCommands(context, part, { ...options, value });
+  const { workdir, userns } = value;
+  return {
+    name: options.name,
+    rootfs: normaliseRootfs(context, at("rootfs")),
+    commands,
+    environment: { ...value.environment },
+    workdir: containerPath(context, { value: workdir ?? "/", pointer: join(pointer, "workdir") }),
+    hostname: value.hostname ?? options.name,
+    labels: { ...value.labels },
+    user: normaliseUser(context, { value: value.user ?? 0, pointer: join(pointer, "user") }),
+    userns: userns === "host" ? "host" : "auto",
+    init: value.init ?? commands.length > 1,
+    stdin: value.stdin ?? false,
+    limits: normaliseLimits(context, at("limits")),
+    network: normaliseNetwork(value.network),
+    policy: normalisePolicy(context, at("policy")),
+    stop: normaliseStop(context, at("stop")),
+    origins: listOrigins(part),
+  };
+}
+
+function keepSound({ value, pointer }: Part<ContainerKeys>, options: ContainerOptions): ContainerKeys {
+  const entries = Object.entries(value).filter(([key]) => options.isSound(join(pointer, key)));
+  return Object.fromEntries(entries);
+}
+
+function readCommands(
+  context: Context,
+  part: Part<ContainerKeys>,
+  { value, command, isSound }: ContainerOptions & { readonly value: ContainerKeys },
+): readonly DesiredCommand[] {
+  const pointer = join(part.pointer, "commands");
+  const said = normaliseCommands(context, { value: value.commands ?? [], pointer });
+  if (command !== undefined) {
+    const replaced = replaceCommand(context, { value: command, pointer });
+    return [...said.slice(0, -1), replaced];
+  }
+  if (said.length === 0 && isSound(pointer)) {
+    context.report({
+      code: "NOT_YET",
+      message: "a container without a command is not implemented yet",
+      pointer: part.pointer,
+      part: "key",
+      note: 'what works: commands: ["echo hello"]',
+    });
+  }
+  return said;
+}
+
+function replaceCommand(context: Context, { value, pointer }: Part<readonly string[]>): DesiredCommand {
+  if (value.length === 0 || value[0] === "") {
+    context.report({ code: "EMPTY_PROGRAM", message: "the command is empty", pointer });
+  }
+  for (const word of value) {
+    const problem = checkText(word);
+    if (problem === undefined) continue;
+    context.report({ code: problem.code, message: `${problem.message}, in the command`, pointer });
+  }
+  return { exec: [...value], shell: false, once: false, origin: FROM_COMMAND_LINE };
+}
+
+/** `limits` → `/limits`, `limits/memory` → `/limits/memory`: each key that is written, and those of a map in it. */
+function listOrigins({ value, pointer }: Part<ContainerKeys>): Readonly<Record<string, string>> {
+  const origins: Record<string, string> = {};
+  for (const [key, item] of Object.entries(value) as [string, Value][]) {
+    if (key.startsWith("x-")) continue;
+    origins[key] = join(pointer, key);
+    if (typeof item !== "object" || item === null || Array.isArray(item)) continue;
+    for (const inner of Object.keys(item)) origins[`${key}/${inner}`] = join(pointer, key, inner);
+  }
+  return origins;
+}

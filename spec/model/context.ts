@@ -1,0 +1,45 @@
+import type { Problem } from "../text/problem.ts";
+
+/** What normalising a part of a spec needs besides the part. */
+export interface Context {
+  /** Absolute: the directory that relative paths of the spec start at. */
+  readonly directory: string;
+  readonly report: (problem: Problem) => void;
+}
+
+/** A value of the spec with the pointer to it; the schema has already accepted its shape. */
+export interface Part<Value> {
+  readonly value: Value;
+  readonly pointer: string;
+}
+
+/** `path` without `.`, `..`, `//` and a `/` at the end. `path` is absolute; `..` at the root stays there. */
+export function normalisePath(path: string): string {
+  const steps: string[] = [];
+  for (const step of path.split("/")) {
+    if (step === "..") steps.pop();
+    else if (step !== "" && step !== ".") steps.push(step);
+  }
+  return `/${steps.join("/")}`;
+}
+
+/** A path of the host, made absolute against the spec's directory. `~` is the shell's and reported. */
+export function resolveHostPath(context: Context, part: Part<string>): string {
+  const { value, pointer } = part;
+  if (value === "~" || value.startsWith("~/")) {
+    const note = "`~` is a word of the shell";
+    const message = `"${value}" is not expanded`;
+    context.report({ code: "BAD_PATH", message, pointer, note, fix: "an absolute path, or one from the spec's directory" });
+  }
+  return normalisePath(value.startsWith("/") ? value : `${context.directory}/${value}`);
+}
+
+/** A path inside the container; `..` in it is reported, since it can only be a mistake there. */
+export function containerPath(context: Context, part: Part<string>): string {
+  const { value, pointer } = part;
+  if (value.split("/").includes("..")) {
+    const message = `"${value}" has a \`..\` in it`;
+    context.report({ code: "BAD_PATH", message, pointer, fix: normalisePath(value) });
+  }
+  return normalisePath(value);
+}

@@ -1,0 +1,99 @@
+import { explainComposeWord, explainTopWord } from "../foreign/compose_words.ts";
+import { showFlow } from "../text/flow.ts";
+import { clip } from "../text/strings.ts";
+import { join, keysOf, type Value } from "../text/tree.ts";
+import type { Hint, Hints } from "../text/validate.ts";
+import { parseDuration, parseSize, type Quantity } from "../text/units.ts";
+import { ABSOLUTE_PATH, DURATION, type Schema, SIZE } from "./fragment.ts";
+import { schemaOf } from "./lookup.ts";
+import { NAME_SCHEMA, nearestName } from "./name.ts";
+import { CONTAINER_KEYS } from "./schema.ts";
+
+/** What we can say about a fault that the schema can't: words of compose, wrong indentation, forms of other tools. */
+export const modelHints: Hints = { unknownKey, wrongType, badForm };
+
+function unknownKey(pointer: string, found: { key: string; value: Value }): Hint | undefined {
+  const parents = keysOf(pointer).slice(0, -1);
+  const isTop = parents.length === 0;
+  const isContainer = isTop || (parents.length === 2 && parents[0] === "containers");
+  if (isTop) {
+    const top = explainTopWord(found.key);
+    if (top !== undefined) return { note: top };
+  }
+  if (isContainer) {
+    const word = explainComposeWord(found.key, found.value);
+    if (word !== undefined) return { note: word };
+    const inner = findBelow(found);
+    if (inner !== undefined) return inner;
+  }
+  return findAbove(parents, found);
+}
+
+/** `memory: 64MiB` beside `limits:`: the key is right one level down. */
+function findBelow({ key, value }: { key: string; value: Value }): Hint | undefined {
+  const homes = Object.keys(CONTAINER_KEYS).filter((home) =>
+    Object.hasOwn(schemaOf([home]).properties, key)
+  );
+  const [home] = homes;
+  if (home === undefined || homes.length > 1) return undefined;
+  return { note: `it belongs below \`${home}\``, fix: `${home}: ${showFlow({ [key]: value })}` };
+}
+
+/** `network:` below `limits:`: the key is right one level up (or more). */
+function findAbove(parents: readonly string[], { key }: { key: string }): Hint | undefined {
+  for (let depth = parents.length - 1; depth >= 0; depth--) {
+    const isKnown = Object.hasOwn(schemaOf(parents.slice(0, depth)).properties, key);
+    const sibling = parents[depth];
+    if (!isKnown || sibling === undefined) continue;
+    const levels = parents.length - depth;
+    const note = levels === 1
+      ? `it belongs one level up, beside \`${sibling}\`: indent it like that`
+      : `it belongs ${levels} levels up, beside \`${sibling}\``;
+    return { note };
+  }
+  return undefined;
+}
+
+/** Lists where other tools write `NAME=value` lines, and single commands where a list of them is meant. */
+function wrongType(pointer: string, value: Value): Hint | undefined {
+  const keys = keysOf(pointer);
+  const key = keys[keys.length - 1];
+  if ((key === "environment" || key === "labels") && Array.isArray(value)) {
+    const pairs = value.filter((item): item is string => typeof item === "string" && item.includes("="));
+    if (pairs.length === 0) return undefined;
+    const entries = pairs.map((pair) => {
+      const at = pair.indexOf("=");
+      return [pair.slice(0, at), pair.slice(at + 1)] as const;
+    });
+    return { fix: `${key}: ${showFlow(Object.fromEntries(entries))}` };
+  }
+  if (key === "commands" && typeof value === "string") return { fix: `commands: ${showFlow([value])}` };
+  const isMemory = join("", ...keys.slice(-2)) === "/limits/memory";
+  if (isMemory && typeof value === "number") return { note: "a size has a unit", fix: bytes(value) };
+  return undefined;
+}
+
+function bytes(value: number): string {
+  const mebibytes = value / 1024 / 1024;
+  return Number.isInteger(mebibytes) && mebibytes > 0 ? `memory: ${mebibytes}MiB` : `memory: ${value}B`;
+}
+
+/** What is wrong with a size, a duration, a path, a name: the pattern only says that something is. */
+function badForm(schema: Schema, value: string): (Hint & { message: string }) | undefined {
+  const expects = schema["x-expects"];
+  if (expects === SIZE["x-expects"]) return refusal(parseSize(value));
+  if (expects === DURATION["x-expects"]) return refusal(parseDuration(value));
+  if (expects === NAME_SCHEMA["x-expects"]) {
+    const message = `"${clip(value)}" can't be a name`;
+    return { message, note: "small letters, digits, `_`, `.`, `-`, at most 63", fix: nearestName(value) };
+  }
+  if (expects === ABSOLUTE_PATH["x-expects"] && value !== "") {
+    const fix = showFlow(`/${value.replace(/^(?:\.\/|~\/)/, "")}`);
+    return { message: `"${clip(value)}" is not an absolute path`, fix };
+  }
+  return undefined;
+}
+
+function refusal(quantity: Quantity): (Hint & { message: string }) | undefined {
+  return "message" in quantity ? quantity : undefined;
+}

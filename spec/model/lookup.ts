@@ -1,0 +1,26 @@
+import type { Schema } from "./fragment.ts";
+import { formsOf } from "./not_yet.ts";
+import { schema } from "./schema.ts";
+
+/** The keys that a map at a place of the spec can have; none where there is no map with fixed keys. */
+export function schemaOf(keys: readonly string[]): { readonly properties: Readonly<Record<string, Schema>> } {
+  let forms: readonly Schema[] = allForms(schema);
+  for (const key of keys) {
+    forms = forms.flatMap((form) => {
+      const properties = (form.properties ?? {}) as Readonly<Record<string, Schema>>;
+      const known = Object.hasOwn(properties, key)
+        ? properties[key]
+        : /^[0-9]+$/.test(key)
+        ? form.items
+        : form.additionalProperties;
+      return typeof known === "object" && known !== null ? allForms(known as Schema) : [];
+    });
+  }
+  return { properties: Object.assign({}, ...forms.map((form) => form.properties ?? {})) };
+}
+
+/** The forms of a schema for a map and for a list: what could have keys below it. */
+function allForms(of: Schema): readonly Schema[] {
+  const forms = [...formsOf({}, { schema: of, root: schema }), ...formsOf([], { schema: of, root: schema })];
+  return [...new Set(forms)];
+}

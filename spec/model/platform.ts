@@ -1,0 +1,54 @@
+import { HOST_PATH, map, notYet, type Schema, SIZE } from "./fragment.ts";
+
+export const PLATFORM_SCHEMA: Schema = {
+  title: "Platform",
+  description: "The guest's system. Absent: the machine's own. Another than the machine's runs in a VM.",
+  enum: ["linux", "windows"],
+  examples: ["linux"],
+  "x-expects": "linux or windows",
+  "x-not-yet-values": { windows: "What works: linux." },
+};
+
+export const VM_SCHEMA: Schema = notYet(
+  map({
+    driver: { title: "Driver", enum: ["hyperv", "qemu"], examples: ["qemu"] },
+    kernel: { title: "Kernel", ...HOST_PATH, examples: ["./vmlinuz"] },
+    firmware: { title: "Firmware", ...HOST_PATH, examples: ["./OVMF.fd"] },
+    disk: { title: "Disk", description: "Size of the disk.", ...SIZE, examples: ["8GiB"] },
+    secureBoot: { title: "Secure boot", type: "boolean", examples: [true], "x-expects": "true or false" },
+  }, {
+    title: "Virtual machine",
+    description: "How the guest runs where it needs a machine of its own.",
+    examples: [{ driver: "qemu" }],
+    "x-expects": "a map such as {driver: qemu}",
+  }),
+  "What works: a Linux container on a Linux machine.",
+);
+
+export const ON_UNSUPPORTED_SCHEMA: Schema = {
+  title: "When it can't be enforced",
+  description:
+    "`error`: what was asked for and can't be enforced on this machine ends the start. `warn`: it is reported and left out.",
+  enum: ["error", "warn"],
+  default: "error",
+  examples: ["error"],
+  "x-not-yet-values": { warn: "What works: error, the default." },
+};
+
+export const VARIABLES_SCHEMA: Schema = notYet({
+  title: "Variables",
+  description:
+    "Declared variables, used as `${{ NAME }}` and put in after parsing; filled by the environment, `.env` and `--set`.",
+  type: "object",
+  propertyNames: {
+    pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
+    "x-expects": "a variable's name: letters, digits and `_`",
+  },
+  additionalProperties: map({
+    default: { type: "string", "x-expects": "text, between quotes where it looks like a number" },
+    required: { type: "string", "x-expects": "why it is needed, as text" },
+    secret: { type: "boolean", default: false, "x-expects": "true or false" },
+  }),
+  examples: [{ TAG: { default: "1.27" }, PASS: { required: "put PASS=… in .env", secret: true } }],
+  "x-expects": 'a map such as {TAG: {default: "1.27"}}',
+}, "What works: write the value.");

@@ -1,0 +1,184 @@
+import { join } from "../text/tree.ts";
+import { containerPath, type Context, type Part, resolveHostPath } from "./context.ts";
+import type { DesiredLayer, DesiredRootfs } from "./desired.ts";
+import { ABSOLUTE_PATH, byType, HOST_PATH, list, map, notYet, type Schema, SIZE } from "./fragment.ts";
+import { readSize } from "./quantity.ts";
+import type { LayerSpec, RootfsSpec } from "./spec_type.ts";
+
+const USE_DIR = "What works: unpack it and use {dir: PATH}.";
+
+const LAYER_KINDS: Readonly<Record<string, Schema>> = {
+  host: {
+    title: "Files of the host",
+    description:
+      "`system`: /usr, /bin, /sbin, /lib* and chosen files of /etc, read-only, nothing else of the host. `/`: the whole root, read-only below; must be asked for and is linted.",
+    enum: ["system", "/"],
+    examples: ["system"],
+    "x-expects": "`system` or `/`",
+  },
+  dir: {
+    title: "Directory",
+    description: "A directory of the host, relative to the spec's directory or absolute.",
+    ...HOST_PATH,
+    examples: ["./site"],
+  },
+  tar: notYet({
+    title: "Archive",
+    description: "A tar archive.",
+    ...HOST_PATH,
+    examples: ["./root.tar.gz"],
+  }, USE_DIR),
+  image: notYet({
+    title: "Image",
+    description: "An OCI image by reference.",
+    type: "string",
+    minLength: 1,
+    examples: ["nginx:1.27"],
+    "x-expects": 'a reference such as "nginx:1.27"',
+  }, USE_DIR),
+  squashfs: notYet({
+    title: "squashfs",
+    description: "A squashfs file, mounted read-only.",
+    ...HOST_PATH,
+    examples: ["./root.squashfs"],
+  }, USE_DIR),
+  erofs: notYet({
+    title: "erofs",
+    description: "An erofs file, mounted read-only.",
+    ...HOST_PATH,
+    examples: ["./root.erofs"],
+  }, USE_DIR),
+};
+
+const LAYER: Schema = map({
+  ...LAYER_KINDS,
+  at: {
+    title: "Place",
+    description: "Where the layer is mounted in the container.",
+    ...ABSOLUTE_PATH,
+    default: "/",
+    examples: ["/srv/www"],
+  },
+}, {
+  oneOf: Object.keys(LAYER_KINDS).map((kind) => ({ required: [kind] })),
+  "x-expects": "a layer such as {host: system} or {dir: ./site, at: /srv}",
+});
+
+export const ROOTFS_SCHEMA: Schema = map({
+  layers: list(LAYER, {
+    title: "Layers",
+    description:
+      "Lowest first. Layers at `/` are put on top of each other; a layer with `at` is a mount of its own.",
+    minItems: 1,
+    default: [{ host: "system" }],
+    examples: [[{ host: "system" }, { dir: "./site", at: "/srv/www" }]],
+    "x-expects": "a list such as [{host: system}, {dir: ./site, at: /srv}]",
+  }),
+  writable: byType({
+    string: { enum: ["tmpfs", "disk"] },
+    boolean: { const: false },
+    object: map({
+      tmpfs: { title: "Size", description: "At most this much.", ...SIZE, examples: ["1GiB"] },
+    }, { required: ["tmpfs"] }),
+  }, {
+    title: "Writable",
+    description:
+      "Where writes go: `tmpfs` (gone with the container; `{tmpfs: 1GiB}` bounds it), `disk` (kept by name), or `false` for a read-only root.",
+    default: "tmpfs",
+    examples: [{ tmpfs: "1GiB" }],
+    "x-expects": "tmpfs, {tmpfs: 1GiB}, disk or false",
+  }),
+  path: {
+    title: "Ready root",
+    description: "A directory that is the root as it is; instead of `layers` and `writable`.",
+    ...HOST_PATH,
+    examples: ["./rootfs"],
+  },
+}, {
+  title: "File system",
+  description: "What the container sees as its file system.",
+  default: { layers: [{ host: "system" }], writable: "tmpfs" },
+  examples: [{ layers: [{ host: "system" }, { dir: "./site", at: "/srv/www" }] }],
+  "x-expects": "a map such as {layers: [{host: system}]}",
+});
+
+/** `rootfs:` → layers with absolute paths; the default is the host's system, writable in memory. */
+export function normaliseRootfs(
+  context: Context,
+  part: Part<RootfsSpec | undefined>,
+): DesiredRootfs {
+  const { value, pointer } = part;
+  if (value?.path !== undefined) return normaliseReadyRoot(context, { value, pointer });
+  const layers = (value?.layers ?? [{ host: "system" }]) as readonly LayerSpec[];
+  const origin = value?.layers === undefined ? undefined : join(pointer, "layers");
+  const normal = layers.map((layer, index) =>
+    normaliseLayer(context, {
+      value: layer,
+      pointer: origin === undefined ? "default" : join(origin, index),
+    })
+  );
+  checkHostLayers(context, normal);
+  const writable = normaliseWritable(context, {
+    value: value?.writable,
+    pointer: join(pointer, "writable"),
+  });
+  return { layers: normal, writable };
+}
+
+function normaliseReadyRoot(context: Context, { value, pointer }: Part<RootfsSpec>): DesiredRootfs {
+  for (const key of ["layers", "writable"] as const) {
+    if (value[key] === undefined) continue;
+    context.report({
+      code: "CONTRADICTION",
+      message: `\`${key}\` beside \`path\`: a ready root is used as it is`,
+      pointer: join(pointer, key),
+      part: "key",
+      note: key === "layers" ? "to stack it, write it as a layer {dir: …}" : "leave one of them out",
+    });
+  }
+  const path = resolveHostPath(context, { value: value.path ?? "", pointer: join(pointer, "path") });
+  // Writes land in the directory itself, which is on a disk and stays.
+  return { layers: [], writable: { kind: "disk" }, path };
+}
+
+function normaliseLayer(context: Context, { value, pointer }: Part<LayerSpec>): DesiredLayer {
+  const at = containerPath(context, { value: value.at ?? "/", pointer: join(pointer, "at") });
+  if ("host" in value) return { kind: "host", host: value.host, at, origin: pointer };
+  // The other kinds are refused as not yet; their path stands in so that the rest can be checked.
+  const dir = "dir" in value ? value.dir : "/";
+  const path = resolveHostPath(context, { value: dir, pointer: join(pointer, "dir") });
+  return { kind: "dir", dir: path, at, origin: pointer };
+}
+
+function checkHostLayers(context: Context, layers: readonly DesiredLayer[]): void {
+  const seen = new Set<string>();
+  for (const layer of layers) {
+    if (layer.kind !== "host") continue;
+    const pointer = layer.origin;
+    if (layer.host === "/") {
+      context.report({
+        code: "HOST_ROOT",
+        severity: "warning",
+        message: "the container can read every file of the host that its user can",
+        pointer: join(pointer, "host"),
+        note: "`system` shows only /usr, /bin, /sbin, /lib* and chosen files of /etc",
+      });
+    }
+    if (seen.has(layer.at)) {
+      const message = `a second \`host\` layer at ${layer.at} hides the first`;
+      context.report({ code: "CONTRADICTION", message, pointer, note: "leave one of them out" });
+    }
+    seen.add(layer.at);
+  }
+}
+
+function normaliseWritable(
+  context: Context,
+  { value, pointer }: Part<RootfsSpec["writable"]>,
+): DesiredRootfs["writable"] {
+  if (value === false) return { kind: "readonly" };
+  if (value === "disk") return { kind: "disk" };
+  if (typeof value !== "object") return { kind: "tmpfs" };
+  const sizeBytes = readSize(context, { value: value.tmpfs, pointer: join(pointer, "tmpfs") });
+  return sizeBytes === undefined ? { kind: "tmpfs" } : { kind: "tmpfs", sizeBytes };
+}

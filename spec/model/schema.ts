@@ -1,0 +1,133 @@
+import { COMMANDS_SCHEMA } from "./command.ts";
+import {
+  ENVIRONMENT_FILES_SCHEMA,
+  ENVIRONMENT_SCHEMA,
+  LABELS_SCHEMA,
+  SECRETS_SCHEMA,
+} from "./environment.ts";
+import { ABSOLUTE_PATH, type Schema } from "./fragment.ts";
+import { LIMITS_SCHEMA } from "./limits.ts";
+import { NAME_SCHEMA } from "./name.ts";
+import { NETWORK_SCHEMA } from "./network.ts";
+import { ON_UNSUPPORTED_SCHEMA, PLATFORM_SCHEMA, VARIABLES_SCHEMA, VM_SCHEMA } from "./platform.ts";
+import { POLICY_SCHEMA } from "./policy.ts";
+import { ROOTFS_SCHEMA } from "./rootfs.ts";
+import { STOP_SCHEMA } from "./stop.ts";
+import { INPUTS_SCHEMA, OUTPUTS_SCHEMA, TOP_VOLUMES_SCHEMA, VOLUMES_SCHEMA } from "./storage.ts";
+import { DEPENDS_ON_SCHEMA, HEALTHCHECK_SCHEMA, RESTART_SCHEMA } from "./supervision.ts";
+import { USER_SCHEMA, USERNS_SCHEMA } from "./user.ts";
+
+const BOOLEAN: Schema = { type: "boolean", "x-expects": "true or false" };
+
+/** Each key of a container, in the order in which the documentation lists them. */
+export const CONTAINER_KEYS: Readonly<Record<string, Schema>> = {
+  rootfs: ROOTFS_SCHEMA,
+  commands: COMMANDS_SCHEMA,
+  environment: ENVIRONMENT_SCHEMA,
+  environmentFiles: ENVIRONMENT_FILES_SCHEMA,
+  workdir: {
+    title: "Working directory",
+    description: "Where the commands start.",
+    ...ABSOLUTE_PATH,
+    default: "/",
+    examples: ["/build"],
+  },
+  hostname: {
+    title: "Host name",
+    description: "Default: the container's name.",
+    type: "string",
+    maxLength: 64,
+    pattern: "^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*$",
+    examples: ["web-1"],
+    "x-expects": "a host name such as web-1: letters, digits, `-`, `.`, at most 64",
+  },
+  labels: LABELS_SCHEMA,
+  user: USER_SCHEMA,
+  userns: USERNS_SCHEMA,
+  init: {
+    title: "Init",
+    description:
+      "Our PID 1 reaps processes and forwards signals. Default: true for several commands, else false.",
+    ...BOOLEAN,
+    examples: [true],
+  },
+  tty: {
+    title: "Terminal",
+    description: "Give the commands a terminal.",
+    ...BOOLEAN,
+    default: false,
+    examples: [false],
+    "x-not-yet-values": { true: "What works: false." },
+  },
+  stdin: {
+    title: "Standard input",
+    description: "Pass our standard input to the main process.",
+    ...BOOLEAN,
+    default: false,
+    examples: [true],
+  },
+  volumes: VOLUMES_SCHEMA,
+  secrets: SECRETS_SCHEMA,
+  inputs: INPUTS_SCHEMA,
+  outputs: OUTPUTS_SCHEMA,
+  limits: LIMITS_SCHEMA,
+  network: NETWORK_SCHEMA,
+  policy: POLICY_SCHEMA,
+  healthcheck: HEALTHCHECK_SCHEMA,
+  restart: RESTART_SCHEMA,
+  dependsOn: DEPENDS_ON_SCHEMA,
+  stop: STOP_SCHEMA,
+  platform: PLATFORM_SCHEMA,
+  vm: VM_SCHEMA,
+  onUnsupported: ON_UNSUPPORTED_SCHEMA,
+};
+
+/** Keys that stand at the top of a file only. */
+export const PROJECT_KEYS: Readonly<Record<string, Schema>> = {
+  name: NAME_SCHEMA,
+  variables: VARIABLES_SCHEMA,
+};
+
+const EXTENSIONS: Schema = { patternProperties: { "^x-": true }, additionalProperties: false };
+
+function refer(keys: Readonly<Record<string, Schema>>): Record<string, Schema> {
+  return Object.fromEntries(Object.keys(keys).map((key) => [key, { $ref: `#/$defs/${key}` }]));
+}
+
+/** The JSON Schema (2020-12) of a spec: what `containerv schema` prints and what the validator is generated from. */
+export const schema: Schema = {
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  title: "containerv",
+  description:
+    "A container as data. A file is one container (its keys stand at the top), or has `containers:`; not both. `x-…` keys are yours.",
+  type: "object",
+  "x-expects": 'a map such as {commands: ["echo hello"]}',
+  properties: {
+    ...refer(PROJECT_KEYS),
+    containers: {
+      title: "Containers",
+      description: "Name → container. Not together with the keys of one container.",
+      type: "object",
+      minProperties: 1,
+      propertyNames: { $ref: "#/$defs/name" },
+      additionalProperties: { $ref: "#/$defs/container" },
+      examples: [{ web: { commands: [["nginx"]] } }],
+      "x-expects": "a map such as {web: {commands: […]}}",
+    },
+    ...refer(CONTAINER_KEYS),
+    volumes: TOP_VOLUMES_SCHEMA,
+  },
+  ...EXTENSIONS,
+  examples: [{ commands: ["echo hello"], limits: { memory: "64MiB", pids: 16 } }],
+  $defs: {
+    container: {
+      title: "Container",
+      type: "object",
+      properties: refer(CONTAINER_KEYS),
+      ...EXTENSIONS,
+      "x-expects": "a map such as {commands: […]}",
+    },
+    ...PROJECT_KEYS,
+    ...CONTAINER_KEYS,
+  },
+};

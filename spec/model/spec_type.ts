@@ -1,0 +1,254 @@
+/**
+ * The vocabulary of the YAML as TypeScript types: what `load`, `run` and `start` take as an object literal. The words,
+ * defaults and examples are those of the JSON Schema; `schema.ts` is what checks them.
+ */
+
+/** A file: one container, or several below `containers`. */
+export type Spec = ContainerSpec | ProjectSpec;
+
+/** `x-…` keys are yours: they are never read. */
+export interface Extensions {
+  readonly [extension: `x-${string}`]: unknown;
+}
+
+/** The keys that stand beside `containers:`. */
+export interface ProjectSpec extends ProjectKeys, Extensions {
+  /** Name → container. Not together with the keys of one container. */
+  readonly containers: Readonly<Record<string, ContainerKeys & Extensions>>;
+  /** Named volumes. Not yet. */
+  readonly volumes?: Readonly<Record<string, Readonly<Record<string, never>>>>;
+}
+
+/** A file that is one container. */
+export interface ContainerSpec extends ProjectKeys, ContainerKeys, Extensions {
+  readonly containers?: never;
+}
+
+export interface ProjectKeys {
+  /** `^[a-z0-9][a-z0-9_.-]{0,62}$`. Default: the file's name without its ending. */
+  readonly name?: string;
+  /** Declared variables, put in as `${{ NAME }}`. Not yet. */
+  readonly variables?: Readonly<Record<string, VariableSpec>>;
+}
+
+export interface ContainerKeys {
+  /** What the container sees as its file system. Default: `{layers: [{host: "system"}]}`. */
+  readonly rootfs?: RootfsSpec;
+  /** Run in order; each must exit 0; the last is the main process. */
+  readonly commands?: readonly CommandSpec[];
+  /** Name → text. Numbers and booleans are errors: quote them. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Not yet. */
+  readonly environmentFiles?: readonly string[];
+  /** Absolute path inside the container. Default `/`. */
+  readonly workdir?: string;
+  /** Default: the container's name. */
+  readonly hostname?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** `1000`, `"1000:1000"`, or names of the container's own passwd and group. Default: 0. */
+  readonly user?: string | number;
+  /** Default `auto`. The explicit map: not yet. */
+  readonly userns?: "auto" | "host" | IdMapsSpec;
+  /** Our PID 1 reaps and forwards signals. Default: true for several commands. */
+  readonly init?: boolean;
+  /** `true`: not yet. */
+  readonly tty?: boolean;
+  /** Pass standard input through. Default false. */
+  readonly stdin?: boolean;
+  /** Not yet: use a layer `{dir, at}`. */
+  readonly volumes?: readonly (string | VolumeSpec)[];
+  /** Not yet. */
+  readonly secrets?: Readonly<Record<string, string | { readonly file: string }>>;
+  /** Not yet. */
+  readonly inputs?: readonly CopySpec[];
+  /** Not yet. */
+  readonly outputs?: readonly CopySpec[];
+  /** Absent: no limits, and no cgroup is needed. */
+  readonly limits?: LimitsSpec;
+  /** Default `none`. */
+  readonly network?: NetworkMode | NetworkSpec;
+  /** Default: the presets `build` and `network`. */
+  readonly policy?: PolicyPreset | readonly PolicyPreset[] | PolicySpec;
+  /** Not yet. */
+  readonly healthcheck?: HealthcheckSpec;
+  /** Not yet. */
+  readonly restart?: RestartPolicy | RestartSpec;
+  /** Not yet. */
+  readonly dependsOn?:
+    | readonly string[]
+    | Readonly<Record<string, "started" | "healthy" | "completed">>;
+  /** How the container is stopped. Default: SIGTERM, 10s. */
+  readonly stop?: { readonly signal?: string; readonly grace?: Duration };
+  /** Default: the machine's own. `windows`: not yet. */
+  readonly platform?: "linux" | "windows";
+  /** Not yet. */
+  readonly vm?: VmSpec;
+  /** What to do when this machine cannot enforce what was asked for. `warn`: not yet. */
+  readonly onUnsupported?: "error" | "warn";
+}
+
+/** `512MiB` (IEC, by 1024) or `1.5GB` (SI, by 1000). */
+export type Size = string;
+/** `30s`, `1m30s`, `500ms`. */
+export type Duration = string;
+
+export interface RootfsSpec {
+  /** Lowest first. Default `[{host: "system"}]`. */
+  readonly layers?: readonly LayerSpec[];
+  /** Where writes go. Default `tmpfs`. */
+  readonly writable?: "tmpfs" | "disk" | false | { readonly tmpfs: Size };
+  /** A directory that is the root as it is; instead of `layers` and `writable`. */
+  readonly path?: string;
+}
+
+interface At {
+  /** Where in the container; default `/`. */
+  readonly at?: string;
+}
+
+export type LayerSpec =
+  | At & { readonly host: "system" | "/" }
+  | At & { readonly dir: string }
+  | At & { readonly tar: string }
+  | At & { readonly image: string }
+  | At & { readonly squashfs: string }
+  | At & { readonly erofs: string };
+
+/** A list is argv; a string is `/bin/sh -ec`. */
+export type CommandSpec = readonly string[] | string | CommandMap;
+
+export type CommandMap = CommandOptions & (
+  | { readonly exec: readonly string[] }
+  | { readonly shell: string }
+  | { readonly args: readonly string[] }
+);
+
+export interface CommandOptions {
+  readonly name?: string;
+  readonly workdir?: string;
+  readonly user?: string | number;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly timeout?: Duration;
+  /** Not again on a restart. */
+  readonly once?: boolean;
+}
+
+export interface IdMapsSpec {
+  readonly uids: readonly IdRangeSpec[];
+  readonly gids: readonly IdRangeSpec[];
+}
+
+export interface IdRangeSpec {
+  readonly inside: number;
+  readonly outside: number;
+  readonly count: number;
+}
+
+export interface VolumeSpec {
+  readonly bind?: string;
+  readonly volume?: string;
+  readonly tmpfs?: Size;
+  readonly at: string;
+  readonly readonly?: boolean;
+  readonly owner?: "match";
+  readonly create?: boolean;
+}
+
+export interface CopySpec {
+  readonly from: string;
+  readonly to: string;
+  readonly mode?: string;
+  readonly when?: "success" | "always";
+}
+
+export interface LimitsSpec {
+  /** CPUs: 1.5 is one and a half. */
+  readonly cpu?: number;
+  readonly memory?: Size | { readonly max?: Size; readonly high?: Size; readonly low?: Size };
+  /** Processes and threads. Default 4096 when any limit is set. */
+  readonly pids?: number;
+  /** Not yet. */
+  readonly swap?: Size | 0;
+  /** Not yet. */
+  readonly io?: readonly IoLimitSpec[];
+  /** Not yet. */
+  readonly cpuset?: string;
+  /** Not yet. */
+  readonly hugetlb?: Readonly<Record<string, Size>>;
+  /** Not yet. */
+  readonly devices?: readonly string[];
+  /** Not yet. */
+  readonly rlimits?: Readonly<Record<string, number | { readonly soft: number; readonly hard: number }>>;
+}
+
+export interface IoLimitSpec {
+  readonly device: string;
+  readonly readBytes?: Size;
+  readonly writeBytes?: Size;
+  readonly readOperations?: number;
+  readonly writeOperations?: number;
+}
+
+export type NetworkMode = "none" | "host" | "bridge" | "private";
+
+export interface NetworkSpec {
+  readonly mode?: NetworkMode;
+  /** Not yet. */
+  readonly ports?: readonly string[];
+  /** Not yet. */
+  readonly egress?: "any" | readonly string[];
+  /** Not yet. */
+  readonly dns?: readonly string[];
+  /** Not yet. */
+  readonly names?: Readonly<Record<string, string>>;
+}
+
+export type PolicyPreset = "none" | "minimal" | "build" | "network" | "custom";
+export type PathAccess = "read" | "write" | "execute" | "all";
+
+export interface PolicySpec {
+  readonly preset?: PolicyPreset | readonly PolicyPreset[];
+  /** Capability names, with or without `CAP_`. */
+  readonly capabilities?: readonly string[];
+  /** Not yet. */
+  readonly syscalls?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
+  /** Not yet. */
+  readonly paths?: readonly {
+    readonly path: string;
+    readonly access: PathAccess | readonly PathAccess[];
+  }[];
+}
+
+export interface HealthcheckSpec {
+  readonly exec?: readonly string[];
+  readonly shell?: string;
+  readonly http?: { readonly port: number; readonly path?: string };
+  readonly tcp?: { readonly port: number };
+  readonly interval?: Duration;
+  readonly timeout?: Duration;
+  readonly retries?: number;
+  readonly startPeriod?: Duration;
+  readonly onFailure?: "none" | "restart" | "stop";
+}
+
+export type RestartPolicy = "no" | "on-failure" | "always";
+
+export interface RestartSpec {
+  readonly policy: RestartPolicy;
+  readonly maxRetries?: number;
+  readonly backoff?: Duration;
+}
+
+export interface VmSpec {
+  readonly driver?: "hyperv" | "qemu";
+  readonly kernel?: string;
+  readonly firmware?: string;
+  readonly disk?: Size;
+  readonly secureBoot?: boolean;
+}
+
+export interface VariableSpec {
+  readonly default?: string;
+  readonly required?: string;
+  readonly secret?: boolean;
+}

@@ -1,0 +1,127 @@
+import { Composer, type Document, Lexer, Parser, type ParsedNode } from "yaml";
+import { MAX_DEPTH, MAX_LEXEMES } from "./bounds.ts";
+import { buildTree } from "./build.ts";
+import { decode } from "./decode.ts";
+import { indexLines, type Lines } from "./lines.ts";
+import type { Problem } from "./problem.ts";
+import { explainSyntax } from "./syntax.ts";
+import type { Tree } from "./tree.ts";
+
+type ParserTokens = Parameters<Composer["compose"]>[0];
+type Token = ParserTokens extends Iterable<infer One> ? One : never;
+
+export interface Parsed {
+  readonly lines: Lines;
+  /** Absent when the text has no structure that could be checked further. */
+  readonly tree?: Tree;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * YAML → tree. Strict: YAML 1.2, one document, no tags but `!!str`, `!!map`, `!!seq`, no merge keys, no duplicate
+ * keys, no number that is not exact. Bounded: size, nesting, nodes, aliases (`bounds.ts`). Never throws for what a text holds.
+ */
+export function parse(input: Uint8Array | string, file: string): Parsed {
+  const decoded = decode(input);
+  if ("problem" in decoded) {
+    const { code, message, offset, text, note } = decoded.problem;
+    const problem = { code, message, pointer: "", start: offset, end: offset };
+    return {
+      lines: indexLines(file, text),
+      problems: [note === undefined ? problem : { ...problem, note }],
+    };
+  }
+  const { text } = decoded;
+  const lines = indexLines(file, text);
+  const cut = tokenize(text);
+  if ("problem" in cut) return { lines, problems: [cut.problem] };
+  const documents = compose(cut.tokens, text.length);
+  const problems = findSyntaxProblems(documents, text);
+  const [document] = documents;
+  if (problems.length > 0 || document === undefined) return { lines, problems };
+  return { lines, ...buildTree(document, lines) };
+}
+
+type Cut = { readonly tokens: readonly Token[] } | { readonly problem: Problem };
+
+/**
+ * Drives lexer and parser by hand, so that depth and amount are checked while the text is read: neither has a bound
+ * of its own, and 10^6 `[` are allowed by the size limit.
+ */
+function tokenize(text: string): Cut {
+  const parser = new Parser();
+  const tokens: Token[] = [];
+  let lexemes = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const token of parser.next(lexeme)) tokens.push(token);
+    // The stack holds the document, each open collection, and the scalar that is being read.
+    if (parser.stack.length > MAX_DEPTH + 2) return { problem: tooDeep(parser.offset) };
+    if (++lexemes > MAX_LEXEMES) return { problem: tooMany(parser.offset) };
+  }
+  for (const token of parser.end()) tokens.push(token);
+  return { tokens };
+}
+
+function tooDeep(offset: number): Problem {
+  return {
+    code: "TOO_DEEP",
+    message: `maps and lists are nested deeper than ${MAX_DEPTH}`,
+    pointer: "",
+    start: Math.max(0, offset - 1),
+    end: offset,
+  };
+}
+
+function tooMany(offset: number): Problem {
+  return {
+    code: "TOO_LARGE",
+    message: `the file has more than ${MAX_LEXEMES} words, blanks and signs`,
+    pointer: "",
+    start: offset,
+  };
+}
+
+function compose(tokens: readonly Token[], length: number): readonly Document.Parsed<ParsedNode>[] {
+  // failsafe: each scalar stays text, so that numbers and booleans are resolved from what was written, by us.
+  // uniqueKeys is quadratic in the library; build.ts checks it in linear time and names the first place.
+  const composer = new Composer({
+    version: "1.2",
+    schema: "failsafe",
+    uniqueKeys: false,
+    merge: false,
+    prettyErrors: false,
+    strict: true,
+    logLevel: "silent",
+  });
+  return [...composer.compose(tokens, true, length)];
+}
+
+function findSyntaxProblems(
+  documents: readonly Document.Parsed<ParsedNode>[],
+  text: string,
+): readonly Problem[] {
+  const problems = documents.flatMap((document) =>
+    document.errors.map((error) => explainSyntax(error, text))
+  );
+  const [first, second] = documents;
+  if (second !== undefined) {
+    problems.push({
+      code: "SEVERAL_DOCUMENTS",
+      message: "a second document starts here; a spec is one document",
+      pointer: "",
+      start: second.range[0],
+      note: "several containers go below `containers:` in one document",
+    });
+  }
+  const version = first?.directives.yaml;
+  if (version?.explicit === true && version.version !== "1.2") {
+    problems.push({
+      code: "YAML_VERSION",
+      message: `the file says it is YAML ${version.version}; a spec is YAML 1.2`,
+      pointer: "",
+      start: Math.max(0, text.indexOf("%YAML")),
+      end: Math.max(0, text.indexOf("%YAML")) + 9,
+    });
+  }
+  return problems;
+}
