@@ -9,7 +9,7 @@ import { describe, test } from "node:test";
 import { formatListing } from "../../../ffi/stage/generate.ts";
 import { INTERPRETER_CODE } from "../../../ffi/stage/generated/interpreter_code.ts";
 import type { Architecture } from "../../../ffi/stage/language.ts";
-import { hasCommand } from "./run_image.ts";
+import { findTool, missing, tool as needTool } from "../../support/require.ts";
 
 /** Seen from the root of the repository, where all tests run. */
 const FILE = "docs/stage.md";
@@ -49,8 +49,8 @@ function disassemble(architecture: Architecture, tool: { command: string; words:
 }
 
 for (const architecture of ["x86_64", "aarch64"] as const) {
-  const tool = TOOLS[architecture].find(({ command }) => hasCommand(command));
-  const skip = tool === undefined ? `needs ${TOOLS[architecture].at(-1)?.command}` : false;
+  const tool = TOOLS[architecture].find(({ command }) => findTool(command) !== undefined);
+  const skip = missing(tool === undefined ? needTool(`${architecture} objdump`) : undefined);
   describe(`the listing of ${architecture}`, { skip }, () => {
     test("docs/stage.md shows it (UPDATE_GOLDEN=1 writes it)", () => {
       if (tool === undefined) throw new TypeError("skipped without a disassembler");

@@ -1,9 +1,10 @@
 /** Runs stage images on processors: this machine's, or aarch64 by qemu's user mode. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { arch, platform, tmpdir } from "node:os";
+import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Architecture } from "../../../ffi/stage/language.ts";
+import { linux, missing, tool } from "../../support/require.ts";
 
 export interface RealResult {
   readonly status: number | null;
@@ -13,10 +14,6 @@ export interface RealResult {
 
 const HOST: Partial<Record<string, Architecture>> = { x64: "x86_64", arm64: "aarch64" };
 
-export function hasCommand(name: string): boolean {
-  return spawnSync(name, ["--version"], { stdio: "ignore" }).error === undefined;
-}
-
 const EMULATORS: Record<Architecture, string> = {
   x86_64: "qemu-x86_64",
   aarch64: "qemu-aarch64",
@@ -24,9 +21,8 @@ const EMULATORS: Record<Architecture, string> = {
 
 /** Why images of this architecture can't run here; false when they can. It is what `skip` of node:test takes. */
 export function cannotRun(architecture: Architecture): string | false {
-  if (platform() !== "linux") return "needs Linux";
-  if (HOST[arch()] === architecture || hasCommand(EMULATORS[architecture])) return false;
-  return `needs ${EMULATORS[architecture]}`;
+  const native = HOST[arch()] === architecture;
+  return missing(linux(), native ? undefined : tool(EMULATORS[architecture]));
 }
 
 /** Runs an image to its end with an empty standard input, and standard output in a pipe. */

@@ -4,6 +4,7 @@
  */
 import type { Word } from "../../../ffi/calls/call.ts";
 import type { Instruction } from "../../../ffi/stage/language.ts";
+import { random as makeRandom } from "../../support/random.ts";
 import {
   add,
   branch,
@@ -18,18 +19,8 @@ import {
   text,
 } from "./support.ts";
 
-/** mulberry32: 32-bit state, the same numbers everywhere. */
-export function createRandom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 0x100000000) * below);
-  };
-}
-
-type Random = ReturnType<typeof createRandom>;
+/** A number from 0 to below `below`. */
+type Random = (below: number) => number;
 
 const SLOTS = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const MEMORY_SIZE = 64;
@@ -162,7 +153,7 @@ function makeProgram(random: Random, name: string): Instruction[] {
 
 /** `count` programs in one list of instructions, which ends with a random exit status. */
 export function makePrograms(seed: number, count: number): Instruction[] {
-  const random = createRandom(seed);
+  const random: Random = makeRandom(seed).below;
   // Every slot has a record that makes it, whatever the dice give.
   const all = [...SLOTS, "at", "p", "q"].map((name) => set(name, 0));
   for (let i = 0; i < count; i++) all.push(...makeProgram(random, `${i}`));
