@@ -1,7 +1,7 @@
 /** Whatever was thrown → the facts of an error. */
 import { SyscallError } from "../../ffi/linux/run.ts";
 import { ContainervError, type ErrorFacts } from "../plan/error.ts";
-import { HostError } from "../subjects/host_error.ts";
+import { HostError } from "../plan/host_error.ts";
 
 /** A fault of ours keeps its stack: it is to be reported. */
 export function factsOf(error: unknown): ErrorFacts {

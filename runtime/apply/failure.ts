@@ -54,9 +54,9 @@ export function failureOf(
         : `cannot ${what}: ${errnoMessage(errno)}`,
       pointer: op.origin === "default" ? "" : op.origin,
       step: { number: record.step + 1, of: plan.ops.length, show: definition(op).describe(op) },
-      ...(differs
-        ? {}
-        : { syscall: `${showCall(record.call)} = -1 ${errnoName(errno)} (${errnoMessage(errno)})` }),
+      ...(differs ? {} : {
+        syscall: `${showCall(record.call)} = -1 ${errnoName(errno)} (${errnoMessage(errno)})`,
+      }),
       errno,
       ...(fix === undefined ? {} : { fix }),
     },

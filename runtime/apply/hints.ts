@@ -42,7 +42,8 @@ export const HINTS: readonly Hint[] = [
   {
     kind: "clone",
     errno: ENOSPC,
-    fix: "the machine allows no more namespaces; permit them: sudo sysctl -w user.max_user_namespaces=10000 " +
+    fix:
+      "the machine allows no more namespaces; permit them: sudo sysctl -w user.max_user_namespaces=10000 " +
       "(and user.max_mnt_namespaces, user.max_pid_namespaces, user.max_net_namespaces)",
   },
   { kind: "clone", errno: EPERM, fix: "this needs CAP_SYS_ADMIN: run as root" },
@@ -77,11 +78,16 @@ export const HINTS: readonly Hint[] = [
     errno: EBUSY,
     fix: "the group is in use in a way that excludes this limit",
   },
-  { kind: "upper", errno: EWOULDBLOCK, fix: "another container uses this disk: give this one another name" },
+  {
+    kind: "upper",
+    errno: EWOULDBLOCK,
+    fix: "another container uses this disk: give this one another name",
+  },
   {
     kind: "mount.new",
     errno: EPERM,
-    fix: "the kernel refuses this mount to a user namespace; a masked /proc or /sys on the host has this effect",
+    fix:
+      "the kernel refuses this mount to a user namespace; a masked /proc or /sys on the host has this effect",
   },
   { kind: "mount.new", errno: ENODEV, fix: "the kernel lacks this file system: load its module" },
   { kind: "mount.bind", errno: ENOENT, fix: "make the directory, or correct its path" },
@@ -129,9 +135,17 @@ export const HINTS: readonly Hint[] = [
     fix: "the file is no program for this machine, or a script without its #! line",
   },
   { kind: "execute", errno: EAGAIN, fix: "the user has too many processes: see rlimits" },
-  { kind: "any", errno: ENOSYS, fix: "the kernel lacks this call: 5.15 or newer is needed, see doctor" },
+  {
+    kind: "any",
+    errno: ENOSYS,
+    fix: "the kernel lacks this call: 5.15 or newer is needed, see doctor",
+  },
   { kind: "any", errno: EMFILE, fix: "too many files are open: raise ulimit -n" },
-  { kind: "any", errno: ENOMEM, fix: "the machine, or this process's memory limit, has no memory left" },
+  {
+    kind: "any",
+    errno: ENOMEM,
+    fix: "the machine, or this process's memory limit, has no memory left",
+  },
   { kind: "any", errno: ENOSPC, fix: "there is no space left: see df and the limits of this user" },
   { kind: "any", errno: EPERM, fix: "run as root, or see `containerv doctor`" },
 ];

@@ -54,7 +54,13 @@ export function decodeOutcome(
   if (first !== undefined) return { ...failedOutcome(first, reports, plan, records()), ...rest };
   const timeout = reports.find((report) => report.kind === "timeout");
   if (timeout !== undefined) {
-    return { status: TIMEOUT_STATUS, signal: SIGKILL, reason: "timeout", command: timeout.a, ...rest };
+    return {
+      status: TIMEOUT_STATUS,
+      signal: SIGKILL,
+      reason: "timeout",
+      command: timeout.a,
+      ...rest,
+    };
   }
   const step = reports.filter((report) => report.kind === "step").at(-1);
   const exit = step?.exit ?? exited?.exit;

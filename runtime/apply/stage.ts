@@ -1,7 +1,7 @@
 /** Starts an encoded program, talks to it, and reads what it reports. Knows no subject. */
-import { AF_UNIX, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_SEQPACKET } from "../../ffi/abi/socket.ts";
 import { EAGAIN, EINTR } from "../../ffi/abi/errno.ts";
-import { close } from "../../ffi/calls/fs.ts";
+import { AF_UNIX, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_SEQPACKET } from "../../ffi/abi/socket.ts";
+import { close } from "../../ffi/calls/open.ts";
 import { recvfrom, sendto, socketpair } from "../../ffi/calls/socket.ts";
 import { callSync, check, readCell } from "../../ffi/linux/run.ts";
 import { spawnImage } from "../../ffi/linux/spawn.ts";
@@ -21,7 +21,9 @@ const MESSAGE = { cell: "control message", size: REPORT_BYTES } as const;
 
 /** Throws SyscallError when it could not be started; then nothing is left. */
 export function startStage(image: Uint8Array, stdio: Stdio): Stage {
-  check(socketpair({ domain: AF_UNIX, type: SOCK_SEQPACKET | SOCK_CLOEXEC, protocol: 0, sv: PAIR }));
+  check(
+    socketpair({ domain: AF_UNIX, type: SOCK_SEQPACKET | SOCK_CLOEXEC, protocol: 0, sv: PAIR }),
+  );
   const pair = new DataView(readCell(PAIR).slice().buffer);
   const control = pair.getInt32(0, true);
   const theirs = pair.getInt32(4, true);

@@ -74,7 +74,9 @@ function fish(): string {
       const short = option.short === undefined ? "" : ` -s ${option.short.slice(1)}`;
       const value = option.value === undefined ? "" : " -r";
       lines.push(
-        `complete -c containerv ${seen} -l ${option.name.slice(2)}${short}${value} -d '${option.help}'`,
+        `complete -c containerv ${seen} -l ${
+          option.name.slice(2)
+        }${short}${value} -d '${option.help}'`,
       );
     }
     if (row.files) lines.push(`complete -c containerv ${seen} -F`);

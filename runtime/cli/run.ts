@@ -3,7 +3,7 @@ import { SIGINT, SIGKILL, signalName, SIGTERM } from "../../ffi/abi/signal.ts";
 import { listenToSignals } from "../../ffi/linux/signals.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Outcome } from "../apply/outcome.ts";
-import { type Started, startContainer } from "../lifecycle/start.ts";
+import { startContainer, type Started } from "../lifecycle/start.ts";
 import type { Arguments } from "./arguments.ts";
 import { OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
@@ -78,8 +78,14 @@ function statusLine(
   run: { readonly result: LoadResult; readonly ms: number },
 ): string {
   const { limits, policy, commands } = started.prepared.plan.summary;
-  const facts = [`${Math.round(run.ms)} ms`, ...(limits.length > 0 ? [limits.join(", ")] : []), policy];
-  if (outcome.status === 0 && outcome.reason === "exited") return `✔ exit 0 · ${facts.join(" · ")}\n`;
+  const facts = [
+    `${Math.round(run.ms)} ms`,
+    ...(limits.length > 0 ? [limits.join(", ")] : []),
+    policy,
+  ];
+  if (outcome.status === 0 && outcome.reason === "exited") {
+    return `✔ exit 0 · ${facts.join(" · ")}\n`;
+  }
   const command = commands[outcome.command];
   const place = run.result.places[command?.origin ?? ""];
   const step = commands.length > 1

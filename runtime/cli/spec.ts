@@ -24,7 +24,9 @@ export async function loadArguments(given: Arguments): Promise<Loaded | undefine
 
 async function load({ operands, command, options }: Arguments): Promise<LoadResult> {
   if (operands.length > 1) {
-    throw new UsageError(`one spec at a time, not ${operands.length}; a command stands behind \`--\``);
+    throw new UsageError(
+      `one spec at a time, not ${operands.length}; a command stands behind \`--\``,
+    );
   }
   if (command !== undefined && command.length === 0) {
     throw new UsageError("there is no command behind `--`");

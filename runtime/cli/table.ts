@@ -90,7 +90,9 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "say what this machine and this user can have",
     options: [JSON_OPTION],
     files: false,
-    text: ["Tries each feature rather than guessing by version, and names what would give the missing ones."],
+    text: [
+      "Tries each feature rather than guessing by version, and names what would give the missing ones.",
+    ],
     examples: ["containerv doctor"],
   },
   {

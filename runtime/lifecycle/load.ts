@@ -1,6 +1,5 @@
 /** A file, standard input, or an object → a checked spec. Reads through the cache of specs that were validated before. */
-import { getuid } from "../../ffi/linux/file.ts";
-import { readFile, readInput } from "../../ffi/linux/file.ts";
+import { getuid, readFile, readInput } from "../../ffi/linux/file.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import { cacheDirectory, readCache, writeCache } from "../state/spec_cache.ts";
 import { ContainervError } from "../plan/error.ts";

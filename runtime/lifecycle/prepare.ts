@@ -1,5 +1,5 @@
 /** A container that is wanted → its plan on this machine, and the stage's image that carries it out. */
-import { type Encoded, encode } from "../../ffi/stage/encode.ts";
+import { encode, type Encoded } from "../../ffi/stage/encode.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { compile } from "../subjects/compile.ts";
 import { answer } from "../observe/answers.ts";

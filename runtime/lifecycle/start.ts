@@ -14,7 +14,7 @@ import {
 } from "../apply/stage.ts";
 import { undoInRunner } from "../apply/undo.ts";
 import type { Report } from "../plan/report.ts";
-import { type Prepared, prepare } from "./prepare.ts";
+import { prepare, type Prepared } from "./prepare.ts";
 
 export interface Started {
   readonly prepared: Prepared;

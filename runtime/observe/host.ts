@@ -41,7 +41,8 @@ function parseStatus(
   text: string,
 ): { uid: number; gid: number; effective: bigint; bounding: bigint } {
   const field = (name: string): string =>
-    new RegExp(`^${name}:\\s*(\\S+)\\s*(\\S*)`, "m").exec(text)?.[name === "Uid" || name === "Gid" ? 2 : 1] ??
+    new RegExp(`^${name}:\\s*(\\S+)\\s*(\\S*)`, "m").exec(text)
+      ?.[name === "Uid" || name === "Gid" ? 2 : 1] ??
       "";
   return {
     uid: Number(field("Uid")),
@@ -61,7 +62,9 @@ function architecture(): Host["architecture"] {
   const machine = readFile("/proc/self/exe", { bytes: 20, latin1: true })?.charCodeAt(18);
   if (machine === 62) return "x86_64";
   if (machine === 183) return "aarch64";
-  throw new Error(`this processor is not supported (ELF machine ${machine}): x86-64 and aarch64 are`);
+  throw new Error(
+    `this processor is not supported (ELF machine ${machine}): x86-64 and aarch64 are`,
+  );
 }
 
 function pageBytes(): number {

@@ -124,7 +124,6 @@ function emitter(out: Instruction[], step: number, fail: string): Emitter {
   };
 }
 
-
 /** The undo operations of a plan, last first, each as a program of its own: for a runner whose stage is dead. */
 export function lowerUndoOf(plan: Plan): readonly { op: Op; program: Program }[] {
   const undo = plan.ops.flatMap((op) => undoOps(op)).filter((op) => op.kind !== "end").reverse();

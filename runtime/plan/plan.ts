@@ -1,6 +1,6 @@
 /** A plan: a frozen list of operations and what was lost on the way. Plain JSON. */
 import type { Origin } from "../../spec/model/desired.ts";
-import type { Op } from "./op.ts";
+import type { Op } from "./ops/registry.ts";
 
 /** Something that was asked for and that this machine holds only in part, or not at all. */
 export interface Loss {

@@ -67,7 +67,11 @@ export function readCache(directory: string, key: CacheKey): LoadResult | undefi
 }
 
 /** Keeps a good result. Gives the reason when it could not; that is no error. */
-export function writeCache(directory: string, key: CacheKey, result: LoadResult): string | undefined {
+export function writeCache(
+  directory: string,
+  key: CacheKey,
+  result: LoadResult,
+): string | undefined {
   const path = `${directory}/${nameOf(`${key.directory}/${key.file}`)}.json`;
   const made = makePrivateDirectory(directory);
   if (made !== undefined) return made;

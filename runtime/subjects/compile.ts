@@ -5,7 +5,7 @@ import type { Answers, Host } from "../plan/host.ts";
 import type { Namespace } from "../plan/ops/namespace.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import type { CommandSummary, Loss, Plan } from "../plan/plan.ts";
-import { HostError } from "./host_error.ts";
+import { HostError } from "../plan/host_error.ts";
 import { compileKernelFs } from "./kernel_fs.ts";
 import { type CompiledLimits, compileLimits } from "./limits/compile.ts";
 import { DEFAULT, originOf } from "./origin.ts";
@@ -106,7 +106,13 @@ function mapOp(container: DesiredContainer, host: Host, answers: Answers): Op {
 
 function hostnameOps(container: DesiredContainer): readonly Op[] {
   const origin = originOf(container, "hostname");
-  return [{ kind: "hostname", id: "hostname", where: "container", origin, name: container.hostname }];
+  return [{
+    kind: "hostname",
+    id: "hostname",
+    where: "container",
+    origin,
+    name: container.hostname,
+  }];
 }
 
 function networkOps(container: DesiredContainer): readonly Op[] {

@@ -2,7 +2,7 @@
 import { CAPABILITIES, type Capability } from "../../ffi/abi/capability.ts";
 import type { DesiredContainer, DesiredUser } from "../../spec/model/desired.ts";
 import type { Answers, Host, ResolvedUser } from "../plan/host.ts";
-import { HostError } from "./host_error.ts";
+import { HostError } from "../plan/host_error.ts";
 import { originOf } from "./origin.ts";
 
 /** What root in a container may do when nothing is said: podman's list, which is Docker's without raw sockets, mknod and audit. */
@@ -34,7 +34,10 @@ export function compileRights(container: DesiredContainer, host: Host): Rights {
   const asked = container.policy.capabilities;
   if (asked === undefined) {
     // The default is what this runner can give of it; a root without all rights is common in CI.
-    return { bounding: DEFAULT_CAPABILITIES.filter((name) => available(name, host)), explicit: false };
+    return {
+      bounding: DEFAULT_CAPABILITIES.filter((name) => available(name, host)),
+      explicit: false,
+    };
   }
   for (const name of asked) {
     if (available(name as Capability, host)) continue;

@@ -2,7 +2,7 @@
 import type { DesiredCommand, DesiredContainer } from "../../spec/model/desired.ts";
 import type { Answers, Host, ResolvedUser } from "../plan/host.ts";
 import type { Op } from "../plan/ops/registry.ts";
-import { HostError } from "./host_error.ts";
+import { HostError } from "../plan/host_error.ts";
 import { compileRights, initCapabilities, resolveUser, type Rights } from "./identity.ts";
 import { DEFAULT, originOf } from "./origin.ts";
 
@@ -119,7 +119,13 @@ function processOps(parts: ProcessParts): readonly Op[] {
   const keepsCapabilities = user.uid === 0 || rights.explicit;
   return [
     { ...common, kind: "session", id: `${id}/session`, origin: DEFAULT },
-    bound(id, { where: "process", origin: rightsOrigin, host, keep: rights.bounding, command: index }),
+    bound(id, {
+      where: "process",
+      origin: rightsOrigin,
+      host,
+      keep: rights.bounding,
+      command: index,
+    }),
     workdirOp(parts, { ...common, id: `${id}/workdir` }),
     {
       ...common,
@@ -161,7 +167,10 @@ function executeOp({ container, command, user }: ProcessParts, common: ProcessCo
   };
   const program = command.exec[0];
   if (program === undefined) {
-    throw new HostError("EMPTY_COMMAND", { origin: command.origin, message: "the command is empty" });
+    throw new HostError("EMPTY_COMMAND", {
+      origin: command.origin,
+      message: "the command is empty",
+    });
   }
   return {
     ...common,

@@ -3,8 +3,16 @@
  * Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/cgroups.rst.
  */
 import { EBUSY, EEXIST, EINTR, ENOENT } from "../../../ffi/abi/errno.ts";
-import { O_CLOEXEC, O_DIRECTORY, O_RDONLY, O_WRONLY, AT_REMOVEDIR } from "../../../ffi/abi/fcntl.ts";
-import { close, mkdirat, openat, read, unlinkat, write } from "../../../ffi/calls/fs.ts";
+import {
+  AT_REMOVEDIR,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_RDONLY,
+  O_WRONLY,
+} from "../../../ffi/abi/fcntl.ts";
+import { read, write } from "../../../ffi/calls/io.ts";
+import { close, openat } from "../../../ffi/calls/open.ts";
+import { mkdirat, unlinkat } from "../../../ffi/calls/path.ts";
 import { ppoll } from "../../../ffi/calls/poll.ts";
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";

@@ -1,15 +1,9 @@
 /** Directories, files, links and device nodes of the container's root. */
 import { O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from "../../../ffi/abi/fcntl.ts";
 import { S_IFCHR } from "../../../ffi/abi/stat.ts";
-import {
-  close,
-  fchownat,
-  mkdirat,
-  mknodat,
-  openat,
-  symlinkat,
-  write,
-} from "../../../ffi/calls/fs.ts";
+import { write } from "../../../ffi/calls/io.ts";
+import { close, openat } from "../../../ffi/calls/open.ts";
+import { fchownat, mkdirat, mknodat, symlinkat } from "../../../ffi/calls/path.ts";
 import { result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
@@ -54,7 +48,9 @@ export const makeDirectory: OpDefinition<MakeDirectory> = {
     inParent(to, op.path, (dirfd, pathname, onError) => {
       to.call(mkdirat({ dirfd, pathname, mode: op.mode }), { onError });
       if (op.owner === undefined) return;
-      to.call(fchownat({ dirfd, pathname, owner: op.owner.uid, group: op.owner.gid, flags: 0x100 }));
+      to.call(
+        fchownat({ dirfd, pathname, owner: op.owner.uid, group: op.owner.gid, flags: 0x100 }),
+      );
     });
   },
 };

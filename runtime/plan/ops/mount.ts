@@ -3,7 +3,14 @@
  * Source: mount_setattr(2), move_mount(2), and facts about which kernel takes which form in docs/requirements.md.
  */
 import { ENOENT } from "../../../ffi/abi/errno.ts";
-import { AT_EMPTY_PATH, AT_RECURSIVE, O_CLOEXEC, O_CREAT, O_NOFOLLOW, O_RDONLY } from "../../../ffi/abi/fcntl.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_RECURSIVE,
+  O_CLOEXEC,
+  O_CREAT,
+  O_NOFOLLOW,
+  O_RDONLY,
+} from "../../../ffi/abi/fcntl.ts";
 import {
   FSMOUNT_CLOEXEC,
   FSOPEN_CLOEXEC,
@@ -19,13 +26,14 @@ import {
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from "../../../ffi/abi/mount.ts";
-import { close, fchdir, mkdirat, openat } from "../../../ffi/calls/fs.ts";
 import {
   fsconfigCreate,
   fsconfigSetFlag,
   fsconfigSetString,
   fsmount,
   fsopen,
+} from "../../../ffi/calls/fsopen.ts";
+import {
   mount,
   mountSetattr,
   moveMount,
@@ -33,6 +41,8 @@ import {
   pivotRoot,
   umount2,
 } from "../../../ffi/calls/mount.ts";
+import { close, openat } from "../../../ffi/calls/open.ts";
+import { fchdir, mkdirat } from "../../../ffi/calls/path.ts";
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
@@ -327,7 +337,9 @@ export const shield: OpDefinition<Shield> = {
     openInRoot(to, op.at, { into: "target", onError: absent });
     if (op.how === "hide file") {
       // The host's own node, so that nothing that a layer put at /dev/null can stand in for it (R5).
-      cloneTree(to, { source: "/dev/null", attributes: ["ro", "nosuid", "noexec"] }, { into: "mount" });
+      cloneTree(to, { source: "/dev/null", attributes: ["ro", "nosuid", "noexec"] }, {
+        into: "mount",
+      });
     } else if (op.how === "hide directory") {
       newFilesystem(to, {
         fs: "tmpfs",

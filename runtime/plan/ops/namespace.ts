@@ -1,4 +1,7 @@
 /** The container's first process: clone3 into its namespaces, and what it needs before it can do anything. */
+import { IFF_RUNNING, IFF_UP } from "../../../ffi/abi/if.ts";
+import { POLLIN } from "../../../ffi/abi/poll.ts";
+import { PR_SET_DUMPABLE, PR_SET_PDEATHSIG } from "../../../ffi/abi/prctl.ts";
 import {
   CLONE_INTO_CGROUP,
   CLONE_NEWCGROUP,
@@ -10,16 +13,14 @@ import {
   CLONE_NEWUTS,
   CLONE_PIDFD,
 } from "../../../ffi/abi/sched.ts";
-import { PR_SET_DUMPABLE, PR_SET_PDEATHSIG } from "../../../ffi/abi/prctl.ts";
 import { SIGCHLD, SIGKILL } from "../../../ffi/abi/signal.ts";
 import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from "../../../ffi/abi/socket.ts";
-import { IFF_RUNNING, IFF_UP } from "../../../ffi/abi/if.ts";
-import { POLLIN } from "../../../ffi/abi/poll.ts";
-import { close } from "../../../ffi/calls/fs.ts";
 import { ioctlSiocsifflags } from "../../../ffi/calls/ioctl.ts";
+import { close } from "../../../ffi/calls/open.ts";
+import { pidfdOpen } from "../../../ffi/calls/pidfd.ts";
 import { ppoll } from "../../../ffi/calls/poll.ts";
 import { prctl } from "../../../ffi/calls/prctl.ts";
-import { clone3, getpid, pidfdOpen, unshare } from "../../../ffi/calls/process.ts";
+import { clone3, getpid, unshare } from "../../../ffi/calls/process.ts";
 import { socket } from "../../../ffi/calls/socket.ts";
 import { sethostname } from "../../../ffi/calls/uts.ts";
 import { result } from "../emitter.ts";

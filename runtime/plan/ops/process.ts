@@ -12,8 +12,9 @@ import {
 } from "../../../ffi/abi/prctl.ts";
 import { SIG_SETMASK } from "../../../ffi/abi/signal.ts";
 import { capset } from "../../../ffi/calls/capability.ts";
-import { closeRange, fchdir, openat2, umask } from "../../../ffi/calls/fs.ts";
 import { setgroups, setresgid, setresuid } from "../../../ffi/calls/credentials.ts";
+import { closeRange, openat2 } from "../../../ffi/calls/open.ts";
+import { fchdir, umask } from "../../../ffi/calls/path.ts";
 import { prctl } from "../../../ffi/calls/prctl.ts";
 import { execve, setsid } from "../../../ffi/calls/process.ts";
 import { rtSigprocmask } from "../../../ffi/calls/signal.ts";
@@ -101,7 +102,9 @@ export const identity: OpDefinition<Identity> = {
     to.call(capset({ effective: set, permitted: set, inheritable }));
     if (!op.ambient) return;
     for (const name of op.capabilities) {
-      to.call(prctl({ option: PR_CAP_AMBIENT, arg2: PR_CAP_AMBIENT_RAISE, arg3: CAPABILITIES[name] }));
+      to.call(
+        prctl({ option: PR_CAP_AMBIENT, arg2: PR_CAP_AMBIENT_RAISE, arg3: CAPABILITIES[name] }),
+      );
     }
   },
 };
@@ -129,7 +132,9 @@ export const execute: OpDefinition<Execute> = {
   lower(op, to) {
     to.call(umask({ mask: 0o022 }));
     to.call(rtSigprocmask({ how: SIG_SETMASK, set: 0n }));
-    if (op.candidates.length === 1) return tryExecute(to, op, op.candidates[0] ?? "", FAIL.container);
+    if (op.candidates.length === 1) {
+      return tryExecute(to, op, op.candidates[0] ?? "", FAIL.container);
+    }
     searchPath(op, to);
   },
 };

@@ -3,7 +3,7 @@ import { EEXIST } from "../../../ffi/abi/errno.ts";
 import { O_CLOEXEC, O_PATH } from "../../../ffi/abi/fcntl.ts";
 import { RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../../../ffi/abi/openat2.ts";
 import type { Word } from "../../../ffi/calls/call.ts";
-import { close, openat2 } from "../../../ffi/calls/fs.ts";
+import { close, openat2 } from "../../../ffi/calls/open.ts";
 import { branchOnErrno, type CallOptions, type Emitter, FAIL, result } from "../emitter.ts";
 
 /** Slot of the descriptor of the container's root mount, from its making to pivot_root. */

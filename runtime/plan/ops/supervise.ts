@@ -1,14 +1,22 @@
 /** The parts of the stage that stay: the host's side that waits for the container, and PID 1 with `init`. */
-import { CLD_EXITED, SI_KERNEL } from "../../../ffi/abi/signal.ts";
-import { SIG_SETMASK, SIGALRM, SIGCHLD, SIGKILL } from "../../../ffi/abi/signal.ts";
 import { POLLIN } from "../../../ffi/abi/poll.ts";
-import { CLOCK_MONOTONIC, TFD_CLOEXEC } from "../../../ffi/abi/timerfd.ts";
+import {
+  CLD_EXITED,
+  SI_KERNEL,
+  SIG_SETMASK,
+  SIGALRM,
+  SIGCHLD,
+  SIGKILL,
+} from "../../../ffi/abi/signal.ts";
+import { CLOCK_MONOTONIC, ITIMER_REAL, TFD_CLOEXEC } from "../../../ffi/abi/timerfd.ts";
 import { P_ALL, P_PIDFD, WEXITED, WNOHANG } from "../../../ffi/abi/wait.ts";
-import { ITIMER_REAL } from "../../../ffi/abi/timerfd.ts";
 import type { Cell, Word } from "../../../ffi/calls/call.ts";
-import { closeRange, read, umask, write } from "../../../ffi/calls/fs.ts";
+import { read, write } from "../../../ffi/calls/io.ts";
+import { closeRange } from "../../../ffi/calls/open.ts";
+import { umask } from "../../../ffi/calls/path.ts";
+import { pidfdSendSignal } from "../../../ffi/calls/pidfd.ts";
 import { ppoll } from "../../../ffi/calls/poll.ts";
-import { clone3, exitGroup, kill, pidfdSendSignal, waitid } from "../../../ffi/calls/process.ts";
+import { clone3, exitGroup, kill, waitid } from "../../../ffi/calls/process.ts";
 import { rtSigprocmask, rtSigtimedwait } from "../../../ffi/calls/signal.ts";
 import { setitimer, timerfdCreate, timerfdSettime } from "../../../ffi/calls/timer.ts";
 import { type Emitter, result } from "../emitter.ts";
@@ -68,7 +76,9 @@ export function sendReport(
     { kind: "store", value: words.b ?? 0, address: field(8), width: 4 },
   );
   // A runner that is gone can't read: nothing is to be done about that here.
-  to.call(write({ fd: CONTROL_FD, buf: REPORT_CELL, count: REPORT_BYTES }), { onError: "continue" });
+  to.call(write({ fd: CONTROL_FD, buf: REPORT_CELL, count: REPORT_BYTES }), {
+    onError: "continue",
+  });
 }
 
 export const prepare: OpDefinition<Prepare> = {
@@ -128,7 +138,9 @@ export const watch: OpDefinition<Watch> = {
       watchFd(to, 2, result("timer"));
     }
     to.add({ kind: "label", name: wait });
-    to.call(ppoll({ fds: POLL, nfds: op.timeoutMs === undefined ? 2 : 3 }), { onError: "continue" });
+    to.call(ppoll({ fds: POLL, nfds: op.timeoutMs === undefined ? 2 : 3 }), {
+      onError: "continue",
+    });
     const control = to.label("control");
     onReady(to, 0, control);
     to.add({ kind: "jump", to: ended }, { kind: "label", name: control });

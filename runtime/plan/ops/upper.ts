@@ -1,6 +1,14 @@
 /** A directory on disk that keeps what a container writes, held by one container at a time. */
-import { LOCK_EX, LOCK_NB, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../../../ffi/abi/fcntl.ts";
-import { flock, openat } from "../../../ffi/calls/fs.ts";
+import {
+  LOCK_EX,
+  LOCK_NB,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_RDONLY,
+} from "../../../ffi/abi/fcntl.ts";
+import { flock } from "../../../ffi/calls/io.ts";
+import { openat } from "../../../ffi/calls/open.ts";
 import { result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";

@@ -4,7 +4,7 @@ import type { Host } from "../../plan/host.ts";
 import type { Op } from "../../plan/ops/registry.ts";
 import type { GroupParent } from "../../plan/ops/cgroup.ts";
 import type { Loss } from "../../plan/plan.ts";
-import { HostError } from "../host_error.ts";
+import { HostError } from "../../plan/host_error.ts";
 import { originOf } from "../origin.ts";
 import { cpu } from "./cpu.ts";
 import type { KnobWrite, Limit } from "./knob.ts";
@@ -36,7 +36,6 @@ export interface GroupPlace {
   readonly controllers: readonly string[];
   readonly version: 1 | 2;
 }
-
 
 const NONE: CompiledLimits = { stage: [], container: [], losses: [], text: [], groups: [] };
 

@@ -3,7 +3,7 @@ import type { DesiredContainer, DesiredLayer } from "../../../spec/model/desired
 import type { Answers, Host } from "../../plan/host.ts";
 import type { Op } from "../../plan/ops/registry.ts";
 import type { Loss } from "../../plan/plan.ts";
-import { HostError } from "../host_error.ts";
+import { HostError } from "../../plan/host_error.ts";
 import { DEFAULT, originOf } from "../origin.ts";
 import { MOUNT_POINTS, systemOps } from "./system.ts";
 
@@ -223,7 +223,13 @@ export function directoryOps(
   const parts = path.split("/").filter((part) => part !== "");
   return parts.map((_, index) => {
     const directory = `/${parts.slice(0, index + 1).join("/")}`;
-    return { ...common, kind: "directory", id: `directory${directory}`, path: directory, mode: 0o755 };
+    return {
+      ...common,
+      kind: "directory",
+      id: `directory${directory}`,
+      path: directory,
+      mode: 0o755,
+    };
   });
 }
 

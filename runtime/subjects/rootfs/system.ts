@@ -48,7 +48,10 @@ const SKELETON: readonly (readonly [string, number])[] = [
 export const MOUNT_POINTS = ["/dev", "/proc", "/sys"] as const;
 
 /** The skeleton and the binds; the root itself is mounted already. */
-export function systemOps(host: Host, options: { origin: Origin; hostname: string }): readonly Op[] {
+export function systemOps(
+  host: Host,
+  options: { origin: Origin; hostname: string },
+): readonly Op[] {
   const common = { where: "container", origin: options.origin } as const;
   const ops: Op[] = SKELETON.map(([path, mode]) => ({
     ...common,
