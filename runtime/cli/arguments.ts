@@ -29,7 +29,7 @@ export function parseArguments(argv: readonly string[], row: CommandRow): Argume
     const { _: operands, ...options } = arg(spec as arg.Spec, { argv: [...own] });
     return {
       operands,
-      options: options as Arguments["options"],
+      options: options as unknown as Arguments["options"],
       ...(dashes < 0 ? {} : { command: argv.slice(dashes + 1) }),
     };
   } catch (error) {

@@ -10,3 +10,8 @@ export function stdout(text: string): void {
 export function stderr(text: string): void {
   writeAll(2, text);
 }
+
+/** True when the descriptor is a terminal: only then there is colour. */
+export function isTerminal(fd: 1 | 2): boolean {
+  return (fd === 1 ? process.stdout : process.stderr).isTTY === true;
+}

@@ -1,5 +1,5 @@
 /** A file, standard input, or an object → a checked spec. Reads through the cache of specs that were validated before. */
-import { getuid, readFile, readInput } from "../../ffi/linux/file.ts";
+import { getuid, readBytes, readInput } from "../../ffi/linux/file.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import { cacheDirectory, readCache, writeCache } from "../state/spec_cache.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -60,7 +60,7 @@ function latin1(bytes: Uint8Array): string {
 }
 
 function readSpec(path: string, shown: string): Uint8Array {
-  const read = readFile(path, { raw: true, bytes: SPEC_BYTES_MAX, regular: true });
+  const read = readBytes(path, { bytes: SPEC_BYTES_MAX, regular: true });
   if (read !== undefined) return read;
   throw new ContainervError({
     code: "SPEC_UNREADABLE",

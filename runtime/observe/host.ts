@@ -1,7 +1,7 @@
 /** Reads the machine: /proc and / → Host. Changes nothing. */
 import type { Host, HostCgroups, HostEntry } from "../plan/host.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
-import { entryKind, readFile, readLink } from "../../ffi/linux/file.ts";
+import { entryKind, readBytes, readFile, readLink } from "../../ffi/linux/file.ts";
 import { parseMountinfo } from "./mountinfo.ts";
 
 /** What is worth asking: a spec without limits needs no look at the cgroups. */
@@ -59,7 +59,7 @@ function inFirstUserNamespace(): boolean {
 
 function architecture(): Host["architecture"] {
   // e_machine of our own executable: the same for every runtime, and no call more.
-  const machine = readFile("/proc/self/exe", { bytes: 20, latin1: true })?.charCodeAt(18);
+  const machine = readBytes("/proc/self/exe", { bytes: 20 })?.[18];
   if (machine === 62) return "x86_64";
   if (machine === 183) return "aarch64";
   throw new Error(
@@ -68,16 +68,14 @@ function architecture(): Host["architecture"] {
 }
 
 function pageBytes(): number {
-  const auxv = readFile("/proc/self/auxv", { latin1: true }) ?? "";
-  const word = (offset: number): bigint => {
-    let value = 0n;
-    for (let i = 7; i >= 0; i--) value = (value << 8n) | BigInt(auxv.charCodeAt(offset + i));
-    return value;
-  };
+  const auxv = readBytes("/proc/self/auxv") ?? new Uint8Array();
+  const view = new DataView(auxv.buffer, auxv.byteOffset, auxv.byteLength);
   for (let offset = 0; offset + 16 <= auxv.length; offset += 16) {
-    if (word(offset) === AT_PAGESZ) return Number(word(offset + 8));
+    if (view.getBigUint64(offset, true) === AT_PAGESZ) {
+      return Number(view.getBigUint64(offset + 8, true));
+    }
   }
-  return 4096;
+  throw new Error("/proc/self/auxv does not say the size of a page");
 }
 
 function observeSystem(): Readonly<Record<string, HostEntry>> {

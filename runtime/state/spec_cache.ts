@@ -6,7 +6,7 @@
  * compared, so neither a collision nor a change goes unseen.
  */
 import type { LoadResult } from "../../spec/model/load_result.ts";
-import { makePrivateDirectory, readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { isPrivateDirectory, makePrivateDirectory, readFile, replaceFile } from "../../ffi/linux/file.ts";
 
 /** What the result of loading depends on besides the text. */
 export interface CacheKey {
@@ -53,7 +53,8 @@ const sameKey = (a: CacheKey, b: CacheKey): boolean =>
 export function readCache(directory: string, key: CacheKey): LoadResult | undefined {
   const path = `${directory}/${nameOf(`${key.directory}/${key.file}`)}.json`;
   // The directory is checked, not only the file: who may write there may plant what is run as us.
-  const text = readFile(path, { privateDirectory: directory });
+  if (!isPrivateDirectory(directory)) return undefined;
+  const text = readFile(path);
   if (text === undefined) return undefined;
   let entry: Partial<Entry>;
   try {

@@ -1,0 +1,220 @@
+/**
+ * Small files read and written with the runner's own calls. `node:fs` would cost a start about a millisecond to load
+ * (docs/benchmarks.md), and cannot open relative to a descriptor.
+ */
+import { EEXIST, EINTR, EINVAL, ENOENT, ENOTDIR } from "../abi/errno.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+  O_WRONLY,
+} from "../abi/fcntl.ts";
+import { RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../abi/openat2.ts";
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, STATX_BASIC_STATS } from "../abi/stat.ts";
+import type { Word } from "../calls/call.ts";
+import { read, write } from "../calls/io.ts";
+import { close, openat, openat2, readlinkat } from "../calls/open.ts";
+import { mkdirat, renameat2, unlinkat } from "../calls/path.ts";
+import { statx } from "../calls/stat.ts";
+import { callSync, check, readCell, SyscallError } from "./run.ts";
+
+const CHUNK = { cell: "file chunk", size: 65536 } as const;
+const STATX = { cell: "statx", size: 256 } as const;
+const LINK = { cell: "link", size: 4096 } as const;
+
+const decoder = new TextDecoder();
+
+const isAbsent = (result: number): boolean => result === -ENOENT || result === -ENOTDIR;
+
+/** Effective user id of this process. */
+export function getuid(): number {
+  return process.geteuid?.() ?? -1;
+}
+
+export interface ReadOptions {
+  /** No more than this is read. */
+  readonly bytes?: number;
+  /** Anything but a regular file is refused: a FIFO would hang, a device never end. */
+  readonly regular?: boolean;
+}
+
+/** The bytes of a file; `undefined` when it is not there. Throws SyscallError. */
+export function readBytes(path: string, options: ReadOptions = {}): Uint8Array | undefined {
+  // O_NONBLOCK: opening a FIFO would wait for its other end.
+  const call = openat({ pathname: path, flags: O_RDONLY | O_CLOEXEC | O_NONBLOCK });
+  const fd = Number(callSync(call));
+  if (isAbsent(fd)) return undefined;
+  if (fd < 0) throw new SyscallError(call, -fd);
+  try {
+    if (options.regular === true) mustBeRegular(fd, path);
+    return readAll(fd, options.bytes ?? Infinity);
+  } finally {
+    callSync(close({ fd }));
+  }
+}
+
+/** As `readBytes`, decoded as UTF-8. */
+export function readFile(path: string, options: ReadOptions = {}): string | undefined {
+  const bytes = readBytes(path, options);
+  return bytes === undefined ? undefined : decoder.decode(bytes);
+}
+
+/** Standard input to its end, or to `max` bytes. */
+export function readInput(max: number): Uint8Array {
+  return readAll(0, max);
+}
+
+function readAll(fd: number, max: number): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  while (length < max) {
+    const call = read({ fd, buf: CHUNK, count: Math.min(CHUNK.size, max - length) });
+    const count = Number(callSync(call));
+    if (count === -EINTR) continue;
+    if (count < 0) throw new SyscallError(call, -count);
+    if (count === 0) break;
+    chunks.push(readCell(CHUNK).slice(0, count));
+    length += count;
+  }
+  const [only] = chunks;
+  if (chunks.length === 1 && only !== undefined) return only;
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+interface Status {
+  readonly mode: number;
+  readonly uid: number;
+}
+
+/** struct statx: stx_uid 20, stx_gid 24, stx_mode 28. */
+function status(dirfd: Word, pathname: string, flags: number): Status | undefined {
+  const call = statx({ dirfd, pathname, flags, mask: STATX_BASIC_STATS, statxbuf: STATX });
+  const result = Number(callSync(call));
+  if (isAbsent(result)) return undefined;
+  if (result < 0) throw new SyscallError(call, -result);
+  const cell = readCell(STATX);
+  const view = new DataView(cell.buffer, cell.byteOffset, cell.byteLength);
+  return { uid: view.getUint32(20, true), mode: view.getUint16(28, true) };
+}
+
+function mustBeRegular(fd: number, path: string): void {
+  const mode = status(fd, "", AT_EMPTY_PATH)?.mode ?? 0;
+  if ((mode & S_IFMT) !== S_IFREG) throw new Error(`${path} is not a regular file`);
+}
+
+export type EntryKind = "file" | "directory" | "symlink" | "other";
+
+const KINDS: Readonly<Record<number, EntryKind>> = {
+  [S_IFREG]: "file",
+  [S_IFDIR]: "directory",
+  [S_IFLNK]: "symlink",
+};
+
+/** What is at `path`, symbolic links not followed; `undefined` when nothing is. */
+export function entryKind(path: string): EntryKind | undefined {
+  const found = status(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+  return found === undefined ? undefined : KINDS[found.mode & S_IFMT] ?? "other";
+}
+
+/** Target of a symbolic link; `undefined` when there is no link. */
+export function readLink(path: string): string | undefined {
+  const call = readlinkat({ pathname: path, buf: LINK, bufsiz: LINK.size });
+  const length = Number(callSync(call));
+  if (isAbsent(length) || length === -EINVAL) return undefined;
+  if (length < 0) throw new SyscallError(call, -length);
+  return decoder.decode(readCell(LINK).slice(0, length));
+}
+
+/**
+ * A regular file below `root`, whatever links lie on the way: none leads out. `undefined` when it is not there, is
+ * no regular file, or is longer than `max` bytes.
+ */
+export function readFileInRoot(root: string, path: string, max: number): string | undefined {
+  const directory = openat({ pathname: root, flags: O_PATH | O_DIRECTORY | O_CLOEXEC });
+  const dirfd = Number(callSync(directory));
+  if (isAbsent(dirfd)) return undefined;
+  if (dirfd < 0) throw new SyscallError(directory, -dirfd);
+  const flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+  const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const fd = Number(callSync(openat2({ dirfd, pathname: path, flags, resolve })));
+  callSync(close({ fd: dirfd }));
+  if (fd < 0) return undefined;
+  try {
+    if (((status(fd, "", AT_EMPTY_PATH)?.mode ?? 0) & S_IFMT) !== S_IFREG) return undefined;
+    const bytes = readAll(fd, max + 1);
+    return bytes.length > max ? undefined : decoder.decode(bytes);
+  } finally {
+    callSync(close({ fd }));
+  }
+}
+
+/** True when `path` is a directory that only we can write: nobody else can have planted what is in it. */
+export function isPrivateDirectory(path: string): boolean {
+  const found = status(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+  return found !== undefined && (found.mode & S_IFMT) === S_IFDIR && (found.mode & 0o077) === 0 &&
+    found.uid === getuid();
+}
+
+/** Makes `path` (and what is missing above it) with mode 0700. Gives the reason when it can't be ours alone. */
+export function makePrivateDirectory(path: string): string | undefined {
+  const parts = path.split("/");
+  for (let length = 2; length <= parts.length; length++) {
+    const pathname = parts.slice(0, length).join("/");
+    const call = mkdirat({ pathname, mode: 0o700 });
+    const result = Number(callSync(call));
+    if (result < 0 && result !== -EEXIST) return new SyscallError(call, -result).message;
+  }
+  return isPrivateDirectory(path) ? undefined : `${path} is not a directory of ours with mode 0700`;
+}
+
+/** Writes a new file beside `path` and renames it over it. Gives the reason when that fails; then nothing is left. */
+export function replaceFile(path: string, text: string): string | undefined {
+  const temporary = `${path}.${process.pid}`;
+  const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  let fd = -1;
+  try {
+    fd = check(openat({ pathname: temporary, flags, mode: 0o600 }));
+    writeBytes(fd, new TextEncoder().encode(text));
+    check(renameat2({ oldpath: temporary, newpath: path }));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    if (fd >= 0) callSync(unlinkat({ pathname: temporary }));
+    return error.message;
+  } finally {
+    if (fd >= 0) callSync(close({ fd }));
+  }
+}
+
+function writeBytes(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) {
+    const call = write({ fd, buf: bytes.subarray(at, at + CHUNK.size) });
+    const count = Number(callSync(call));
+    if (count === -EINTR) continue;
+    if (count < 0) throw new SyscallError(call, -count);
+    at += count;
+  }
+}
+
+/** Writes all of `text`; a reader that is gone, or a full disk, ends it. */
+export function writeAll(fd: number, text: string): void {
+  try {
+    writeBytes(fd, new TextEncoder().encode(text));
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+  }
+}
