@@ -259,7 +259,10 @@ export const overlay: OpDefinition<Overlay> = {
       attributes: [],
     }, WORKBENCH);
     attachAsRoot(to, WORKBENCH);
-    op.lowers.forEach((source, index) => placeLayer(to, source, layerName(index)));
+    op.lowers.forEach((source, index) => {
+      if (source === "/" && op.lowers.length > 1) placeHostRoot(to, layerName(index));
+      else placeLayer(to, source, layerName(index));
+    });
     const options: (readonly [string, string])[] = [
       ["lowerdir", op.lowers.map((_, index) => layerName(index)).reverse().join(":")],
       ...placeUpper(to, op.upper),
@@ -282,10 +285,18 @@ function layerName(index: number): string {
 
 function placeLayer(to: Emitter, source: string, name: string): void {
   to.call(mkdirat({ dirfd: result(WORKBENCH), pathname: name, mode: 0o755 }));
+  attachLayer(to, source, name);
+}
+
+function attachLayer(to: Emitter, source: string, name: string): void {
   to.call(
     openTree({ pathname: source, flags: OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC }),
     { into: "layer" },
   );
+  moveToWorkbench(to, name);
+}
+
+function moveToWorkbench(to: Emitter, name: string): void {
   to.call(moveMount({
     fromDirfd: result("layer"),
     fromPathname: "",
@@ -294,6 +305,24 @@ function placeLayer(to: Emitter, source: string, name: string): void {
     flags: MOVE_MOUNT_F_EMPTY_PATH,
   }));
   to.call(close({ fd: result("layer") }), { onError: "continue" });
+}
+
+/**
+ * A layer may not lie inside another one (ELOOP), and below `/` everything does: the host's root becomes an overlay of its
+ * own, read-only, over an empty directory. Two levels are as many as the kernel stacks.
+ */
+function placeHostRoot(to: Emitter, name: string): void {
+  for (const pathname of [name, `${name}.host`, `${name}.empty`]) {
+    to.call(mkdirat({ dirfd: result(WORKBENCH), pathname, mode: 0o755 }));
+  }
+  attachLayer(to, "/", `${name}.host`);
+  to.call(fchdir({ fd: result(WORKBENCH) }));
+  newFilesystem(to, {
+    fs: "overlay",
+    options: [["lowerdir", `${name}.host:${name}.empty`]],
+    attributes: ["ro"],
+  }, "layer");
+  moveToWorkbench(to, name);
 }
 
 function placeUpper(

@@ -22,6 +22,7 @@ import { type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
 import { CONTROL_FD } from "../report.ts";
+import { sendReport } from "./supervise.ts";
 
 /** A new session: no terminal of the host can be reached through it. */
 export interface NewSession extends OpCommon {
@@ -169,10 +170,9 @@ function searchPath(op: Execute, to: Emitter): void {
   }
   to.add(
     { kind: "branch", when: "equal", left: result("denied"), right: 0, to: FAIL.container },
-    { kind: "add", into: "error.errno", left: result("denied"), right: 0 },
-    { kind: "add", into: "error.record", left: result("denied record"), right: 0 },
-    { kind: "jump", to: FAIL.container },
   );
+  sendReport(to, "failed", { a: result("denied record"), b: result("denied") });
+  to.add({ kind: "jump", to: "container.end" });
 }
 
 function branch(errno: number, to: string): {
