@@ -10,7 +10,7 @@ import { compileKernelFs } from "./kernel_fs.ts";
 import { type CompiledLimits, compileLimits } from "./limits/compile.ts";
 import { DEFAULT, originOf } from "./origin.ts";
 import { compileProcesses, hasInit, usersOf } from "./process.ts";
-import { compileRootfs } from "./rootfs/compile.ts";
+import { type CompiledRootfs, compileRootfs } from "./rootfs/compile.ts";
 
 /** Throws HostError when this machine cannot give what the container asks for. */
 export function compile(container: DesiredContainer, host: Host, answers: Answers): Plan {
@@ -32,7 +32,7 @@ export function compile(container: DesiredContainer, host: Host, answers: Answer
     ...rootfs.container,
     ...compileKernelFs(container, host, limits.groups),
     ...readOnlyRoot(container, rootfs.readOnly),
-    { where: "container", origin: DEFAULT, kind: "pivot", id: "mounts/pivot" },
+    pivotOp(rootfs),
     ...compileProcesses(container, host, answers),
     watchOp(container),
   ];
@@ -102,6 +102,11 @@ function mapOp(container: DesiredContainer, host: Host, answers: Answers): Op {
     gid,
     hostGid: host.gid,
   };
+}
+
+function pivotOp(rootfs: CompiledRootfs): Op {
+  const stacked = rootfs.container[0]?.kind === "mount.overlay" ? 2 : 1;
+  return { where: "container", origin: DEFAULT, kind: "pivot", id: "mounts/pivot", stacked };
 }
 
 function hostnameOps(container: DesiredContainer): readonly Op[] {
