@@ -60,7 +60,8 @@ export function write(
   const { fd } = args;
   const buf = typeof args.buf === "string" ? encoder.encode(args.buf) : args.buf;
   const word = buf instanceof Uint8Array ? { bytes: buf } : buf;
-  const count = args.count ?? ("bytes" in word ? word.bytes.length : word.size - (word.offset ?? 0));
+  const count = args.count ??
+    ("bytes" in word ? word.bytes.length : word.size - (word.offset ?? 0));
   return syscall("write", {
     words: [fd, word, count],
     text: () => [

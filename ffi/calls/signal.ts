@@ -74,8 +74,8 @@ export function rtSigtimedwait(
 }
 
 /**
- * `rt_sigaction(2)`: lets a signal do what it does by default, or nothing. Handlers have no place here: no code of ours
- * runs in a signal's context.
+ * `rt_sigaction(2)`: lets a signal do what it does by default, or nothing (no `handler`: only asks). `oldact` (32 bytes)
+ * takes what was. Handlers have no place here: no code of ours runs in a signal's context.
  *
  * Header  include/uapi/asm-generic/signal.h
  * Since   Linux 2.2
@@ -84,20 +84,27 @@ export function rtSigtimedwait(
  * @see https://man7.org/linux/man-pages/man2/rt_sigaction.2.html
  */
 export function rtSigaction(
-  args: { signum: number; handler: typeof SIG_DFL | typeof SIG_IGN; flags?: number },
+  args: {
+    signum: number;
+    handler?: typeof SIG_DFL | typeof SIG_IGN;
+    flags?: number;
+    oldact?: Cell;
+  },
 ): Syscall {
-  const { signum, handler, flags = 0 } = args;
-  const act = struct(KERNEL_SIGACTION, { sa_handler: handler, sa_flags: flags });
+  const { signum, handler, flags = 0, oldact = NULL } = args;
+  const act = handler === undefined
+    ? NULL
+    : struct(KERNEL_SIGACTION, { sa_handler: handler, sa_flags: flags });
   return syscall("rt_sigaction", {
-    words: [signum, act, NULL, SIGSET_SIZE],
+    words: [signum, act, oldact, SIGSET_SIZE],
     text: () => [
       showSignal(signum),
-      showStruct({
+      handler === undefined ? "NULL" : showStruct({
         sa_handler: showName(handler, { SIG_DFL, SIG_IGN }),
         sa_mask: "[]",
         sa_flags: showFlags(flags, SIGACTION_FLAGS),
       }),
-      "NULL",
+      showPointer(oldact),
       String(SIGSET_SIZE),
     ],
   });

@@ -1,64 +1,69 @@
-/** Awaits processes that this one started: one SIGCHLD listener, no thread, no timer that polls. */
-import { ECHILD } from "../abi/errno.ts";
-import { P_PID, WEXITED, WNOHANG } from "../abi/wait.ts";
-import { waitid } from "../calls/process.ts";
-import { loadSeam } from "../seam/load.ts";
-import { callSync, readCell, writeCell } from "./run.ts";
+/**
+ * Awaits children that `spawnImage` started. One SIGCHLD listener for all, there only while somebody waits: no thread and
+ * no polling. Signals of several children become one, so each signal asks for all that are awaited.
+ */
+import { kernel } from "./libc.ts";
+import { type ChildExit, reapNow } from "./wait.ts";
 
-/** How a child ended, as waitid(2) says it. */
-export interface ChildEnd {
-  /** CLD_EXITED 1, CLD_KILLED 2, CLD_DUMPED 3. */
-  readonly code: number;
-  /** Exit status or signal. */
-  readonly status: number;
+export type { ChildExit } from "./wait.ts";
+
+interface Awaited {
+  readonly promise: Promise<ChildExit>;
+  readonly resolve: (exit: ChildExit) => void;
+  readonly reject: (error: unknown) => void;
 }
 
-const INFO = { cell: "waitid", size: 128 } as const;
-const ZEROS = new Uint8Array(INFO.size);
-
-const waiting = new Map<number, (end: ChildEnd) => void>();
+const awaited = new Map<number, Awaited>();
 let stopListening: (() => void) | undefined;
-let keepAlive: ReturnType<typeof setInterval> | undefined;
 
-/** The longest a timer can be: it holds the event loop while somebody waits, and never fires in practice. */
-const FOREVER_MS = 0x7fffffff;
-
-/** Reaps the child when it has ended; `undefined` while it runs. Throws when it is not, or no longer, our child. */
-export function reapChild(pid: number): ChildEnd | undefined {
-  writeCell(INFO, ZEROS);
-  const result = Number(
-    callSync(waitid({ idtype: P_PID, id: pid, infop: INFO, options: WEXITED | WNOHANG })),
-  );
-  if (result === -ECHILD) throw new Error(`process ${pid} is no child of this one`);
-  const info = readCell(INFO);
-  const view = new DataView(info.buffer, info.byteOffset, info.byteLength);
-  // siginfo_t: si_code 8, si_pid 16, si_status 24
-  if (view.getInt32(16, true) !== pid) return undefined;
-  return { code: view.getInt32(8, true), status: view.getInt32(24, true) };
+/**
+ * Resolves with the end of the child `pid`. Its status is taken: it can be asked once (callers at the same time share the
+ * answer). While it is pending the process does not end for want of work; once nobody waits nothing keeps it.
+ *
+ * @throws SyscallError (as a rejection): ECHILD when it is no child of ours, or its status was taken before.
+ */
+export function awaitChild(pid: number): Promise<ChildExit> {
+  const before = awaited.get(pid);
+  if (before !== undefined) return before.promise;
+  const child = Promise.withResolvers<ChildExit>();
+  awaited.set(pid, child);
+  listen();
+  // It may have ended before there was a listener.
+  ask(pid, child);
+  stopWhenIdle();
+  return child.promise;
 }
 
-/** Resolves when the child has ended; it is reaped then. */
-export function awaitChild(pid: number): Promise<ChildEnd> {
-  return new Promise((resolve) => {
-    waiting.set(pid, resolve);
-    stopListening ??= loadSeam().onSignal("SIGCHLD", reapAll);
-    keepAlive ??= setInterval(() => {}, FOREVER_MS);
-    // It may have ended before the listener was there.
-    reapAll();
-  });
+function listen(): void {
+  if (stopListening !== undefined) return;
+  const { seam } = kernel();
+  const removeListener = seam.onSignal("SIGCHLD", askAll);
+  const release = seam.keepAlive();
+  stopListening = () => {
+    removeListener();
+    release();
+  };
 }
 
-/** Signals coalesce: at each one every child that is waited for is asked. */
-function reapAll(): void {
-  for (const [pid, resolve] of [...waiting]) {
-    const end = reapChild(pid);
-    if (end === undefined) continue;
-    waiting.delete(pid);
-    resolve(end);
-  }
-  if (waiting.size > 0) return;
-  clearInterval(keepAlive);
-  keepAlive = undefined;
+function stopWhenIdle(): void {
+  if (awaited.size > 0) return;
   stopListening?.();
   stopListening = undefined;
+}
+
+function askAll(): void {
+  for (const [pid, child] of awaited) ask(pid, child);
+  stopWhenIdle();
+}
+
+function ask(pid: number, child: Awaited): void {
+  try {
+    const exit = reapNow({ pid });
+    if (exit === undefined) return;
+    awaited.delete(pid);
+    child.resolve(exit);
+  } catch (error) {
+    awaited.delete(pid);
+    child.reject(error);
+  }
 }

@@ -1,95 +1,118 @@
-/** Runs call records in the runner, through libc's syscall(2). */
-import { errnoMessage, errnoName } from "../abi/errno.ts";
-import { syscallNumber } from "../abi/syscalls.ts";
-import { type Bytes, type Cell, showCall, type Syscall, type Word } from "../calls/call.ts";
-import { cellOffset, mark, openArena, place, release } from "../memory/arena.ts";
-import { openLibc } from "../memory/libc.ts";
+/** Runs records in the runner, now. The same records that the stage interprets, with the same convention for results. */
+import { MAX_ERRNO } from "../abi/errno.ts";
+import { forArchitecture } from "../calls/architecture.ts";
+import type { Bytes, Cell, Syscall, Word } from "../calls/call.ts";
+import { Arena, type Piece } from "../memory/arena.ts";
+import { SyscallError } from "./error.ts";
+import { kernel, numberOf } from "./libc.ts";
 
-/** Results of earlier calls, by the names that records give them. */
-export type Results = ReadonlyMap<string, number>;
+export { SyscallError } from "./error.ts";
+
+/** Results of earlier records by the names that they were given. */
+export type Results = ReadonlyMap<string, number | bigint>;
 
 const NO_RESULTS: Results = new Map();
 
-/** A call that the kernel refused; its text is a line of strace. */
-export class SyscallError extends Error {
-  readonly errno: number;
-  readonly errnoName: string;
-  /** As strace prints it, with its result. */
-  readonly call: string;
+const mapper = {
+  map(length: number, how: { readonly prot: number; readonly flags: number }): number {
+    const { prot, flags } = how;
+    const address = kernel().call(numberOf("mmap"), [0, length, prot, flags, -1, 0]);
+    if (failed(address)) {
+      throw new SyscallError(`mmap(NULL, ${length}, …)`, -Number(address));
+    }
+    return Number(address);
+  },
+  unmap(address: number, length: number): void {
+    kernel().call(numberOf("munmap"), [address, length]);
+  },
+  view: (address: number, length: number): ArrayBuffer => kernel().seam.view(address, length),
+};
 
-  constructor(call: Syscall, errno: number) {
-    const text = `${showCall(call)} = -1 ${errnoName(errno)} (${errnoMessage(errno)})`;
-    super(text);
-    this.name = "SyscallError";
-    this.errno = errno;
-    this.errnoName = errnoName(errno);
-    this.call = text;
-  }
+/** An arena of the runner's own memory. */
+export function createArena(chunkBytes?: number): Arena {
+  return new Arena(mapper, chunkBytes);
 }
 
-/** The processor's name in the tables of ffi/abi. */
-export function architecture(): "x86_64" | "aarch64" {
-  if (process.arch === "x64") return "x86_64";
-  if (process.arch === "arm64") return "aarch64";
-  throw new Error(`this processor is not supported: ${process.arch}; x86-64 and aarch64 are`);
+/** Constant bytes live as long as one call. */
+const scratch = createArena();
+/** Cells live as long as the process: few names, used again and again. */
+const cellMemory = createArena();
+const cells = new Map<string, Piece>();
+
+/** True for the kernel's errors, −4095 to −1. */
+export function failed(result: number | bigint): boolean {
+  return typeof result === "number" && result < 0 && result >= -MAX_ERRNO;
 }
 
-/** Runs a call and gives the kernel's own result: −errno on failure. */
+/**
+ * Runs a call; gives the kernel's own result, −errno on failure.
+ *
+ * Cells are the process's: a cell of the same name and size is the same memory in every call, zeroed at its first use.
+ *
+ * @throws RangeError when a result that a word names is not among `results`; SeamError where the kernel can't be called.
+ */
 export function callSync(call: Syscall, results: Results = NO_RESULTS): number | bigint {
-  const libc = openLibc();
-  const before = mark();
+  const { seam, call: raw } = kernel();
+  const { name, words } = forArchitecture(call, seam.architecture);
+  const placed = words.map((word) => placeWord(word, results));
   try {
-    const words = call.words.map((word) => resolve(word, results));
-    const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = words;
-    const number = syscallNumber(call.name, architecture());
-    const result = libc.syscall(number, a, b, c, d, e, f);
-    return result === -1 ? -libc.errno() : result;
+    return raw(numberOf(name), placed);
   } finally {
-    release(before);
+    scratch.reset();
   }
 }
 
-/** As `callSync`, for calls whose result is a small number. Throws SyscallError. */
+/**
+ * As `callSync`, but a failure throws. For calls whose result is a descriptor, a pid, a count or an address: always exact
+ * as a number.
+ *
+ * @throws SyscallError with the line that strace would print, the names of results replaced by their values.
+ */
 export function check(call: Syscall, results: Results = NO_RESULTS): number {
-  const result = Number(callSync(call, results));
-  if (result < 0) throw new SyscallError(call, -result);
-  return result;
+  const result = callSync(call, results);
+  if (failed(result)) throw new SyscallError(call, -Number(result), { results });
+  return Number(result);
 }
 
-function resolve(word: Word, results: Results): number | bigint {
-  if (typeof word === "number") return word;
-  if (typeof word === "bigint") return BigInt.asIntN(64, word);
-  if ("result" in word) {
-    const value = results.get(word.result);
-    if (value === undefined) throw new Error(`there is no result "${word.result}"`);
-    return value;
-  }
-  if ("cell" in word) return cellAddress(word);
-  return openArena().address + placeBytes(word, results);
+/**
+ * The bytes of a cell from its offset on, as the last calls left them: a view, so what a later call writes is seen in it.
+ */
+export function readCell(cell: Cell): Uint8Array<ArrayBuffer> {
+  const { bytes } = cellPiece(cell);
+  return bytes.subarray(cell.offset ?? 0);
 }
 
-function cellAddress(cell: Cell): number {
-  return openArena().address + cellOffset(cell.cell, cell.size) + (cell.offset ?? 0);
-}
-
-function placeBytes(bytes: Bytes, results: Results): number {
-  const offset = place(bytes.bytes);
-  for (const patch of bytes.patches ?? []) {
-    const value = BigInt.asUintN(64, BigInt(resolve(patch.word, results)));
-    const { view } = openArena();
-    if (patch.width === 8) view.setBigUint64(offset + patch.offset, value, true);
-    else view.setUint32(offset + patch.offset, Number(value & 0xffffffffn), true);
-  }
-  return offset;
-}
-
-/** The bytes of a cell, as they are now; a view, good until the next call that writes them. */
-export function readCell(cell: Cell): Uint8Array {
-  const start = cellOffset(cell.cell, cell.size) + (cell.offset ?? 0);
-  return openArena().bytes.subarray(start, start + cell.size - (cell.offset ?? 0));
-}
-
-/** Writes into a cell before a call that reads it. */
+/** Writes into a cell from its offset on; throws RangeError when it does not fit. */
 export function writeCell(cell: Cell, bytes: Uint8Array): void {
   readCell(cell).set(bytes);
+}
+
+function cellPiece(cell: Cell): Piece {
+  const key = `${cell.size} ${cell.cell}`;
+  let piece = cells.get(key);
+  if (piece === undefined) {
+    piece = cellMemory.allocate(cell.size, 16);
+    cells.set(key, piece);
+  }
+  return piece;
+}
+
+function placeWord(word: Word, results: Results): number | bigint {
+  if (typeof word === "number") return word;
+  if (typeof word === "bigint") return BigInt.asIntN(64, word);
+  if ("bytes" in word) return placeBytes(word, results);
+  if ("cell" in word) return cellPiece(word).address + (word.offset ?? 0);
+  const value = results.get(word.result);
+  if (value === undefined) throw new RangeError(`no result is named "${word.result}"`);
+  return value;
+}
+
+function placeBytes(constant: Bytes, results: Results): number {
+  const { address, view } = scratch.place(constant.bytes, 16);
+  for (const { offset, width, word } of constant.patches ?? []) {
+    const value = BigInt.asUintN(width * 8, BigInt(placeWord(word, results)));
+    if (width === 8) view.setBigUint64(offset, value, true);
+    else view.setUint32(offset, Number(value), true);
+  }
+  return address;
 }

@@ -1,17 +1,49 @@
-/** Signals to this process, in either runtime. */
-import { SIGNALS } from "../abi/signal.ts";
-import { loadSeam } from "../seam/load.ts";
+/** Signals that the runner receives, in either runtime's event loop. */
+import { SIGKILL, SIGNALS, SIGSTOP } from "../abi/signal.ts";
+import { kernel } from "./libc.ts";
 
+/** Name of a signal that a process can receive. */
 export type SignalName = keyof typeof SIGNALS;
 
-/** Calls `listener` with the number of each signal of these names, until the returned function is called. */
+/**
+ * What a runner passes on to its container: not those that the runtimes use for themselves or that tell of a fault in the
+ * runner, and not SIGCHLD, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, which are about the runner and its terminal.
+ */
+export const FORWARDED_SIGNALS: readonly SignalName[] = [
+  "SIGHUP",
+  "SIGINT",
+  "SIGQUIT",
+  "SIGTERM",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGWINCH",
+];
+
+/**
+ * Calls `listener` with the number of each of these signals that comes; they no longer do what they do by default. The
+ * result takes the listeners away. Equal signals that come close together may become one call. Listening keeps no
+ * process from ending.
+ *
+ * @throws RangeError for SIGKILL and SIGSTOP, which nobody receives.
+ */
 export function listenToSignals(
   names: readonly SignalName[],
   listener: (signal: number) => void,
 ): () => void {
-  const seam = loadSeam();
-  const stops = names.map((name) => seam.onSignal(name, () => listener(SIGNALS[name])));
-  return () => {
-    for (const stop of stops) stop();
+  const { seam } = kernel();
+  const removals: (() => void)[] = [];
+  const removeAll = (): void => {
+    for (const remove of removals.splice(0)) remove();
   };
+  try {
+    for (const name of names) {
+      const number: number = SIGNALS[name];
+      if (number === SIGKILL || number === SIGSTOP) throw new RangeError(`${name} has no listener`);
+      removals.push(seam.onSignal(name, () => listener(number)));
+    }
+  } catch (error) {
+    removeAll();
+    throw error;
+  }
+  return removeAll;
 }

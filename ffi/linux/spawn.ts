@@ -1,5 +1,10 @@
-/** Starts a program image from a sealed memfd by posix_spawn(3): no task of ours ever shares the runner's memory. */
-import { EAGAIN, EINVAL, errnoMessage, errnoName } from "../abi/errno.ts";
+/**
+ * Starts a stage: image → sealed memfd → posix_spawn(3).
+ *
+ * libc's posix_spawn shares the runner's memory with the child only until execve, with every signal blocked and on a stack
+ * of its own, and in no namespace or group of a container: nothing of the runner is ever visible there.
+ */
+import { EINVAL } from "../abi/errno.ts";
 import {
   F_ADD_SEALS,
   F_DUPFD_CLOEXEC,
@@ -10,142 +15,211 @@ import {
   F_SEAL_WRITE,
 } from "../abi/fcntl.ts";
 import { MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_EXEC } from "../abi/memfd.ts";
+import { KERNEL_SIGACTION, SIG_DFL, SIG_IGN, SIGCHLD } from "../abi/signal.ts";
 import { cstr } from "../abi/text.ts";
 import { write } from "../calls/io.ts";
 import { close, fcntl, memfdCreate } from "../calls/open.ts";
-import { mark, openArena, place, release, reserve } from "../memory/arena.ts";
-import { openLibc } from "../memory/libc.ts";
-import { callSync, check } from "./run.ts";
+import { rtSigaction } from "../calls/signal.ts";
+import type { Callable } from "../seam/host.ts";
+import { LIBC } from "../seam/load.ts";
+import { showArray, showString } from "../calls/show.ts";
+import { Fd } from "./fd.ts";
+import { kernel } from "./libc.ts";
+import { callSync, check, createArena, failed, readCell, SyscallError } from "./run.ts";
 
-export interface SpawnOptions {
-  readonly image: Uint8Array;
-  /** Shown in /proc/PID/maps. */
-  readonly name: string;
-  readonly argv: readonly string[];
-  /** Descriptors of ours and the numbers that they have in the program; all others are close-on-exec or its own to close. */
-  readonly fds: readonly { readonly from: number; readonly to: number }[];
+/** A program in memory that nobody can change any more. */
+export interface ImageFile {
+  readonly fd: Fd;
+  /** The kernel holds the x bits too (F_SEAL_EXEC, Linux 6.3); else a container may chmod its own stage to 0. */
+  readonly execSealed: boolean;
 }
 
-// <spawn.h>
+const SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+/**
+ * Writes `image` to a new memfd (close-on-exec) and seals it. `name` is what /proc/PID/exe shows.
+ *
+ * @throws SyscallError: EACCES where vm.memfd_noexec is 2; ENOMEM, EMFILE.
+ */
+export function imageFile(args: { image: Uint8Array; name: string }): ImageFile {
+  const { image, name } = args;
+  const fd = createImage(name);
+  try {
+    for (let offset = 0; offset < image.length;) {
+      const rest = offset === 0 ? image : image.subarray(offset);
+      offset += check(write({ fd: fd.number, buf: rest }));
+    }
+    const sealed = callSync(fcntl({ fd: fd.number, cmd: F_ADD_SEALS, arg: SEALS | F_SEAL_EXEC }));
+    // Before 6.3 the unknown seal is refused, and with it all others.
+    if (sealed === -EINVAL) check(fcntl({ fd: fd.number, cmd: F_ADD_SEALS, arg: SEALS }));
+    else if (failed(sealed)) {
+      const call = fcntl({ fd: fd.number, cmd: F_ADD_SEALS, arg: SEALS | F_SEAL_EXEC });
+      throw new SyscallError(call, -Number(sealed));
+    }
+    return { fd, execSealed: sealed !== -EINVAL };
+  } catch (error) {
+    fd[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function createImage(name: string): Fd {
+  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  const call = memfdCreate({ name, flags: flags | MFD_EXEC });
+  const result = callSync(call);
+  // Before 6.3 there is no MFD_EXEC: every memfd could be executed.
+  if (result === -EINVAL) return Fd.open(memfdCreate({ name, flags }));
+  if (failed(result)) throw new SyscallError(call, -Number(result));
+  return new Fd(Number(result));
+}
+
+const SPAWN_SYMBOLS = {
+  posix_spawn: { words: 6, returns: "i32" },
+  posix_spawn_file_actions_init: { words: 1, returns: "i32" },
+  posix_spawn_file_actions_adddup2: { words: 3, returns: "i32" },
+  posix_spawn_file_actions_destroy: { words: 1, returns: "i32" },
+  posix_spawnattr_init: { words: 1, returns: "i32" },
+  posix_spawnattr_setflags: { words: 2, returns: "i32" },
+  posix_spawnattr_setsigdefault: { words: 2, returns: "i32" },
+  posix_spawnattr_setsigmask: { words: 2, returns: "i32" },
+} as const;
+
+type Spawner = { readonly [Name in keyof typeof SPAWN_SYMBOLS]: Callable };
+
+// <spawn.h>, the same in glibc and musl.
 const POSIX_SPAWN_SETSIGDEF = 0x04;
 const POSIX_SPAWN_SETSIGMASK = 0x08;
-/** glibc: posix_spawn_file_actions_t 80, posix_spawnattr_t 336, sigset_t 128 bytes; musl's are smaller. */
-const OPAQUE_BYTES = 512;
+/** Room for what libc keeps opaque: posix_spawnattr_t has 336 bytes, posix_spawn_file_actions_t 80, sigset_t 128. */
+const ATTRIBUTE_BYTES = 512;
+const ACTIONS_BYTES = 256;
+const SIGSET_BYTES = 128;
 
-/** The first descriptor that can't be the target of another one. */
-const LIFTED_FD = 16;
+interface Spawning {
+  readonly libc: Spawner;
+  /** Attributes that never change, made once: all dispositions default, no signal blocked. */
+  readonly attributes: number;
+}
 
-/** A failure of posix_spawn(3), which gives its errno as its result. */
-export class SpawnError extends Error {
-  readonly errno: number;
+let spawning: Spawning | undefined;
+const memory = createArena();
+const attributeMemory = createArena();
 
-  constructor(errno: number, path: string) {
-    const text = `posix_spawn("${path}") = ${errno} ${errnoName(errno)} (${errnoMessage(errno)})`;
-    super(text);
-    this.name = "SpawnError";
-    this.errno = errno;
-  }
+function prepareSpawning(): Spawning {
+  const libc = kernel().seam.open(LIBC, SPAWN_SYMBOLS);
+  const attributes = attributeMemory.allocate(ATTRIBUTE_BYTES, 16).address;
+  const everySignal = attributeMemory.place(new Uint8Array(SIGSET_BYTES).fill(0xff), 16).address;
+  const noSignal = attributeMemory.allocate(SIGSET_BYTES, 16).address;
+  libc.posix_spawnattr_init(attributes);
+  libc.posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  libc.posix_spawnattr_setsigdefault(attributes, everySignal);
+  libc.posix_spawnattr_setsigmask(attributes, noSignal);
+  keepChildren();
+  return { libc, attributes };
 }
 
 /**
- * Starts the image and gives its process id. The new process has default dispositions for all signals, an empty mask, an
- * empty environment. Throws SyscallError or SpawnError; nothing is left then.
+ * Where SIGCHLD is ignored (a parent's `trap '' CHLD` is inherited) the kernel reaps children by itself and their status
+ * is lost: then it gets its default back.
  */
-export function spawnImage(options: SpawnOptions): number {
-  const memfd = makeImage(options);
-  const lifted: number[] = [];
-  try {
-    // dup2 in a row would overwrite a descriptor that a later one needs.
-    const fds = options.fds.map(({ from, to }) => {
-      if (from === to || from >= LIFTED_FD) return { from, to };
-      const copy = check(fcntl({ fd: from, cmd: F_DUPFD_CLOEXEC, arg: LIFTED_FD }));
-      lifted.push(copy);
-      return { from: copy, to };
-    });
-    return posixSpawn(`/proc/self/fd/${memfd}`, options.argv, fds);
-  } finally {
-    for (const fd of lifted) callSync(close({ fd }));
-    callSync(close({ fd: memfd }));
-  }
+function keepChildren(): void {
+  const oldact = { cell: "SIGCHLD disposition", size: KERNEL_SIGACTION.size };
+  check(rtSigaction({ signum: SIGCHLD, oldact }));
+  const handler = new DataView(readCell(oldact).buffer, readCell(oldact).byteOffset)
+    .getBigUint64(KERNEL_SIGACTION.fields.sa_handler.offset, true);
+  if (handler === BigInt(SIG_IGN)) check(rtSigaction({ signum: SIGCHLD, handler: SIG_DFL }));
 }
 
-/** A memfd that holds the image and can't be changed any more, not even by one who can open it (CVE-2019-5736). */
-function makeImage({ image, name }: SpawnOptions): number {
-  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  let fd = Number(callSync(memfdCreate({ name, flags: flags | MFD_EXEC })));
-  // MFD_EXEC is of Linux 6.3; before it every memfd is executable.
-  if (fd === -EINVAL) fd = check(memfdCreate({ name, flags }));
-  else if (fd < 0) check(memfdCreate({ name, flags: flags | MFD_EXEC }));
-  const written = check(write({ fd, buf: image }));
-  if (written !== image.length) throw new Error(`wrote ${written} of ${image.length} bytes`);
-  const seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-  const sealed = Number(callSync(fcntl({ fd, cmd: F_ADD_SEALS, arg: seals | F_SEAL_EXEC })));
-  if (sealed === -EINVAL) check(fcntl({ fd, cmd: F_ADD_SEALS, arg: seals }));
-  else if (sealed < 0) check(fcntl({ fd, cmd: F_ADD_SEALS, arg: seals | F_SEAL_EXEC }));
-  return fd;
+/** A descriptor of the runner and the number that the child shall have it under. */
+export interface FdMove {
+  readonly from: number;
+  readonly to: number;
 }
 
-/** How often a machine that is out of processes for a moment is asked again. */
-const SPAWN_TRIES = 3;
-
-function posixSpawn(
-  path: string,
-  argv: readonly string[],
-  fds: SpawnOptions["fds"],
+/**
+ * Starts `image` as a child; the result is its pid, which stays its own until it is waited for.
+ *
+ * What the child has: exactly `argv`, an empty environment, the runner's working directory and umask, every signal at its
+ * default and none blocked, `fds` under their numbers without close-on-exec. What else the runner had open is closed if it
+ * was close-on-exec (all that this project opens is); what others left open without it (Deno's inherited descriptors) is
+ * still there, so the stage's first record closes the rest with close_range(2).
+ *
+ * @throws SyscallError: EACCES where a memfd can't be executed (vm.memfd_noexec=2), EAGAIN (RLIMIT_NPROC, pids.max), ENOMEM,
+ *   ENOENT (no /proc). Nothing is left then.
+ */
+export function spawnImage(
+  args: {
+    image: Uint8Array;
+    name: string;
+    argv: readonly string[];
+    fds: readonly FdMove[];
+  },
 ): number {
-  const libc = openLibc();
-  const { address, view, bytes } = openArena();
-  const before = mark();
+  const file = imageFile(args);
+  using fd = file.fd;
+  return spawnFile({ fd: fd.number, argv: args.argv, fds: args.fds });
+}
+
+/** As `spawnImage`, for a program that is open already (an `ImageFile` can be started many times). */
+export function spawnFile(
+  args: { fd: number; argv: readonly string[]; fds: readonly FdMove[] },
+): number {
+  spawning ??= prepareSpawning();
+  const above = Math.max(2, ...args.fds.map(({ to }) => to)) + 1;
+  const targets = new Set(args.fds.map(({ to }) => to));
+  const copies: number[] = [];
+  // One dup2 after the other must not overwrite what a later one, or the path of the program, still needs.
+  const outOfTheWay = (number: number): number => {
+    const copy = check(fcntl({ fd: number, cmd: F_DUPFD_CLOEXEC, arg: above }));
+    copies.push(copy);
+    return copy;
+  };
   try {
-    const pid = reserve(8);
-    const actions = reserve(OPAQUE_BYTES);
-    const attributes = reserve(OPAQUE_BYTES);
-    const signals = reserve(128);
-    const none = reserve(128);
-    const vector = reserve((argv.length + 1) * 8);
-    argv.forEach((text, index) => {
-      const at = BigInt(address + place(cstr(text)));
-      view.setBigUint64(vector + index * 8, at, true);
-    });
-    must(libc.posix_spawn_file_actions_init(address + actions), path);
-    for (const { from, to } of fds) {
-      must(libc.posix_spawn_file_actions_adddup2(address + actions, from, to), path);
-    }
-    // Signal 32 and 33 belong to the C library; it leaves them out itself.
-    bytes.fill(0xff, signals, signals + 8);
-    must(libc.posix_spawnattr_init(address + attributes), path);
-    const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
-    must(libc.posix_spawnattr_setflags(address + attributes, flags), path);
-    must(libc.posix_spawnattr_setsigdefault(address + attributes, address + signals), path);
-    must(libc.posix_spawnattr_setsigmask(address + attributes, address + none), path);
-    const program = address + place(cstr(path));
-    const environment = reserve(8);
-    let result = 0;
-    for (let tries = 0; tries < SPAWN_TRIES; tries++) {
-      const words = [pid, program - address, actions, attributes, vector, environment] as const;
-      const [a, b, c, d, e, f] = words.map((offset) => address + offset) as [
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
-      result = toErrno(libc.posix_spawn(a, b, c, d, e, f));
-      if (result !== EAGAIN) break;
-    }
-    libc.posix_spawn_file_actions_destroy(address + actions);
-    if (result !== 0) throw new SpawnError(result, path);
-    return view.getInt32(pid, true);
+    const program = targets.has(args.fd) ? outOfTheWay(args.fd) : args.fd;
+    const moves = args.fds.map(({ from, to }) => ({
+      from: from !== to && targets.has(from) ? outOfTheWay(from) : from,
+      to,
+    }));
+    return spawn(spawning, { path: `/proc/self/fd/${program}`, argv: args.argv, moves });
   } finally {
-    release(before);
+    for (const copy of copies) callSync(close({ fd: copy }));
+    memory.reset();
   }
 }
 
-/** The functions return int; as a 64-bit word its upper half is undefined. */
-const toErrno = (word: number | bigint): number => Number(BigInt.asIntN(32, BigInt(word)));
+interface SpawnArguments {
+  readonly path: string;
+  readonly argv: readonly string[];
+  readonly moves: readonly FdMove[];
+}
 
-function must(word: number | bigint, path: string): void {
-  const errno = toErrno(word);
-  if (errno !== 0) throw new SpawnError(errno, path);
+function spawn({ libc, attributes }: Spawning, args: SpawnArguments): number {
+  const actions = memory.allocate(ACTIONS_BYTES, 16).address;
+  checkSpawn(libc.posix_spawn_file_actions_init(actions), args);
+  try {
+    for (const { from, to } of args.moves) {
+      checkSpawn(libc.posix_spawn_file_actions_adddup2(actions, from, to), args);
+    }
+    const pid = memory.allocate(4, 8);
+    const path = memory.place(cstr(args.path)).address;
+    const argv = placePointers(args.argv.map((text) => memory.place(cstr(text)).address));
+    const envp = placePointers([]);
+    checkSpawn(libc.posix_spawn(pid.address, path, actions, attributes, argv, envp), args);
+    return pid.view.getInt32(0, true);
+  } finally {
+    libc.posix_spawn_file_actions_destroy(actions);
+  }
+}
+
+function placePointers(addresses: readonly number[]): number {
+  const list = memory.allocate((addresses.length + 1) * 8);
+  addresses.forEach((address, index) => list.view.setBigUint64(index * 8, BigInt(address), true));
+  return list.address;
+}
+
+/** The posix_spawn family returns its errno. */
+function checkSpawn(result: number | bigint, args: SpawnArguments): void {
+  const errno = Number(result);
+  if (errno === 0) return;
+  const text = `posix_spawn(${showString(args.path)}, ${showArray(args.argv.map(showString))})`;
+  throw new SyscallError(text, errno);
 }

@@ -1,88 +1,119 @@
 /**
- * Memory for native code: one mapping of our own, because only that never moves (Bun moves small typed arrays, and a
- * pointer into one goes stale).
- *
- * Two ends: cells grow from the start and stay, the bytes of one call grow behind them and are given back after it.
+ * Memory whose address never changes: mmap'ed, not the garbage collector's. Nothing else is ever given to native code
+ * (Bun moves small typed arrays, and both runtimes may free what JavaScript forgot but the kernel did not).
  */
-import { loadSeam } from "../seam/load.ts";
-import { openLibc } from "./libc.ts";
+import { MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE } from "../abi/mman.ts";
 
-/** Address space, not memory: pages are made when touched. */
-const ARENA_BYTES = 64 << 20;
-const CELL_BYTES = 1 << 20;
-const ALIGNMENT = 16;
-
-// <asm-generic/mman-common.h>; the numbers of mmap are the only ones needed before there is memory for a call.
-const MMAP_NUMBER = { x64: 9, arm64: 222 } as const;
-const PROT_READ_WRITE = 3;
-const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
-
-export interface Arena {
+/** A piece of an arena. */
+export interface Piece {
+  /** Address of its first byte. */
   readonly address: number;
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
+  readonly size: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView<ArrayBuffer>;
 }
 
-let arena: Arena | undefined;
-let nextCell = 0;
-let nextByte = CELL_BYTES;
-const cells = new Map<string, number>();
-
-export function openArena(): Arena {
-  if (arena !== undefined) return arena;
-  const number = MMAP_NUMBER[process.arch as keyof typeof MMAP_NUMBER];
-  const libc = openLibc();
-  const address = Number(
-    libc.syscall(number, 0, ARENA_BYTES, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0),
-  );
-  if (address === -1) throw new Error(`cannot map ${ARENA_BYTES} bytes: errno ${libc.errno()}`);
-  const buffer = loadSeam().view(address, ARENA_BYTES);
-  arena = { address, bytes: new Uint8Array(buffer), view: new DataView(buffer) };
-  return arena;
+/** What an arena needs of the machine. */
+export interface Mapper {
+  /** New zeroed memory with these `prot` and `flags` of mmap(2); throws when there is none. */
+  readonly map: (
+    length: number,
+    how: { readonly prot: number; readonly flags: number },
+  ) => number;
+  readonly unmap: (address: number, length: number) => void;
+  readonly view: (address: number, length: number) => ArrayBuffer;
 }
 
-const aligned = (offset: number): number => (offset + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
-
-/** Offset of a named cell; the same name and size give the same memory. */
-export function cellOffset(name: string, size: number): number {
-  const key = `${size} ${name}`;
-  const known = cells.get(key);
-  if (known !== undefined) return known;
-  const offset = nextCell;
-  if (offset + size > CELL_BYTES) throw new RangeError("the arena has no room for another cell");
-  nextCell = aligned(offset + size);
-  cells.set(key, offset);
-  return offset;
+interface Chunk {
+  readonly address: number;
+  readonly buffer: ArrayBuffer;
+  used: number;
 }
 
-/** Where the bytes of the next call begin; `release` with it when the call is over. */
-export function mark(): number {
-  return nextByte;
-}
+const PAGE_BYTES = 65_536; // the largest page of our architectures
 
-export function release(to: number): void {
-  nextByte = to;
-}
+/** Hands out pieces one after the other; all are given back at once. */
+export class Arena {
+  readonly #mapper: Mapper;
+  readonly #chunkBytes: number;
+  readonly #chunks: Chunk[] = [];
+  #current = 0;
 
-/** Copies bytes into the arena; they stay until `release`. Gives their offset. */
-export function place(bytes: Uint8Array): number {
-  const offset = nextByte;
-  const end = offset + bytes.length;
-  if (end > ARENA_BYTES) {
-    throw new RangeError(`${bytes.length} bytes are more than the arena can take`);
+  /** `chunkBytes`: how much is mapped at a time; a larger piece gets a chunk of its own. Nothing is mapped yet. */
+  constructor(mapper: Mapper, chunkBytes = PAGE_BYTES) {
+    this.#mapper = mapper;
+    this.#chunkBytes = roundUp(chunkBytes, PAGE_BYTES);
   }
-  openArena().bytes.set(bytes, offset);
-  nextByte = aligned(end);
-  return offset;
+
+  /** Bytes that are mapped. */
+  get mappedBytes(): number {
+    return this.#chunks.reduce((sum, chunk) => sum + chunk.buffer.byteLength, 0);
+  }
+
+  /**
+   * `size` zeroed bytes at a multiple of `align` (a power of two, at most 4096).
+   *
+   * @throws RangeError for a size that is no count of bytes; what the mapper throws when there is no memory.
+   */
+  allocate(size: number, align = 8): Piece {
+    if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`no piece has ${size} bytes`);
+    for (;;) {
+      const chunk = this.#chunks[this.#current] ?? this.#grow(size);
+      const offset = roundUp(chunk.used, align);
+      if (offset + size <= chunk.buffer.byteLength) {
+        chunk.used = offset + size;
+        return piece(chunk, { offset, size });
+      }
+      this.#current++;
+    }
+  }
+
+  /** Copies `bytes` into the arena. */
+  place(bytes: Uint8Array, align = 8): Piece {
+    const placed = this.allocate(bytes.length, align);
+    placed.bytes.set(bytes);
+    return placed;
+  }
+
+  /**
+   * Takes back every piece. The memory stays mapped for the next ones, and is zeroed only as far as it was used.
+   * A piece that is still held then shows what comes after it: hold none.
+   */
+  reset(): void {
+    for (const chunk of this.#chunks) {
+      if (chunk.used > 0) new Uint8Array(chunk.buffer, 0, chunk.used).fill(0);
+      chunk.used = 0;
+    }
+    this.#current = 0;
+  }
+
+  /** Unmaps everything. No view of a piece may be touched any more: that would end the process. */
+  [Symbol.dispose](): void {
+    for (const chunk of this.#chunks) this.#mapper.unmap(chunk.address, chunk.buffer.byteLength);
+    this.#chunks.length = 0;
+    this.#current = 0;
+  }
+
+  #grow(size: number): Chunk {
+    const length = Math.max(this.#chunkBytes, roundUp(size, PAGE_BYTES));
+    const address = this.#mapper.map(length, {
+      prot: PROT_READ | PROT_WRITE,
+      flags: MAP_PRIVATE | MAP_ANONYMOUS,
+    });
+    const chunk = { address, buffer: this.#mapper.view(address, length), used: 0 };
+    this.#chunks.push(chunk);
+    this.#current = this.#chunks.length - 1;
+    return chunk;
+  }
 }
 
-/** Zeroed memory until `release`. */
-export function reserve(size: number): number {
-  const offset = nextByte;
-  if (offset + size > ARENA_BYTES) {
-    throw new RangeError(`${size} bytes are more than the arena can take`);
-  }
-  openArena().bytes.fill(0, offset, offset + size);
-  nextByte = aligned(offset + size);
-  return offset;
+function piece(chunk: Chunk, at: { readonly offset: number; readonly size: number }): Piece {
+  return {
+    address: chunk.address + at.offset,
+    size: at.size,
+    bytes: new Uint8Array(chunk.buffer, at.offset, at.size) as Uint8Array<ArrayBuffer>,
+    view: new DataView(chunk.buffer, at.offset, at.size) as DataView<ArrayBuffer>,
+  };
 }
+
+const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;

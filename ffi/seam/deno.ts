@@ -1,38 +1,86 @@
-/** The seam for Deno: Deno.dlopen. */
-import type { Callable, NativeWord, Seam } from "./host.ts";
+/** The seam on Deno. */
+import { type Callable, keepAlive, type Seam, SeamError, type Signature } from "./host.ts";
 
-/** The part of Deno's API that is used; its types are not there under other tools. */
-interface DenoFfi {
-  dlopen: (
-    library: string,
-    symbols: Record<string, { parameters: readonly string[]; result: string }>,
-  ) => { symbols: Record<string, (...words: readonly bigint[]) => bigint> };
-  UnsafePointer: { create: (address: bigint) => unknown };
-  UnsafePointerView: { getArrayBuffer: (pointer: unknown, length: number) => ArrayBuffer };
-  addSignalListener: (name: string, listener: () => void) => void;
-  removeSignalListener: (name: string, listener: () => void) => void;
+/** Deno's pointers are opaque objects; only this file sees one. */
+type Pointer = { readonly __pointer: never } | null;
+
+interface Definition {
+  readonly parameters: readonly "i64"[];
+  readonly result: "i32" | "i64";
 }
 
-/** A result as a number while that is exact. */
-const fromNative = (word: bigint): NativeWord =>
-  word >= -0x1fffffffffffffn && word <= 0x1fffffffffffffn ? Number(word) : word;
+type Raw = (...words: readonly (number | bigint)[]) => number | bigint;
 
+/** What is used of the global `Deno`. */
+interface DenoApi {
+  readonly build: { readonly arch: string };
+  readonly dlopen: (
+    library: string,
+    table: Readonly<Record<string, Definition>>,
+  ) => { readonly symbols: Readonly<Record<string, Raw>> };
+  readonly UnsafePointer: { readonly create: (address: bigint) => Pointer };
+  readonly UnsafePointerView: {
+    readonly getArrayBuffer: (pointer: Pointer, length: number) => ArrayBuffer;
+  };
+  readonly UnsafeFnPointer: new (
+    pointer: Pointer,
+    definition: Definition,
+  ) => { readonly call: Raw };
+  readonly addSignalListener: (name: string, listener: () => void) => void;
+  readonly removeSignalListener: (name: string, listener: () => void) => void;
+}
+
+const define = (signature: Signature): Definition => ({
+  parameters: Array.from({ length: signature.words }, () => "i64" as const),
+  result: signature.returns,
+});
+
+/** Deno gives every i64 as a bigint; most fit a number, which is what the seam promises. */
+function exact(raw: Raw): Callable {
+  return (...words) => {
+    const result = raw(...words);
+    if (typeof result === "number") return result;
+    const number = Number(result);
+    return Number.isSafeInteger(number) ? number : result;
+  };
+}
+
+function openFirst(
+  deno: DenoApi,
+  wanted: {
+    readonly libraries: readonly string[];
+    readonly table: Readonly<Record<string, Definition>>;
+  },
+): Readonly<Record<string, Raw>> {
+  const reasons: string[] = [];
+  for (const library of wanted.libraries) {
+    try {
+      return deno.dlopen(library, wanted.table).symbols;
+    } catch (error) {
+      reasons.push(`${library}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new SeamError(`no C library can be opened (is --allow-ffi given?): ${reasons.join("; ")}`);
+}
+
+/** Binds the seam to the running Deno. */
 export function denoSeam(): Seam {
-  const deno = (globalThis as unknown as { Deno: DenoFfi }).Deno;
+  const deno = (globalThis as unknown as { readonly Deno: DenoApi }).Deno;
   return {
     runtime: "deno",
-    open(library, arity) {
-      const symbols: Record<string, { parameters: string[]; result: string }> = {};
-      for (const name in arity) {
-        symbols[name] = { parameters: new Array<string>(arity[name]).fill("i64"), result: "i64" };
-      }
-      const native = deno.dlopen(library, symbols).symbols;
-      const callables: Record<string, Callable> = {};
-      for (const name in arity) {
-        const call = native[name] as (...words: readonly bigint[]) => bigint;
-        callables[name] = (...words) => fromNative(call(...(words as readonly bigint[])));
-      }
-      return callables as ReturnType<Seam["open"]>;
+    architecture: deno.build.arch === "aarch64" ? "aarch64" : "x86_64",
+    open(libraries, table) {
+      const definitions: Record<string, Definition> = {};
+      for (const name in table) definitions[name] = define(table[name] as Signature);
+      const raw = openFirst(deno, { libraries, table: definitions });
+      const bound: Record<string, Callable> = {};
+      for (const name in raw) bound[name] = exact(raw[name] as Raw);
+      return bound as { readonly [Name in keyof typeof table]: Callable };
+    },
+    callable(address, signature) {
+      const pointer = deno.UnsafePointer.create(BigInt(address));
+      const native = new deno.UnsafeFnPointer(pointer, define(signature));
+      return exact((...words) => native.call(...words));
     },
     view: (address, length) =>
       deno.UnsafePointerView.getArrayBuffer(deno.UnsafePointer.create(BigInt(address)), length),
@@ -40,5 +88,6 @@ export function denoSeam(): Seam {
       deno.addSignalListener(name, listener);
       return () => deno.removeSignalListener(name, listener);
     },
+    keepAlive,
   };
 }

@@ -1,20 +1,56 @@
-/** What this program asks of a JavaScript runtime beyond the language: the whole of it. */
+/**
+ * The seam: all that the rest needs of a JavaScript runtime beyond the language. One file implements it for Bun, one for
+ * Deno. Words are 64-bit integers; addresses are numbers, bigints above 2^53.
+ */
 
-/** One 64-bit word: a number while it is exact, a bigint beyond 2^53. Pointers are words too. */
-export type NativeWord = number | bigint;
+/** A native function. Takes and gives 64-bit integers; a result that is exact as a number comes as one. */
+export type Callable = (...words: readonly (number | bigint)[]) => number | bigint;
 
-/** A native function whose arguments and result are all 64-bit words. */
-export type Callable = (...words: readonly NativeWord[]) => NativeWord;
+/** Shape of a native function: how many words it takes and how wide its result is. */
+export interface Signature {
+  readonly words: number;
+  /** `int` of C leaves the upper half of the register undefined, so it must be known. */
+  readonly returns: "i32" | "i64";
+}
+
+export interface SymbolTable {
+  readonly [name: string]: Signature;
+}
 
 export interface Seam {
   readonly runtime: "bun" | "deno";
-  /** The functions of a library by name, each with its number of arguments. Throws when the library or one is not there. */
-  readonly open: <Name extends string>(
-    library: string,
-    arity: Readonly<Record<Name, number>>,
-  ) => Readonly<Record<Name, Callable>>;
-  /** The bytes at an address. The memory must outlive every use of it, and must not be the garbage collector's. */
-  readonly view: (address: NativeWord, length: number) => ArrayBuffer;
-  /** Calls `listener` at each signal of that name until the returned function is called. Keeps no event loop alive. */
+  readonly architecture: "x86_64" | "aarch64";
+  /**
+   * Opens the first of `libraries` that is there and binds its functions.
+   *
+   * @throws SeamError when none is there, or a symbol is missing.
+   */
+  readonly open: <Table extends SymbolTable>(
+    libraries: readonly string[],
+    table: Table,
+  ) => { readonly [Name in keyof Table]: Callable };
+  /** A function at an address. */
+  readonly callable: (address: number | bigint, signature: Signature) => Callable;
+  /**
+   * `length` bytes at an address. The memory must outlive every use of the buffer: nothing keeps it, nothing frees it.
+   */
+  readonly view: (address: number | bigint, length: number) => ArrayBuffer;
+  /** Calls `listener` in the event loop after a signal (`SIGCHLD`) came; the result takes it away again. */
   readonly onSignal: (name: string, listener: () => void) => () => void;
+  /** Keeps the process from ending while a signal is awaited (listeners alone do not); the result lets it go. */
+  readonly keepAlive: () => () => void;
+}
+
+/** This runtime or machine can't do what the seam needs. */
+export class SeamError extends Error {
+  override readonly name = "SeamError";
+}
+
+/** Longest period that both runtimes take; the timer never fires, it only is there. */
+const NEVER_MS = 0x7fffffff;
+
+/** A timer that does nothing: the one handle that both runtimes count as work to be done. */
+export function keepAlive(): () => void {
+  const timer = setInterval(() => {}, NEVER_MS);
+  return () => clearInterval(timer);
 }

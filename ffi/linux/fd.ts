@@ -1,0 +1,42 @@
+/** Descriptors that close themselves. */
+import { close } from "../calls/open.ts";
+import type { Syscall } from "../calls/call.ts";
+import { callSync, check } from "./run.ts";
+
+/** An open descriptor of the runner; `using fd = Fd.open(…)` closes it at the end of the block. */
+export class Fd {
+  #number: number;
+
+  constructor(number: number) {
+    if (!Number.isInteger(number) || number < 0) {
+      throw new RangeError(`${number} is no file descriptor`);
+    }
+    this.#number = number;
+  }
+
+  /** The descriptor that `call` gives; throws SyscallError. */
+  static open(call: Syscall): Fd {
+    return new Fd(check(call));
+  }
+
+  /** Its number; throws RangeError once it is closed, because the number may be another file's by then. */
+  get number(): number {
+    if (this.#number < 0) throw new RangeError("the file descriptor is closed");
+    return this.#number;
+  }
+
+  /** Hands the number over: this object closes it no more. */
+  release(): number {
+    const { number } = this;
+    this.#number = -1;
+    return number;
+  }
+
+  /** Closes it, once. An error of close(2) tells of data, never of the descriptor, which is gone in any case. */
+  [Symbol.dispose](): void {
+    if (this.#number < 0) return;
+    const number = this.#number;
+    this.#number = -1;
+    callSync(close({ fd: number }));
+  }
+}
