@@ -140,8 +140,10 @@ export const EWOULDBLOCK = EAGAIN;
 export const EDEADLOCK = EDEADLK;
 export const ENOTSUP = EOPNOTSUPP;
 
-/** Number → name and message. */
-export const ERRORS: Readonly<Record<number, readonly [name: string, message: string]>> = {
+type Errors = Readonly<Record<number, readonly [name: string, message: string]>>;
+
+// A function, so that a start in which nothing fails does not make the table.
+const makeErrors = (): Errors => ({
   1: ["EPERM", "Operation not permitted"],
   2: ["ENOENT", "No such file or directory"],
   3: ["ESRCH", "No such process"],
@@ -278,27 +280,34 @@ export const ERRORS: Readonly<Record<number, readonly [name: string, message: st
   514: ["ERESTARTNOHAND", "To be restarted if no handler"],
   516: ["ERESTART_RESTARTBLOCK", "Interrupted by signal"],
   524: ["ENOTSUPP", "Operation is not supported"],
-};
+});
+
+let made: Errors | undefined;
+
+/** Number → name and message, of every errno. */
+export function errors(): Errors {
+  made ??= makeErrors();
+  return made;
+}
 
 /** The largest errno that a call can return: results from -4095 to -1 are errors (kernel's MAX_ERRNO). */
 export const MAX_ERRNO = 4095;
 
 /** `22` → `EINVAL`; a number without a name → `errno 999`. */
 export function errnoName(errno: number): string {
-  return ERRORS[errno]?.[0] ?? `errno ${errno}`;
+  return errors()[errno]?.[0] ?? `errno ${errno}`;
 }
 
 /** `22` → `Invalid argument`, as strerror(3). */
 export function errnoMessage(errno: number): string {
-  return ERRORS[errno]?.[1] ?? `Unknown error ${errno}`;
+  return errors()[errno]?.[1] ?? `Unknown error ${errno}`;
 }
-
-const NUMBERS = new Map(Object.entries(ERRORS).map(([number, [name]]) => [name, Number(number)]));
 
 /** `EINVAL` → 22; undefined when there is no such name. */
 export function errnoNumber(name: string): number | undefined {
   if (name === "EWOULDBLOCK") return EWOULDBLOCK;
   if (name === "EDEADLOCK") return EDEADLOCK;
   if (name === "ENOTSUP") return ENOTSUP;
-  return NUMBERS.get(name);
+  const found = Object.entries(errors()).find(([, [known]]) => known === name);
+  return found && Number(found[0]);
 }

@@ -89,11 +89,8 @@ export const SCHEDULERS = {
   SCHED_DEADLINE,
 } as const;
 
-/** Every clone flag by name, in the order of their bits. */
-export const CLONE_FLAGS = Object.fromEntries(
-  Object.entries({ ...NAMESPACE_FLAGS, ...CLONE_SHARE_FLAGS, ...CLONE3_FLAGS })
-    .sort(([, a], [, b]) => (a < b ? -1 : 1)),
-) as Readonly<Record<string, bigint>>;
+/** Every clone flag by name. */
+export const CLONE_FLAGS = { ...CLONE_SHARE_FLAGS, ...NAMESPACE_FLAGS, ...CLONE3_FLAGS } as const;
 
 /** struct clone_args, third version (with `cgroup`, Linux 5.7). */
 export const CLONE_ARGS = defineStruct({

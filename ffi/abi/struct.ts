@@ -1,6 +1,6 @@
 /**
  * Struct tables: ordered fields with C types. Offsets and size are computed by the rules of the C compiler and the
- * declared size is asserted, so a field that is missing or of the wrong width is found when the table is loaded.
+ * declared size is asserted, so a field that is missing or of the wrong width is found when the table is first used.
  * Pure; a struct's bytes are written and read through any DataView.
  */
 
@@ -27,7 +27,6 @@ export interface StructLayout<Name extends string = string> {
   /** As C spells it: `struct mount_attr`. */
   readonly c: string;
   readonly size: number;
-  readonly align: number;
   readonly fields: Readonly<Record<Name, Field>>;
 }
 
@@ -40,20 +39,39 @@ const shape = (type: FieldType): { size: number; align: number } =>
 
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
+interface StructTable<Fields> {
+  /** As C spells it. */
+  readonly c: string;
+  /** What sizeof says. */
+  readonly size: number;
+  readonly fields: Fields;
+  readonly packed?: boolean;
+}
+
 /**
- * Lays out a struct as the C ABI of x86_64 and aarch64 does: every field at a multiple of its alignment, the whole a
+ * A struct as the C ABI of x86_64 and aarch64 lays it out: every field at a multiple of its alignment, the whole a
  * multiple of the largest. `packed` leaves all of that out.
  *
- * @throws RangeError when the fields do not add up to `size`, or a field's name is there twice.
+ * Offsets are computed, and `size` is compared with their sum, when `fields` is first read: a start that does not use a
+ * struct does not pay for it. RangeError then, when they do not add up or a name is there twice.
  */
 export function defineStruct<const Fields extends readonly (readonly [string, FieldType])[]>(
-  table: {
-    readonly c: string;
-    readonly size: number;
-    readonly fields: Fields;
-    readonly packed?: boolean;
-  },
+  table: StructTable<Fields>,
 ): StructLayout<Fields[number][0]> {
+  let fields: Record<string, Field> | undefined;
+  return {
+    c: table.c,
+    size: table.size,
+    get fields() {
+      fields ??= layOut(table);
+      return fields as Record<Fields[number][0], Field>;
+    },
+  };
+}
+
+function layOut(
+  table: StructTable<readonly (readonly [string, FieldType])[]>,
+): Record<string, Field> {
   const fields: Record<string, Field> = {};
   let end = 0;
   let widest = 1;
@@ -69,7 +87,7 @@ export function defineStruct<const Fields extends readonly (readonly [string, Fi
   if (size !== table.size) {
     throw new RangeError(`${table.c} has ${size} bytes by its fields, ${table.size} declared`);
   }
-  return { c: table.c, size, align: widest, fields: fields as Record<Fields[number][0], Field> };
+  return fields;
 }
 
 /** A value for a field: an integer, or bytes that are at most as long as the field (the rest stays zero). */

@@ -1,5 +1,6 @@
 /** Bytes in and out of descriptors, and what belongs to an open file. read(2), write(2), flock(2). */
 import { LOCKS, SEEKS } from "../abi/fcntl.ts";
+import { utf8 } from "../abi/text.ts";
 import type { Cell, Syscall, Word } from "./call.ts";
 import { isBytes, syscall } from "./record.ts";
 import { showBuffer, showFlags, showName, showPointer, showWord } from "./show.ts";
@@ -39,8 +40,6 @@ export function pread64(args: { fd: Word; buf: Cell; count: Word; offset: Word }
   });
 }
 
-const encoder = new TextEncoder();
-
 /**
  * `write(2)`: `count` bytes of `buf` (all of them when it is text or bytes); the result is how many were taken.
  *
@@ -58,7 +57,7 @@ export function write(
   args: { fd: Word; buf: string | Uint8Array | Cell; count?: Word },
 ): Syscall {
   const { fd } = args;
-  const buf = typeof args.buf === "string" ? encoder.encode(args.buf) : args.buf;
+  const buf = typeof args.buf === "string" ? utf8(args.buf) : args.buf;
   const word = buf instanceof Uint8Array ? { bytes: buf } : buf;
   const count = args.count ??
     ("bytes" in word ? word.bytes.length : word.size - (word.offset ?? 0));

@@ -4,6 +4,7 @@
  */
 import { AT_FDCWD, OPEN_ACCESS, OPEN_FLAGS } from "../abi/fcntl.ts";
 import { signalName } from "../abi/signal.ts";
+import { utf8 } from "../abi/text.ts";
 import type { Word } from "./call.ts";
 
 /** Names of flags or of values, in the order in which they are printed. */
@@ -57,11 +58,9 @@ export function showBuffer(bytes: Uint8Array): string {
   return `${out}"`;
 }
 
-const encoder = new TextEncoder();
-
 /** Text between double quotes; undefined is NULL. */
 export function showString(text: string | undefined): string {
-  return text === undefined ? "NULL" : showBuffer(encoder.encode(text));
+  return text === undefined ? "NULL" : showBuffer(utf8(text));
 }
 
 /** A list between square brackets. */

@@ -2,11 +2,12 @@
 
 export { cstr } from "../abi/text.ts";
 
-const decoder = new TextDecoder();
+let decoder: TextDecoder | undefined;
 
 /** The text up to the first NUL (or the end): what a C function wrote. Bytes that are no UTF-8 become U+FFFD. */
 export function readCString(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
+  decoder ??= new TextDecoder();
   // Decoders refuse memory that others may write to, so it is copied first.
   return decoder.decode(bytes.slice(0, end < 0 ? bytes.length : end));
 }
