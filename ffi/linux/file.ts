@@ -182,13 +182,13 @@ export function makePrivateDirectory(path: string): string | undefined {
 }
 
 /** Writes a new file beside `path` and renames it over it. Gives the reason when that fails; then nothing is left. */
-export function replaceFile(path: string, text: string): string | undefined {
+export function replaceFile(path: string, content: string | Uint8Array): string | undefined {
   const temporary = `${path}.${process.pid}`;
   const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   let fd = -1;
   try {
     fd = check(openat({ pathname: temporary, flags, mode: 0o600 }));
-    writeBytes(fd, new TextEncoder().encode(text));
+    writeBytes(fd, typeof content === "string" ? new TextEncoder().encode(content) : content);
     check(renameat2({ oldpath: temporary, newpath: path }));
     return undefined;
   } catch (error) {

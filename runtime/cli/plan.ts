@@ -7,13 +7,13 @@ import { planJson, showPlan } from "../show/plan.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
 import { stdout } from "./output.ts";
-import { loadArguments, onlyContainer, showFailure } from "./spec.ts";
+import { loadSource, onlyContainer, openSource, showFailure } from "./spec.ts";
 
 /** `plan --exit-code`: something would change. */
 const WOULD_CHANGE = 3;
 
 export async function command(given: Arguments): Promise<number> {
-  const loaded = await loadArguments(given);
+  const loaded = await loadSource(openSource(given));
   if (loaded === undefined) return BAD_INPUT;
   const { places } = loaded.result;
   const host = savedHost(given.options["--host"]);
@@ -26,7 +26,7 @@ export async function command(given: Arguments): Promise<number> {
       stdout(`${JSON.stringify(planJson(plan, places), null, 2)}\n`);
     } else stdout(showPlan(plan, { places, calls: given.options["--calls"] === true }));
   } catch (error) {
-    await showFailure(factsOf(error), loaded.result);
+    await showFailure(factsOf(error), loaded.result.places);
     return OWN_FAILURE;
   }
   return given.options["--exit-code"] === true ? WOULD_CHANGE : 0;

@@ -1,34 +1,54 @@
 /** `containerv run`: to the end, with the terminal's streams and signals passed through. */
 import { SIGINT, SIGKILL, signalName, SIGTERM } from "../../ffi/abi/signal.ts";
 import { listenToSignals } from "../../ffi/linux/signals.ts";
-import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Outcome } from "../apply/outcome.ts";
-import { startContainer, type Started } from "../lifecycle/start.ts";
+import { start, type Startable, type Started } from "../lifecycle/start.ts";
+import { plannedStartable, remember, rememberedStartable } from "../lifecycle/startable.ts";
 import type { Arguments } from "./arguments.ts";
 import { OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
-import { loadArguments, onlyContainer, showFailure } from "./spec.ts";
+import { loadSource, onlyContainer, openSource, showFailure, type Source } from "./spec.ts";
 
 export async function command(given: Arguments): Promise<number> {
   const begun = performance.now();
-  const loaded = await loadArguments(given);
-  if (loaded === undefined) return OWN_FAILURE;
-  const { result } = loaded;
+  const source = openSource(given);
   let started: Started;
   let outcome: Outcome;
   try {
-    started = startContainer(onlyContainer(loaded.desired), [0, 1, 2]);
-    const stop = passSignals(started);
+    const startable = await startableOf(source);
+    if (startable === undefined) return OWN_FAILURE;
+    started = start(startable, [0, 1, 2]);
+    const release = passSignals(started);
     outcome = await started.ended;
-    stop();
+    release();
   } catch (error) {
-    return await ownFailure(error, result);
+    return await ownFailure(error, source);
   }
-  const quiet = given.options["--quiet"] === true;
-  if (outcome.failure !== undefined) await showFailure(outcome.failure, result);
-  for (const facts of outcome.leftovers) await showFailure(facts, result);
-  if (!quiet) stderr(statusLine(outcome, started, { result, ms: performance.now() - begun }));
+  await showFailures(outcome, source);
+  if (given.options["--quiet"] !== true) {
+    stderr(await statusLine(outcome, started, { source, ms: performance.now() - begun }));
+  }
   return outcome.status;
+}
+
+/** Remembered from an earlier run, or planned now. `undefined`: the spec is wrong, and that has been said. */
+async function startableOf(source: Source): Promise<Startable | undefined> {
+  const known = source.spec === undefined
+    ? undefined
+    : rememberedStartable(source.spec, source.load);
+  if (known !== undefined) return known;
+  const loaded = await loadSource(source);
+  if (loaded === undefined) return undefined;
+  const planned = await plannedStartable(onlyContainer(loaded.desired));
+  if (source.spec !== undefined) remember(source.spec, loaded.result, planned);
+  return planned;
+}
+
+async function showFailures(outcome: Outcome, source: Source): Promise<void> {
+  const all = [...(outcome.failure === undefined ? [] : [outcome.failure]), ...outcome.leftovers];
+  if (all.length === 0) return;
+  const { places } = await source.load();
+  for (const facts of all) await showFailure(facts, places);
 }
 
 /** Signals that end or steer a program go to the container; what stops the terminal stays the terminal's. */
@@ -55,7 +75,7 @@ function passSignals(started: Started): () => void {
     if (signal !== SIGINT && signal !== SIGTERM) return;
     asked++;
     if (asked > 1) started.signal(SIGKILL);
-    const { graceMs } = started.prepared.plan.summary.stop;
+    const { graceMs } = started.summary.stop;
     timer ??= setTimeout(() => started.signal(SIGKILL), graceMs);
   });
   return () => {
@@ -65,19 +85,19 @@ function passSignals(started: Started): () => void {
 }
 
 /** Nothing ran: says why, and that it was containerv that failed. */
-async function ownFailure(error: unknown, result: LoadResult): Promise<number> {
+async function ownFailure(error: unknown, source: Source): Promise<number> {
   const { factsOf } = await import("../apply/facts.ts");
-  await showFailure(factsOf(error), result);
+  await showFailure(factsOf(error), (await source.load()).places);
   stderr("✘ containerv failed: nothing was run (exit 125)\n");
   return OWN_FAILURE;
 }
 
-function statusLine(
+async function statusLine(
   outcome: Outcome,
   started: Started,
-  run: { readonly result: LoadResult; readonly ms: number },
-): string {
-  const { limits, policy, commands } = started.prepared.plan.summary;
+  run: { readonly source: Source; readonly ms: number },
+): Promise<string> {
+  const { limits, policy, commands } = started.summary;
   const facts = [
     `${Math.round(run.ms)} ms`,
     ...(limits.length > 0 ? [limits.join(", ")] : []),
@@ -87,7 +107,7 @@ function statusLine(
     return `✔ exit 0 · ${facts.join(" · ")}\n`;
   }
   const command = commands[outcome.command];
-  const place = run.result.places[command?.origin ?? ""];
+  const place = (await run.source.load()).places[command?.origin ?? ""];
   const step = commands.length > 1
     ? `step ${outcome.command + 1}/${commands.length} ${command?.name}: `
     : "";

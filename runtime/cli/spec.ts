@@ -2,7 +2,7 @@
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Desired, DesiredContainer } from "../../spec/model/desired.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
-import { loadFile } from "../lifecycle/load.ts";
+import { loadRead, type ReadSpec, readSpec } from "../lifecycle/load.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import type { Arguments } from "./arguments.ts";
 import { UsageError } from "./arguments.ts";
@@ -10,19 +10,14 @@ import { isTerminal, stderr, stdout } from "./output.ts";
 
 const DEFAULT_FILE = "containerv.yaml";
 
-export interface Loaded {
-  readonly result: LoadResult;
-  readonly desired: Desired;
+/** What the arguments name: a spec that was read, or no file, only a command. */
+export interface Source {
+  readonly spec?: ReadSpec;
+  readonly load: () => Promise<LoadResult>;
 }
 
-/** Loads what the arguments name. `undefined`: it is wrong, and that has been said on standard error. */
-export async function loadArguments(given: Arguments): Promise<Loaded | undefined> {
-  const result = await load(given);
-  if (result.diagnostics.length > 0) await showProblems(result);
-  return result.desired === undefined ? undefined : { result, desired: result.desired };
-}
-
-async function load({ operands, command, options }: Arguments): Promise<LoadResult> {
+/** Reads the file that the arguments name. Throws UsageError, and ContainervError when it can't be read. */
+export function openSource({ operands, command, options }: Arguments): Source {
   if (operands.length > 1) {
     throw new UsageError(
       `one spec at a time, not ${operands.length}; a command stands behind \`--\``,
@@ -32,14 +27,31 @@ async function load({ operands, command, options }: Arguments): Promise<LoadResu
     throw new UsageError("there is no command behind `--`");
   }
   const [file = findFile(command !== undefined)] = operands;
-  if (file === undefined) {
-    const { loadObject } = await import("../../spec/load.ts");
-    return loadObject({ commands: [command] }, { name: "run", directory: process.cwd() });
-  }
-  return await loadFile(file, {
+  if (file === undefined) return { load: () => loadCommand(command ?? []) };
+  const loading = {
     cache: options["--no-cache"] !== true,
     ...(command === undefined ? {} : { command }),
-  });
+  };
+  const spec = readSpec(file, loading);
+  return { spec, load: () => loadRead(spec, loading) };
+}
+
+/** No file: the defaults with this command. */
+async function loadCommand(command: readonly string[]): Promise<LoadResult> {
+  const { loadObject } = await import("../../spec/load.ts");
+  return loadObject({ commands: [command] }, { name: "run", directory: process.cwd() });
+}
+
+export interface Loaded {
+  readonly result: LoadResult;
+  readonly desired: Desired;
+}
+
+/** Loads a source. `undefined`: it is wrong, and that has been said on standard error. */
+export async function loadSource(source: Source): Promise<Loaded | undefined> {
+  const result = await source.load();
+  if (result.diagnostics.length > 0) await showProblems(result);
+  return result.desired === undefined ? undefined : { result, desired: result.desired };
 }
 
 /** ./containerv.yaml here or in a parent; none is needed when a command was given. */
@@ -61,9 +73,12 @@ export async function showProblems(result: LoadResult): Promise<void> {
 }
 
 /** An error of containerv's own, with the place that its pointer has in the spec. */
-export async function showFailure(facts: ErrorFacts, result: LoadResult): Promise<void> {
+export async function showFailure(
+  facts: ErrorFacts,
+  places: LoadResult["places"],
+): Promise<void> {
   const { showError } = await import("../show/error.ts");
-  const place = facts.place ?? placeOf(facts.pointer, result);
+  const place = facts.place ?? placeOf(facts.pointer, places);
   stderr(showError(place === undefined ? facts : { ...facts, place }));
   if (process.env["GITHUB_ACTIONS"] !== "true" || place === undefined) return;
   const { githubAnnotations } = await import("../show/diagnostics.ts");
@@ -77,10 +92,13 @@ export async function showFailure(facts: ErrorFacts, result: LoadResult): Promis
 }
 
 /** The nearest place at or above the pointer. */
-function placeOf(pointer: string | undefined, result: LoadResult): ErrorFacts["place"] {
+function placeOf(
+  pointer: string | undefined,
+  places: LoadResult["places"],
+): ErrorFacts["place"] {
   let at = pointer ?? "";
   while (at !== "") {
-    const place = result.places[at];
+    const place = places[at];
     if (place !== undefined) return place;
     at = at.slice(0, at.lastIndexOf("/"));
   }

@@ -1,7 +1,7 @@
 /** A file, standard input, or an object → a checked spec. Reads through the cache of specs that were validated before. */
 import { getuid, readBytes, readInput } from "../../ffi/linux/file.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
-import { cacheDirectory, readCache, writeCache } from "../state/spec_cache.ts";
+import { cacheDirectory, type CacheKey, readCache, writeCache } from "../state/spec_cache.ts";
 import { ContainervError } from "../plan/error.ts";
 import { VERSION } from "../version.ts";
 
@@ -25,29 +25,54 @@ export function absolutePath(path: string, directory: string): string {
   return `/${steps.join("/")}`;
 }
 
-/** Loads `file`, or standard input for `-`. Errors of the spec are in the result; throws when it can't be read. */
-export async function loadFile(file: string, options: LoadOptions = {}): Promise<LoadResult> {
+/** The bytes of a spec and what its caches are known by. */
+export interface ReadSpec {
+  readonly bytes: Uint8Array;
+  readonly key: CacheKey;
+  /** Directory of the caches; absent when nothing is to be kept. */
+  readonly cache?: string;
+}
+
+/** Reads `file`, or standard input for `-`. Throws when it can't be read. */
+export function readSpec(file: string, options: LoadOptions = {}): ReadSpec {
   const isInput = file === "-";
-  const path = isInput ? process.cwd() + "/-" : absolutePath(file, process.cwd());
-  const bytes = isInput ? readInput(SPEC_BYTES_MAX) : readSpec(path, file);
+  const path = isInput ? `${process.cwd()}/-` : absolutePath(file, process.cwd());
+  const bytes = isInput ? readInput(SPEC_BYTES_MAX) : readSpecFile(path, file);
   const directory = path.slice(0, Math.max(1, path.lastIndexOf("/")));
-  const shown = isInput ? "<stdin>" : file;
   const cached = options.cache !== false && options.command === undefined && !isInput;
-  const where = cached ? cacheDirectory(process.env, getuid()) : undefined;
-  const key = { file: shown, directory, text: latin1(bytes), version: VERSION };
-  if (where !== undefined) {
-    const known = readCache(where, key);
+  const cache = cached ? cacheDirectory(process.env, getuid()) : undefined;
+  const key = {
+    file: isInput ? "<stdin>" : file,
+    directory,
+    text: latin1(bytes),
+    version: VERSION,
+  };
+  return { bytes, key, ...(cache === undefined ? {} : { cache }) };
+}
+
+/** Checks and normalises what was read. Errors of the spec are in the result. */
+export async function loadRead(
+  { bytes, key, cache }: ReadSpec,
+  options: LoadOptions = {},
+): Promise<LoadResult> {
+  if (cache !== undefined) {
+    const known = readCache(cache, key);
     if (known !== undefined) return known;
   }
   const { loadSpec } = await import("../../spec/load.ts");
   const result = loadSpec({
     text: bytes,
-    file: shown,
-    directory,
+    file: key.file,
+    directory: key.directory,
     ...(options.command === undefined ? {} : { command: options.command }),
   });
-  if (where !== undefined && result.desired !== undefined) writeCache(where, key, result);
+  if (cache !== undefined && result.desired !== undefined) writeCache(cache, key, result);
   return result;
+}
+
+/** Reads and loads. Errors of the spec are in the result; throws when it can't be read. */
+export async function loadFile(file: string, options: LoadOptions = {}): Promise<LoadResult> {
+  return await loadRead(readSpec(file, options), options);
 }
 
 /** One character per byte: a key that is exact whatever the bytes are. */
@@ -59,7 +84,7 @@ function latin1(bytes: Uint8Array): string {
   return text;
 }
 
-function readSpec(path: string, shown: string): Uint8Array {
+function readSpecFile(path: string, shown: string): Uint8Array {
   const read = readBytes(path, { bytes: SPEC_BYTES_MAX, regular: true });
   if (read !== undefined) return read;
   throw new ContainervError({

@@ -5,15 +5,15 @@ import { compile } from "../subjects/compile.ts";
 import { answer } from "../observe/answers.ts";
 import { observeHost } from "../observe/host.ts";
 import { lowerPlan } from "../plan/lower.ts";
-import type { Host } from "../plan/host.ts";
+import type { Answers, Host } from "../plan/host.ts";
 import type { Plan } from "../plan/plan.ts";
 
 export interface Prepared {
   readonly plan: Plan;
-  readonly host: Host;
   readonly image: Uint8Array<ArrayBuffer>;
-  /** Made anew when asked for: only a failure needs to know which record is which. */
-  readonly records: () => Encoded["records"];
+  readonly records: Encoded["records"];
+  /** True: the same spec on the same machine gives the same image. */
+  readonly memorable: boolean;
 }
 
 /** Where what outlives a run is kept. */
@@ -27,29 +27,38 @@ export function dataDirectory(
   return `${environment["HOME"] ?? "/"}/.local/share/containerv`;
 }
 
+export interface PlanOptions {
+  readonly host?: Host;
+  /** The name is taken as it is; else the first free one from `first` on. */
+  readonly instance?: string;
+  readonly first?: number;
+}
+
 /** Plans for `host`, or for this machine. Throws HostError. Changes nothing. */
 export function planContainer(
   container: DesiredContainer,
-  options: { readonly host?: Host; readonly first?: number } = {},
-): { plan: Plan; host: Host } {
+  options: PlanOptions = {},
+): { plan: Plan; host: Host; answers: Answers } {
   const wantsCgroups = Object.keys(container.limits).some((key) => key !== "pidsIsDefault");
   const host = options.host ?? observeHost({ cgroups: wantsCgroups });
   const answers = answer(container, host, {
     dataDirectory: dataDirectory(process.env, host.uid),
     first: options.first ?? 1,
+    ...(options.instance === undefined ? {} : { instance: options.instance }),
   });
-  return { plan: compile(container, host, answers), host };
+  return { plan: compile(container, host, answers), host, answers };
 }
 
-export function prepare(container: DesiredContainer, first: number): Prepared {
-  const { plan, host } = planContainer(container, { first });
-  const make = (): Encoded => encode(lowerPlan(plan), host.architecture);
-  let encoded: Encoded | undefined = make();
-  const { image } = encoded;
+/** The plan of a container and the image that carries it out. Throws HostError. */
+export function prepare(container: DesiredContainer, options: PlanOptions = {}): Prepared {
+  const { plan, host, answers } = planContainer(container, options);
+  const encoded = encode(lowerPlan(plan), host.architecture);
   return {
     plan,
-    host,
-    image,
-    records: () => (encoded ??= make()).records,
+    image: encoded.image,
+    records: encoded.records,
+    // What was read of the rootfs is not in the machine's fingerprint.
+    memorable: answers.users === undefined && answers.collisions === undefined &&
+      answers.instance === container.name,
   };
 }

@@ -12,13 +12,15 @@ export interface AnswerOptions {
   readonly dataDirectory: string;
   /** Where the search for a free name begins: 1, or the number after one that was taken meanwhile. */
   readonly first: number;
+  /** Taken as it is, without a search. */
+  readonly instance?: string;
 }
 
 export function answer(container: DesiredContainer, host: Host, options: AnswerOptions): Answers {
   const users = namedUsers(container);
   const collisions = observeCollisions(container);
   return {
-    instance: freeInstance(container.name, host, options.first),
+    instance: options.instance ?? freeInstance(container.name, host, options.first),
     dataDirectory: options.dataDirectory,
     ...(users === undefined ? {} : { users }),
     ...(collisions === undefined ? {} : { collisions }),
@@ -46,8 +48,10 @@ function observeCollisions(
   const system = layers.some((layer) => layer.kind === "host" && layer.host === "system");
   if (!system) return undefined;
   const collisions: Record<string, readonly string[]> = {};
-  for (const layer of layers) {
-    if (layer.kind !== "dir" || layer.at !== "/") continue;
+  const content = layers.filter((layer) => layer.kind === "dir" && layer.at === "/");
+  if (content.length === 0) return undefined;
+  for (const layer of content) {
+    if (layer.kind !== "dir") continue;
     collisions[layer.dir] = SYSTEM_ROOTS.filter((root) =>
       entryKind(`${layer.dir}${root}`) !== undefined
     );

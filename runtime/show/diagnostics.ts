@@ -26,7 +26,12 @@ export function showDiagnostics(
 type Style = "error" | "warning" | "dim" | "fix";
 type Paint = (text: string, style: Style) => string;
 
-const ANSI: Readonly<Record<Style, string>> = { error: "31;1", warning: "33;1", dim: "2", fix: "32" };
+const ANSI: Readonly<Record<Style, string>> = {
+  error: "31;1",
+  warning: "33;1",
+  dim: "2",
+  fix: "32",
+};
 
 function paintAnsi(text: string, style: Style): string {
   return `\x1b[${ANSI[style]}m${text}\x1b[0m`;
@@ -120,12 +125,15 @@ function count(number: number, noun: string): string {
  */
 export function escapeControls(text: string): string {
   // deno-lint-ignore no-control-regex
-  return text.replaceAll("\t", " ").replace(/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, (one) => {
-    const code = one.charCodeAt(0);
-    return code < 256
-      ? `\\x${code.toString(16).padStart(2, "0")}`
-      : `\\u${code.toString(16).padStart(4, "0")}`;
-  });
+  return text.replaceAll("\t", " ").replace(
+    /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g,
+    (one) => {
+      const code = one.charCodeAt(0);
+      return code < 256
+        ? `\\x${code.toString(16).padStart(2, "0")}`
+        : `\\u${code.toString(16).padStart(4, "0")}`;
+    },
+  );
 }
 
 /** A workflow command of GitHub Actions per diagnostic: `::error file=…,line=…,col=…,title=…::message`. */

@@ -6,7 +6,12 @@
  * compared, so neither a collision nor a change goes unseen.
  */
 import type { LoadResult } from "../../spec/model/load_result.ts";
-import { isPrivateDirectory, makePrivateDirectory, readFile, replaceFile } from "../../ffi/linux/file.ts";
+import {
+  isPrivateDirectory,
+  makePrivateDirectory,
+  readFile,
+  replaceFile,
+} from "../../ffi/linux/file.ts";
 
 /** What the result of loading depends on besides the text. */
 export interface CacheKey {
@@ -46,12 +51,17 @@ function nameOf(path: string): string {
   return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
 }
 
+/** Name of what is kept of a spec, without its ending. */
+export function cacheName(key: CacheKey): string {
+  return nameOf(`${key.directory}/${key.file}`);
+}
+
 const sameKey = (a: CacheKey, b: CacheKey): boolean =>
   a.version === b.version && a.file === b.file && a.directory === b.directory && a.text === b.text;
 
 /** What was made of the same text before; `undefined` when nothing fits. */
 export function readCache(directory: string, key: CacheKey): LoadResult | undefined {
-  const path = `${directory}/${nameOf(`${key.directory}/${key.file}`)}.json`;
+  const path = `${directory}/${cacheName(key)}.json`;
   // The directory is checked, not only the file: who may write there may plant what is run as us.
   if (!isPrivateDirectory(directory)) return undefined;
   const text = readFile(path);
@@ -73,7 +83,7 @@ export function writeCache(
   key: CacheKey,
   result: LoadResult,
 ): string | undefined {
-  const path = `${directory}/${nameOf(`${key.directory}/${key.file}`)}.json`;
+  const path = `${directory}/${cacheName(key)}.json`;
   const made = makePrivateDirectory(directory);
   if (made !== undefined) return made;
   const entry: Entry = { ...key, result };

@@ -26,6 +26,7 @@ import {
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from "../../../ffi/abi/mount.ts";
+import { STATX_MNT_ID } from "../../../ffi/abi/stat.ts";
 import {
   fsconfigCreate,
   fsconfigSetFlag,
@@ -43,7 +44,6 @@ import {
 } from "../../../ffi/calls/mount.ts";
 import { close, openat } from "../../../ffi/calls/open.ts";
 import { fchdir, mkdirat } from "../../../ffi/calls/path.ts";
-import { STATX_MNT_ID } from "../../../ffi/abi/stat.ts";
 import { statx } from "../../../ffi/calls/stat.ts";
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";

@@ -1,0 +1,58 @@
+/** A spec → something that can be started: remembered from an earlier run, or planned now. */
+import type { LoadResult } from "../../spec/model/load_result.ts";
+import type { DesiredContainer } from "../../spec/model/desired.ts";
+import { fingerprint } from "../observe/fingerprint.ts";
+import { recallRun, rememberRun } from "../state/run_cache.ts";
+import type { ReadSpec } from "./load.ts";
+import type { PlanOptions } from "./prepare.ts";
+import type { Startable } from "./start.ts";
+
+/** Plans and encodes a container. Throws HostError. */
+export async function plannedStartable(
+  container: DesiredContainer,
+  options: PlanOptions = {},
+): Promise<Startable & { readonly memorable: boolean }> {
+  const { prepare } = await import("./prepare.ts");
+  const prepared = prepare(container, options);
+  return {
+    image: prepared.image,
+    summary: prepared.plan.summary,
+    memorable: prepared.memorable,
+    explain: () => Promise.resolve(prepared),
+    rename: (first) => plannedStartable(container, { first }),
+  };
+}
+
+/** What an earlier run of the same spec on the same machine left; `undefined` when there is none that fits. */
+export function rememberedStartable(
+  spec: ReadSpec,
+  load: () => Promise<LoadResult>,
+): Startable | undefined {
+  if (spec.cache === undefined) return undefined;
+  const known = recallRun(spec.cache, spec.key, fingerprint());
+  if (known === undefined) return undefined;
+  const container = async (): Promise<DesiredContainer> => {
+    const only = (await load()).desired?.containers[0];
+    if (only === undefined) throw new Error("a spec that was good is not any more");
+    return only;
+  };
+  return {
+    ...known,
+    explain: async () => {
+      const only = await container();
+      return (await import("./prepare.ts")).prepare(only, { instance: only.name });
+    },
+    rename: async (first) => plannedStartable(await container(), { first }),
+  };
+}
+
+/** Keeps what the next run of the same spec can start at once. A spec with warnings is not kept: they are to be seen. */
+export function remember(
+  spec: ReadSpec,
+  result: LoadResult,
+  startable: Startable & { readonly memorable: boolean },
+): void {
+  if (spec.cache === undefined || !startable.memorable || result.diagnostics.length > 0) return;
+  const { image, summary } = startable;
+  rememberRun(spec.cache, spec.key, { image, summary, fingerprint: fingerprint() });
+}
