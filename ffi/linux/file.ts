@@ -116,6 +116,15 @@ function mustBeRegular(fd: number, path: string): void {
   if ((mode & S_IFMT) !== S_IFREG) throw new Error(`${path} is not a regular file`);
 }
 
+/** When the directory or file last changed: seconds and nanoseconds, as text; `undefined` when it is not there. */
+export function modificationTime(dirfd: Word, pathname: string): string | undefined {
+  if (status(dirfd, pathname, 0) === undefined) return undefined;
+  const cell = readCell(STATX);
+  const view = new DataView(cell.buffer, cell.byteOffset, cell.byteLength);
+  // struct statx: stx_mtime 112 (tv_sec, then tv_nsec)
+  return `${view.getBigInt64(112, true)}.${view.getUint32(120, true)}`;
+}
+
 export type EntryKind = "file" | "directory" | "symlink" | "other";
 
 const KINDS: Readonly<Record<number, EntryKind>> = {

@@ -34,7 +34,7 @@ export interface Started {
 }
 
 /** How often a name that was free may be taken by another run before we could use it. */
-const NAME_TRIES = 100;
+const TRIES = 100;
 
 /** Runs an image with these descriptors. Throws SyscallError or SpawnError when it could not be started. */
 export function start(startable: Startable, stdio: Stdio): Started {
@@ -42,10 +42,10 @@ export function start(startable: Startable, stdio: Stdio): Started {
   const follow = async (): Promise<Outcome> => {
     let running = startable;
     for (let tries = 1;; tries++) {
-      const outcome = current === undefined ? undefined : await followStage(current, running);
+      const outcome = await followStage(current as Stage, running, tries);
       current = undefined;
-      if (outcome !== undefined && (outcome !== NAME_TAKEN || tries === NAME_TRIES)) return outcome;
-      running = await startable.rename(tries + 1);
+      if (!("again" in outcome)) return outcome;
+      running = await startable.rename(outcome.again);
       current = startStage(running.image, stdio);
     }
   };
@@ -58,34 +58,46 @@ export function start(startable: Startable, stdio: Stdio): Started {
   };
 }
 
-/** Not an end: another run took the name, nothing was done. */
-const NAME_TAKEN: Outcome = {
-  status: 125,
-  reason: "failed",
-  command: 0,
-  cpuMicroseconds: 0,
-  maxRssKib: 0,
-  leftovers: [],
-};
+/** Nothing was done and everything is as it was: the container is to be started again, under the name of that number. */
+interface Again {
+  readonly again: number;
+}
 
-async function followStage(stage: Stage, running: Startable): Promise<Outcome> {
+async function followStage(
+  stage: Stage,
+  running: Startable,
+  tries: number,
+): Promise<Outcome | Again> {
   await awaitChild(stage.pid);
   const reports = drainReports(stage);
   releaseStage(stage);
-  return plainOutcome(reports) ?? await explain(reports, running);
+  return plainOutcome(reports) ?? await explain(reports, running, tries);
 }
 
 /** Something failed, or the stage was killed before it could take everything back: then it is done here. */
-async function explain(reports: readonly Report[], running: Startable): Promise<Outcome> {
-  const { plan, records } = await running.explain();
+async function explain(
+  reports: readonly Report[],
+  running: Startable,
+  tries: number,
+): Promise<Outcome | Again> {
+  const { plan, records, image } = await running.explain();
   const { explainedOutcome } = await import("../apply/explain.ts");
   const outcome = explainedOutcome(reports, plan, records);
+  const undone = reports.some((report) => report.kind === "undone");
   const { failure } = outcome;
-  const failedOp = failure?.step === undefined ? undefined : plan.ops[failure.step.number - 1];
-  if (failure?.errno === EEXIST && failedOp?.kind === "cgroup.make") return NAME_TAKEN;
-  if (reports.some((report) => report.kind === "undone")) return outcome;
+  if (undone && outcome.reason === "failed" && tries < TRIES) {
+    // The machine is another one than when the image was remembered: planned anew, it may well run.
+    if (!sameBytes(image, running.image)) return { again: 1 };
+    const failedOp = failure?.step === undefined ? undefined : plan.ops[failure.step.number - 1];
+    if (failure?.errno === EEXIST && failedOp?.kind === "cgroup.make") return { again: tries + 1 };
+  }
+  if (undone) return outcome;
   const { undoInRunner } = await import("../apply/undo.ts");
   return { ...outcome, leftovers: [...outcome.leftovers, ...undoInRunner(plan)] };
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 /** Ends a container: its stop signal, and after the grace time SIGKILL. */
