@@ -1,0 +1,77 @@
+/** Runs test files under a runtime and reads back what really ran. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { binary, ROOT } from "../bootstrap.mjs";
+import { bundleForNode } from "./bundle.mjs";
+import { readJunit } from "./junit.mjs";
+import { runCommand } from "./process.mjs";
+
+/** Longest time of a single test; files and batches have their own limits. */
+const TEST_TIMEOUT_MS = 120_000;
+
+function testArguments(runtime, job) {
+  const files = job.files.map((file) => `./${file}`);
+  const report = job.report;
+  if (runtime === "bun") {
+    const flags = ["--reporter=junit", `--reporter-outfile=${report}`];
+    return [binary("bun"), "test", `--timeout=${TEST_TIMEOUT_MS}`, ...flags, ...files];
+  }
+  if (runtime === "deno") {
+    return [binary("deno"), "test", "-A", "--no-check", `--junit-path=${report}`, ...files];
+  }
+  const reporter = ["--test-reporter=junit", `--test-reporter-destination=${report}`];
+  return [process.execPath, "--enable-source-maps", "--test", ...reporter, ...files];
+}
+
+function tail(text, count = 60) {
+  return text.trimEnd().split("\n").slice(-count).join("\n");
+}
+
+/** How the process ended, when that is not told by its report: undefined when all is well. */
+function endProblem(result, cases) {
+  if (result.timedOut) return `ended by the time limit after ${Math.round(result.ms / 1000)} s`;
+  if (result.signal !== null) return `ended by ${result.signal}`;
+  const failed = cases.some((item) => item.outcome === "failed");
+  if (result.code !== 0 && !failed) return `exit ${result.code} though no test failed`;
+  if (result.code === 0 && cases.length === 0) return "ran no test";
+  return undefined;
+}
+
+/**
+ * Runs `files` in one process. `{cases, skipReasons, ms, output}`; a process that ended badly adds a failed case of its own,
+ * so nothing that did not run can count as passed.
+ */
+export async function runFiles(runtime, options) {
+  const { files, timeoutMs, label, env = {} } = options;
+  const scratch = mkdtempSync(join(tmpdir(), "containerv-run-"));
+  try {
+    const job = { files, report: join(scratch, "report.xml") };
+    const bundled = runtime === "node" ? await bundleForNode(files, nodeOutput()) : undefined;
+    if (bundled !== undefined) job.files = bundled.files;
+    const skipLog = join(scratch, "skips");
+    const result = await runCommand(testArguments(runtime, job), {
+      cwd: ROOT,
+      env: { ...process.env, NO_COLOR: "1", TZ: "UTC", CONTAINERV_SKIP_LOG: skipLog, ...env },
+      timeoutMs,
+    });
+    const read = (path) => existsSync(path) ? readFileSync(path, "utf8") : "";
+    const cases = readJunit(read(job.report));
+    const fail = (name, detail) => cases.push({ name, file: "", outcome: "failed", detail });
+    for (const { entry, message } of bundled?.problems ?? []) fail(entry, `no bundle: ${message}`);
+    const problem = endProblem(result, cases);
+    if (problem !== undefined) fail(label, `${problem}\n${tail(result.output)}`);
+    const skipReasons = [...new Set(read(skipLog).split("\n").filter(Boolean))];
+    if (cases.some((item) => item.outcome === "skipped") && skipReasons.length === 0) {
+      fail(label, "a test was skipped without a reason");
+    }
+    return { cases, skipReasons, ms: result.ms, output: result.output };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Bundles must lie inside the repository: their imports of packages are found from there. */
+function nodeOutput() {
+  return join(ROOT, "node_modules/.cache/containerv/node-tests");
+}

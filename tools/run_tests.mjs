@@ -1,0 +1,194 @@
+/**
+ * `npm test`: every suite under every runtime that it is for, what really ran, and whether the machine is as before.
+ *
+ *   --suite unit,golden   only these        --runtime bun,deno    only these
+ *   --file TEXT           only files whose path contains TEXT
+ *   --golden              the goldens only  --no-world            without the comparison of the machine
+ *   --strict              a skip that is not on the list tests/support/allowed_skips.json is a failure
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { binary, bootstrap, ROOT } from "./bootstrap.mjs";
+import { mapLimited, runCommand, showMs } from "./lib/process.mjs";
+import { runFiles } from "./lib/runners.mjs";
+import { pureTestFiles, SUITES, testFiles, timeoutMsOf } from "./lib/suites.mjs";
+
+const BATCH_SECONDS = 240;
+const FILE_SECONDS = 120;
+/** The promise to those who wait: all of it within ten minutes. */
+const TOTAL_MS = 600_000;
+
+function parseOptions() {
+  const { values } = parseArgs({
+    options: {
+      suite: { type: "string" },
+      runtime: { type: "string", default: "bun,deno,node" },
+      file: { type: "string", default: "" },
+      golden: { type: "boolean", default: false },
+      world: { type: "boolean", default: true },
+      strict: { type: "boolean", default: process.env.CONTAINERV_STRICT_SKIPS === "1" },
+    },
+    allowNegative: true,
+  });
+  const all = SUITES.map((suite) => suite.name).join(",");
+  const suites = (values.golden ? "golden" : values.suite ?? all).split(",");
+  const unknown = suites.find((name) => !SUITES.some((suite) => suite.name === name));
+  if (unknown !== undefined) throw new Error(`unknown suite ${unknown}; there are ${all}`);
+  return { ...values, suites, runtimes: values.runtime.split(",") };
+}
+
+/** The jobs of a suite: batches run beside each other, lone files one after the other. */
+function jobsOf(suite, options) {
+  const matches = (path) => path.includes(options.file);
+  const files = testFiles(suite.name).filter(matches);
+  const pure = new Set(pureTestFiles());
+  return options.runtimes.flatMap((runtime) => {
+    const mine = runtime === "node" ? files.filter((path) => pure.has(path)) : files;
+    if (mine.length === 0 || (runtime === "node" && suite.alone)) return [];
+    if (!suite.alone) return [{ suite, runtime, files: mine, timeoutMs: BATCH_SECONDS * 1000 }];
+    return mine.map((path) => ({
+      suite,
+      runtime,
+      files: [path],
+      timeoutMs: timeoutMsOf(path, FILE_SECONDS),
+    }));
+  });
+}
+
+function labelOf(job) {
+  return `${job.suite.name} ${job.runtime}${job.suite.alone ? ` ${job.files[0]}` : ""}`;
+}
+
+async function runJob(job, deadline) {
+  const label = labelOf(job);
+  const left = deadline - Date.now();
+  if (left < 1000) {
+    const detail = `not run: the ${TOTAL_MS / 60_000} minutes for all tests are over`;
+    return {
+      job,
+      ms: 0,
+      skipReasons: [],
+      cases: [{ name: label, file: "", outcome: "failed", detail }],
+    };
+  }
+  const timeoutMs = Math.min(job.timeoutMs, left);
+  return { job, ...await runFiles(job.runtime, { files: job.files, timeoutMs, label }) };
+}
+
+function count(results) {
+  const cases = results.flatMap((result) => result.cases);
+  const of = (outcome) => cases.filter((item) => item.outcome === outcome).length;
+  return { passed: of("passed"), failed: of("failed"), skipped: of("skipped") };
+}
+
+function report(results) {
+  const groups = Map.groupBy?.(results, groupName) ?? groupBy(results);
+  for (const [name, group] of groups) {
+    const { passed, failed, skipped } = count(group);
+    const files = group.reduce((sum, { job }) => sum + job.files.length, 0);
+    const ms = group.reduce((sum, result) => sum + result.ms, 0);
+    const mark = failed === 0 ? "✔" : "✘";
+    const skips = skipped > 0 ? `, ${skipped} skipped` : "";
+    console.log(
+      `${mark} ${name.padEnd(18)} ${files} files, ${passed} passed, ${failed} failed${skips} · ${
+        showMs(ms)
+      }`,
+    );
+  }
+}
+
+const groupName = ({ job }) => `${job.suite.name} ${job.runtime}`;
+
+function groupBy(results) {
+  const groups = new Map();
+  for (const result of results) {
+    const name = groupName(result);
+    groups.set(name, [...(groups.get(name) ?? []), result]);
+  }
+  return groups;
+}
+
+function printFailures(results) {
+  for (const { job, cases } of results) {
+    for (const item of cases.filter(({ outcome }) => outcome === "failed")) {
+      console.log(`\n✘ ${labelOf(job)}: ${item.name}`);
+      console.log(item.detail.split("\n").map((line) => `    ${line}`).join("\n"));
+      if (process.env.GITHUB_ACTIONS === "true") {
+        const first = item.detail.split("\n")[0];
+        console.log(`::error title=${labelOf(job)}::${item.name}: ${first}`);
+      }
+    }
+  }
+}
+
+/** Prints every reason; gives those that are not legitimate here. */
+function judgeSkips(results, strict) {
+  const reasons = [...new Set(results.flatMap((result) => result.skipReasons))].sort();
+  const allowed = JSON.parse(readFileSync(join(ROOT, "tests/support/allowed_skips.json"), "utf8"));
+  const bad = reasons.filter((reason) =>
+    !reason.split("; ").some((part) => allowed.some((row) => new RegExp(row.reason).test(part)))
+  );
+  for (const reason of reasons) {
+    console.log(
+      `  skipped: ${reason}${strict && bad.includes(reason) ? "   ← could run here" : ""}`,
+    );
+  }
+  return strict ? bad : [];
+}
+
+async function world(verb, path) {
+  const argv = [binary("bun"), join(ROOT, "tests/support/world.ts"), verb, path];
+  return await runCommand(argv, { cwd: ROOT, timeoutMs: 30_000 });
+}
+
+/** Lines of what the tests left on the machine; a comparison that could not be made is such a line too. */
+async function leftBehind(path) {
+  const after = await world("diff", path);
+  if (after.code === 0) return [];
+  return (after.output.trim() || `the comparison ended with ${after.code}`).split("\n");
+}
+
+async function runAll(options) {
+  const deadline = Date.now() + TOTAL_MS;
+  const jobs = SUITES.filter((suite) => options.suites.includes(suite.name))
+    .flatMap((suite) => jobsOf(suite, options));
+  const batches = jobs.filter((job) => !job.suite.alone);
+  const lone = jobs.filter((job) => job.suite.alone);
+  const run = (width) => ({ width, work: (job) => runJob(job, deadline) });
+  return [...await mapLimited(batches, run(2)), ...await mapLimited(lone, run(1))];
+}
+
+async function main() {
+  bootstrap();
+  const begin = Date.now();
+  const options = parseOptions();
+  const scratch = mkdtempSync(join(tmpdir(), "containerv-tests-"));
+  const before = join(scratch, "before.json");
+  try {
+    if (options.world) {
+      const taken = await world("snapshot", before);
+      if (taken.code !== 0) throw new Error(`cannot take the world's snapshot:\n${taken.output}`);
+    }
+    const results = await runAll(options);
+    const left = options.world ? await leftBehind(before) : [];
+    printFailures(results);
+    console.log("");
+    report(results);
+    const badSkips = judgeSkips(results, options.strict);
+    for (const line of left) console.log(`✘ left behind: ${line}`);
+    if (options.world && left.length === 0) {
+      console.log("✔ the machine is as before: mounts, cgroups, links, processes, files, state");
+    }
+    const { passed, failed } = count(results);
+    const total = failed + left.length + badSkips.length;
+    console.log(`  ${showMs(Date.now() - begin)}`);
+    console.log(`${passed} passed, ${total} failed`);
+    process.exitCode = total > 0 || passed === 0 ? 1 : 0;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+await main();
