@@ -193,6 +193,7 @@ export function signalBit(number: number): bigint {
 
 /** `15` → `SIGTERM`, `40` → `SIGRT_8` as strace says; unknown numbers stay numbers. */
 export function signalName(number: number): string {
-  if (number >= SIGRTMIN && number <= SIGRTMAX) return `SIGRT_${number - SIGRTMIN}`;
+  if (number === SIGRTMIN) return "SIGRTMIN";
+  if (number > SIGRTMIN && number <= SIGRTMAX) return `SIGRT_${number - SIGRTMIN}`;
   return Object.entries(SIGNALS).find(([, value]) => value === number)?.[0] ?? String(number);
 }

@@ -100,6 +100,10 @@ function pollfds(entries: readonly PollEntry[]): Word {
 const showList = (entries: readonly PollEntry[]): string =>
   showArray(
     entries.map(({ fd, events }) =>
-      showStruct({ fd: showWord(fd), events: showFlags(events, POLL_EVENTS) })
+      // The kernel skips negative descriptors, and strace what they wait for.
+      showStruct({
+        fd: showWord(fd),
+        events: typeof fd === "number" && fd < 0 ? undefined : showFlags(events, POLL_EVENTS),
+      })
     ),
   );

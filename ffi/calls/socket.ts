@@ -183,7 +183,8 @@ function withBuffer(name: string, args: BufferArguments): Syscall {
       showWord(len),
       showFlags(flags, MESSAGE_FLAGS),
       showAddress(address),
-      typeof addrlen === "object" ? showPointer(addrlen) : showWord(addrlen),
+      // The length is a number to send to, an address to receive from.
+      name === "recvfrom" ? showPointer(addrlen) : showWord(addrlen),
     ],
   });
 }
