@@ -32,6 +32,8 @@ export interface PlanOptions {
   /** The name is taken as it is; else the first free one from `first` on. */
   readonly instance?: string;
   readonly first?: number;
+  /** The runner waits for the first command's execve. */
+  readonly announce?: boolean;
 }
 
 /** Plans for `host`, or for this machine. Throws HostError. Changes nothing. */
@@ -44,6 +46,7 @@ export function planContainer(
   const answers = answer(container, host, {
     dataDirectory: dataDirectory(process.env, host.uid),
     first: options.first ?? 1,
+    announce: options.announce ?? false,
     ...(options.instance === undefined ? {} : { instance: options.instance }),
   });
   return { plan: compile(container, host, answers), host, answers };

@@ -12,6 +12,7 @@ export interface AnswerOptions {
   readonly dataDirectory: string;
   /** Where the search for a free name begins: 1, or the number after one that was taken meanwhile. */
   readonly first: number;
+  readonly announce: boolean;
   /** Taken as it is, without a search. */
   readonly instance?: string;
 }
@@ -22,6 +23,7 @@ export function answer(container: DesiredContainer, host: Host, options: AnswerO
   return {
     instance: options.instance ?? freeInstance(container.name, host, options.first),
     dataDirectory: options.dataDirectory,
+    announce: options.announce,
     ...(users === undefined ? {} : { users }),
     ...(collisions === undefined ? {} : { collisions }),
   };

@@ -45,6 +45,8 @@ export interface Answers {
   readonly instance: string;
   /** Where uppers that are kept lie: `/var/lib/containerv` or the user's data directory. */
   readonly dataDirectory: string;
+  /** The runner waits for the first command's execve. */
+  readonly announce: boolean;
   /** For names in `user:`: what the container's own passwd and group say. Absent: nobody asked. */
   readonly users?: Readonly<Record<string, ResolvedUser>>;
   /** `DIR` → those of the names that host: system binds which DIR holds too. */

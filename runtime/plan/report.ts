@@ -8,6 +8,16 @@
 /** Descriptor of the stage's end, from its first instruction to execve (it is close-on-exec). */
 export const CONTROL_FD = 3;
 
+/**
+ * Write end of the pipe whose end of file says that the first command was executed; only where somebody waits for it.
+ * Close-on-exec as well: execve is what closes the last copy.
+ */
+export const ANNOUNCE_FD = 4;
+
+/** The first descriptor that is the stage's own. */
+export const firstOwnFd = (announce: boolean): number =>
+  announce ? ANNOUNCE_FD + 1 : CONTROL_FD + 1;
+
 export const REPORT_BYTES = 288;
 export const REPORT_SIGINFO = 16;
 export const REPORT_RUSAGE = 144;

@@ -19,10 +19,10 @@ export function compile(container: DesiredContainer, host: Host, answers: Answer
   const network = networkOps(container);
   const stageCommon = { where: "stage", origin: DEFAULT } as const;
   const ops: Op[] = [
-    { ...stageCommon, kind: "prepare", id: "stage/prepare" },
+    { ...stageCommon, kind: "prepare", id: "stage/prepare", announce: answers.announce },
     ...rootfs.stage,
     ...limits.stage,
-    cloneOp(container, host, limits),
+    cloneOp(container, host, { limits, announce: answers.announce }),
     ...firstOps(container, host, answers),
     ...limits.container,
     ...cgroupNamespace(limits),
@@ -51,7 +51,11 @@ export function compile(container: DesiredContainer, host: Host, answers: Answer
   };
 }
 
-function cloneOp(container: DesiredContainer, host: Host, limits: CompiledLimits): Op {
+function cloneOp(
+  container: DesiredContainer,
+  host: Host,
+  { limits, announce }: { readonly limits: CompiledLimits; readonly announce: boolean },
+): Op {
   const namespaces: Namespace[] = host.privileged ? [] : ["user"];
   namespaces.push("mount", "pid");
   if (container.network.mode === "none") namespaces.push("net");
@@ -64,6 +68,7 @@ function cloneOp(container: DesiredContainer, host: Host, limits: CompiledLimits
     where: "stage",
     origin: DEFAULT,
     namespaces,
+    announce,
     ...(limits.group === undefined ? {} : { group: limits.group }),
   };
 }

@@ -36,17 +36,23 @@ export function compileProcesses(
   const users = usersOf(container, answers);
   const init = hasInit(container);
   const ops: Op[] = [];
-  if (init) ops.push(...initOps(container, host, rights));
+  if (init) ops.push(...initOps(container, host, { rights, announce: answers.announce }));
   container.commands.forEach((command, index) => {
     const user = users[index];
     if (user === undefined) return;
-    ops.push(...processOps({ container, host, rights, command, index, user, init }));
+    ops.push(
+      ...processOps({ container, host, rights, command, index, user, announce: answers.announce }),
+    );
   });
   return ops;
 }
 
 /** PID 1 gives up what no command has before it starts the first one (security rule R7). */
-function initOps(container: DesiredContainer, host: Host, rights: Rights): readonly Op[] {
+function initOps(
+  container: DesiredContainer,
+  host: Host,
+  { rights, announce }: { readonly rights: Rights; readonly announce: boolean },
+): readonly Op[] {
   const origin = originOf(container, "init");
   const keep = initCapabilities(rights);
   return [
@@ -69,6 +75,7 @@ function initOps(container: DesiredContainer, host: Host, rights: Rights): reado
       origin: command.origin,
       index,
       last: index === container.commands.length - 1,
+      announce: announce && index === 0,
       ...(command.timeoutMs === undefined ? {} : { timeoutMs: command.timeoutMs }),
     })),
   ];
@@ -105,7 +112,7 @@ interface ProcessParts {
   readonly command: DesiredCommand;
   readonly index: number;
   readonly user: ResolvedUser;
-  readonly init: boolean;
+  readonly announce: boolean;
 }
 
 function processOps(parts: ProcessParts): readonly Op[] {
@@ -148,13 +155,14 @@ interface ProcessCommon {
   readonly id: string;
 }
 
-function workdirOp({ container, command }: ProcessParts, common: ProcessCommon): Op {
+function workdirOp({ container, command, announce }: ProcessParts, common: ProcessCommon): Op {
   const own = command.workdir !== undefined;
   return {
     ...common,
     kind: "workdir",
     origin: own ? `${command.origin}/workdir` : originOf(container, "workdir"),
     path: command.workdir ?? container.workdir,
+    announce,
   };
 }
 

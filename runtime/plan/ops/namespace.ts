@@ -26,6 +26,7 @@ import { sethostname } from "../../../ffi/calls/uts.ts";
 import { result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
+import { ANNOUNCE_FD } from "../report.ts";
 import { writeFile } from "./cgroup.ts";
 
 export type Namespace = "user" | "mount" | "pid" | "net" | "uts" | "ipc" | "cgroup";
@@ -46,6 +47,8 @@ export interface CloneOp extends OpCommon {
   readonly namespaces: readonly Namespace[];
   /** Slot of the descriptor of the group (v2) that it is born in. */
   readonly group?: string;
+  /** The runner waits for the first command's execve: the stage gives its copy of the pipe away. */
+  readonly announce: boolean;
 }
 
 /** The ids of the new user namespace, one of each: `id` inside is `hostId` outside. */
@@ -107,6 +110,7 @@ export const cloneOp: OpDefinition<CloneOp> = {
       { kind: "load", into: "child pidfd", address: CHILD_PIDFD, width: 4 },
     );
     to.call(close({ fd: result(STAGE_PIDFD) }), { onError: "continue" });
+    if (op.announce) to.call(close({ fd: ANNOUNCE_FD }), { onError: "continue" });
   },
   undo: (op) => [{ kind: "end", id: `${op.id}/undo`, where: "stage", origin: op.origin }],
 };

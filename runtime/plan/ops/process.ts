@@ -21,7 +21,7 @@ import { rtSigprocmask } from "../../../ffi/calls/signal.ts";
 import { type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
-import { CONTROL_FD } from "../report.ts";
+import { firstOwnFd } from "../report.ts";
 import { sendReport } from "./supervise.ts";
 
 /** A new session: no terminal of the host can be reached through it. */
@@ -55,6 +55,8 @@ export interface Identity extends OpCommon {
 export interface Workdir extends OpCommon {
   readonly kind: "workdir";
   readonly path: string;
+  /** The runner waits for execve: the pipe stays open until then. */
+  readonly announce: boolean;
 }
 
 export interface Execute extends OpCommon {
@@ -114,7 +116,7 @@ export const workdir: OpDefinition<Workdir> = {
   describe: (op) => `chdir(${quote(op.path)})`,
   lower(op, to) {
     // Nothing of the host is open any more, and a magic link can't be followed: no working directory outside.
-    to.call(closeRange({ first: CONTROL_FD + 1, last: 0xffffffff }));
+    to.call(closeRange({ first: firstOwnFd(op.announce), last: 0xffffffff }));
     to.call(
       openat2({
         pathname: op.path,

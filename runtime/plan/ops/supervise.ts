@@ -12,7 +12,8 @@ import { CLOCK_MONOTONIC, ITIMER_REAL, TFD_CLOEXEC } from "../../../ffi/abi/time
 import { P_ALL, P_PIDFD, WEXITED, WNOHANG } from "../../../ffi/abi/wait.ts";
 import type { Cell, Word } from "../../../ffi/calls/call.ts";
 import { read, write } from "../../../ffi/calls/io.ts";
-import { closeRange } from "../../../ffi/calls/open.ts";
+import { CLOSE_RANGE_CLOEXEC } from "../../../ffi/abi/fcntl.ts";
+import { close, closeRange } from "../../../ffi/calls/open.ts";
 import { umask } from "../../../ffi/calls/path.ts";
 import { pidfdSendSignal } from "../../../ffi/calls/pidfd.ts";
 import { ppoll } from "../../../ffi/calls/poll.ts";
@@ -22,7 +23,9 @@ import { setitimer, timerfdCreate, timerfdSettime } from "../../../ffi/calls/tim
 import { type Emitter, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import {
+  ANNOUNCE_FD,
   CONTROL_FD,
+  firstOwnFd,
   REPORT,
   REPORT_BYTES,
   REPORT_RUSAGE,
@@ -33,6 +36,8 @@ import {
 /** The stage's first acts: no descriptor of the runner, no signal, no mode bits taken away. */
 export interface Prepare extends OpCommon {
   readonly kind: "prepare";
+  /** The runner waits for the first command's execve. */
+  readonly announce: boolean;
 }
 
 /** Waits for the container: passes signals on, ends it when the runner is gone or its time is over. */
@@ -53,6 +58,8 @@ export interface RunCommand extends OpCommon {
   /** The container ends with this one, whatever its status. */
   readonly last: boolean;
   readonly timeoutMs?: number;
+  /** The first command, and the runner waits for its execve: PID 1 gives its copy of the pipe away. */
+  readonly announce: boolean;
 }
 
 const REPORT_CELL: Cell = { cell: "report", size: REPORT_BYTES };
@@ -83,8 +90,11 @@ export function sendReport(
 
 export const prepare: OpDefinition<Prepare> = {
   describe: () => "rt_sigprocmask(SIG_SETMASK, ~[])",
-  lower(_op, to) {
-    to.call(closeRange({ first: CONTROL_FD + 1, last: 0xffffffff }));
+  lower(op, to) {
+    const first = firstOwnFd(op.announce);
+    to.call(closeRange({ first, last: 0xffffffff }));
+    // What the runner gave by dup2 is not close-on-exec: the container must not have it.
+    to.call(closeRange({ first: CONTROL_FD, last: first - 1, flags: CLOSE_RANGE_CLOEXEC }));
     to.call(rtSigprocmask({ how: SIG_SETMASK, set: ALL_SIGNALS }));
     to.call(umask({ mask: 0 }));
   },
@@ -216,6 +226,7 @@ export const runCommand: OpDefinition<RunCommand> = {
       right: 0,
       to: processLabel(op.index),
     });
+    if (op.announce) to.call(close({ fd: ANNOUNCE_FD }), { onError: "continue" });
     if (op.timeoutMs !== undefined) setTimer(to, op.timeoutMs);
     to.add({ kind: "label", name: wait });
     to.call(rtSigtimedwait({ set: ALL_SIGNALS, info }), { into: "signal", onError: wait });
