@@ -1,6 +1,35 @@
-/** containerv: a declarative container runner. As a module, the library; as the main module, the command line. */
+/**
+ * containerv: a declarative container runner. As a module, the library; as the main module, the command line.
+ *
+ * @example
+ * ```ts
+ * import { run } from "containerv";
+ *
+ * const { code, stdout } = await run({ commands: [["echo", "hello"]] });
+ * ```
+ *
+ * @module
+ */
+export {
+  type Container,
+  type Exit,
+  load,
+  type LoadedSpec,
+  type Output,
+  type OutputOption,
+  plan,
+  run,
+  type RunOptions,
+  start,
+  type StdioOptions,
+} from "./runtime/lifecycle/library.ts";
+export { ContainervError, type ErrorFacts } from "./runtime/plan/error.ts";
+export type { Host } from "./runtime/plan/host.ts";
+export type { Loss, Plan } from "./runtime/plan/plan.ts";
+export type { Spec } from "./spec/model/spec_type.ts";
+export type { Diagnostic, Place } from "./spec/text/diagnostic.ts";
+
 if (import.meta.main) {
-  const { main } = await import("./runtime/cli/main.ts");
-  const { exitNow } = await import("./ffi/linux/exit.ts");
-  exitNow(await main(process.argv.slice(2)));
+  const { runMain } = await import("./runtime/cli/main.ts");
+  await runMain();
 }

@@ -1,5 +1,5 @@
 /** Whatever was thrown → the facts of an error. */
-import { SyscallError } from "../../ffi/linux/run.ts";
+import { SyscallError } from "../../ffi/linux/error.ts";
 import { ContainervError, type ErrorFacts } from "../plan/error.ts";
 import { HostError } from "../plan/host_error.ts";
 

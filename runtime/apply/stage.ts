@@ -1,17 +1,28 @@
 /** Starts an encoded program, talks to it, and reads what it reports. Knows no subject. */
 import { EAGAIN, EINTR } from "../../ffi/abi/errno.ts";
+import { O_CLOEXEC } from "../../ffi/abi/fcntl.ts";
 import { AF_UNIX, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_SEQPACKET } from "../../ffi/abi/socket.ts";
-import { close } from "../../ffi/calls/open.ts";
+import type { Cell } from "../../ffi/calls/call.ts";
+import { close, pipe2 } from "../../ffi/calls/open.ts";
 import { recvfrom, sendto, socketpair } from "../../ffi/calls/socket.ts";
+import { waitForFd } from "../../ffi/linux/poll.ts";
 import { callSync, check, readCell } from "../../ffi/linux/run.ts";
 import { spawnImage } from "../../ffi/linux/spawn.ts";
-import { CONTROL_FD, decodeReport, type Report, REPORT_BYTES } from "../plan/report.ts";
+import {
+  ANNOUNCE_FD,
+  CONTROL_FD,
+  decodeReport,
+  type Report,
+  REPORT_BYTES,
+} from "../plan/report.ts";
 
 /** Descriptors of the runner that become the container's standard input, output and error. */
 export type Stdio = readonly [number, number, number];
 
 export interface Stage {
   readonly pid: number;
+  /** Read end of the pipe that ends when the first command is executed; absent when nobody asked. */
+  readonly announced?: number;
   /** The runner's end of the control socket. */
   readonly control: number;
 }
@@ -19,28 +30,59 @@ export interface Stage {
 const PAIR = { cell: "control pair", size: 8 } as const;
 const MESSAGE = { cell: "control message", size: REPORT_BYTES } as const;
 
+const ANNOUNCE_PIPE = { cell: "announce pipe", size: 8 } as const;
+
+/** The two descriptors that a call wrote into a cell. */
+function pairIn(cell: Cell): readonly [number, number] {
+  const bytes = readCell(cell);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return [view.getInt32(0, true), view.getInt32(4, true)];
+}
+
 /** Throws SyscallError when it could not be started; then nothing is left. */
-export function startStage(image: Uint8Array, stdio: Stdio): Stage {
+export function startStage(
+  image: Uint8Array,
+  stdio: Stdio,
+  options: { readonly announce: boolean } = { announce: false },
+): Stage {
   check(
     socketpair({ domain: AF_UNIX, type: SOCK_SEQPACKET | SOCK_CLOEXEC, protocol: 0, sv: PAIR }),
   );
-  const pair = new DataView(readCell(PAIR).slice().buffer);
-  const control = pair.getInt32(0, true);
-  const theirs = pair.getInt32(4, true);
+  const [control, theirs] = pairIn(PAIR);
+  const passed = [theirs];
+  const kept = [control];
   try {
-    const pid = spawnImage({
-      image,
-      name: "containerv",
-      argv: ["containerv"],
-      fds: [...stdio.map((from, to) => ({ from, to })), { from: theirs, to: CONTROL_FD }],
-    });
-    return { pid, control };
+    const fds = [...stdio.map((from, to) => ({ from, to })), { from: theirs, to: CONTROL_FD }];
+    if (!options.announce) {
+      return { pid: spawnImage({ image, name: NAME, argv: [NAME], fds }), control };
+    }
+    check(pipe2({ pipefd: ANNOUNCE_PIPE, flags: O_CLOEXEC }));
+    const [announced, writing] = pairIn(ANNOUNCE_PIPE);
+    passed.push(writing);
+    kept.push(announced);
+    fds.push({ from: writing, to: ANNOUNCE_FD });
+    return { pid: spawnImage({ image, name: NAME, argv: [NAME], fds }), control, announced };
   } catch (error) {
-    callSync(close({ fd: control }));
+    for (const fd of kept) callSync(close({ fd }));
     throw error;
   } finally {
-    callSync(close({ fd: theirs }));
+    for (const fd of passed) callSync(close({ fd }));
   }
+}
+
+/** What the stage is called in lists of processes. */
+const NAME = "containerv";
+
+/** How long the event loop stands still at a time while a container is being started. */
+const SLICE_MS = 2;
+
+/** Resolves when the first command was executed, or when the stage is at its end without that. */
+export async function awaitExecuted({ announced }: Stage): Promise<void> {
+  if (announced === undefined) return;
+  while (waitForFd({ fd: announced, timeoutMs: SLICE_MS }) === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  callSync(close({ fd: announced }));
 }
 
 /** Every report that has arrived, without waiting. */

@@ -40,6 +40,13 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** The process's own command line, and its end. */
+export async function runMain(): Promise<void> {
+  const status = await main(process.argv.slice(2));
+  const { exitNow } = await import("../../ffi/linux/exit.ts");
+  exitNow(status);
+}
+
 function findCommand(argv: readonly string[]): { name: string; rest: readonly string[] } {
   const [first, ...rest] = argv;
   if (first === undefined || first === "--help" || first === "-h") return { name: "help", rest };

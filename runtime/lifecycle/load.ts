@@ -3,7 +3,7 @@ import { getuid, readBytes, readInput } from "../../ffi/linux/file.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import { cacheDirectory, type CacheKey, readCache, writeCache } from "../state/spec_cache.ts";
 import { ContainervError } from "../plan/error.ts";
-import { VERSION } from "../version.ts";
+import { BUILD } from "../version.ts";
 
 export interface LoadOptions {
   /** Replaces the last command. */
@@ -39,13 +39,14 @@ export function readSpec(file: string, options: LoadOptions = {}): ReadSpec {
   const path = isInput ? `${process.cwd()}/-` : absolutePath(file, process.cwd());
   const bytes = isInput ? readInput(SPEC_BYTES_MAX) : readSpecFile(path, file);
   const directory = path.slice(0, Math.max(1, path.lastIndexOf("/")));
-  const cached = options.cache !== false && options.command === undefined && !isInput;
+  const cached = BUILD !== undefined && options.cache !== false && options.command === undefined &&
+    !isInput;
   const cache = cached ? cacheDirectory(process.env, getuid()) : undefined;
   const key = {
     file: isInput ? "<stdin>" : file,
     directory,
     text: latin1(bytes),
-    version: VERSION,
+    version: BUILD ?? "",
   };
   return { bytes, key, ...(cache === undefined ? {} : { cache }) };
 }

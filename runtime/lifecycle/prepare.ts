@@ -61,7 +61,6 @@ export function prepare(container: DesiredContainer, options: PlanOptions = {}):
     image: encoded.image,
     records: encoded.records,
     // What was read of the rootfs is not in the machine's fingerprint.
-    memorable: answers.users === undefined && answers.collisions === undefined &&
-      answers.instance === container.name,
+    memorable: answers.users === undefined && answers.collisions === undefined,
   };
 }

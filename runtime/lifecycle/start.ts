@@ -4,6 +4,7 @@ import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
 import { type Outcome, plainOutcome } from "../apply/outcome.ts";
 import {
+  awaitExecuted,
   drainReports,
   releaseStage,
   sendSignal,
@@ -31,31 +32,56 @@ export interface Started {
   readonly ended: Promise<Outcome>;
   /** Sends a signal to the container's first process. */
   readonly signal: (signal: number) => void;
+  /** Resolves when the first command was executed, or will never be; at once unless it was announced. */
+  readonly executed: Promise<void>;
+  /** True when a failure has been reported already. */
+  readonly failedEarly: () => boolean;
 }
 
 /** How often a name that was free may be taken by another run before we could use it. */
 const TRIES = 100;
 
-/** Runs an image with these descriptors. Throws SyscallError or SpawnError when it could not be started. */
-export function start(startable: Startable, stdio: Stdio): Started {
-  let current: Stage | undefined = startStage(startable.image, stdio);
+/** Runs an image with these descriptors. Throws SyscallError when it could not be started. */
+export function start(
+  startable: Startable,
+  stdio: Stdio,
+  options: { readonly announce: boolean } = { announce: false },
+): Started {
+  let current: Stage | undefined = startStage(startable.image, stdio, options);
+  const first = current;
+  const early: Report[] = [];
   const follow = async (): Promise<Outcome> => {
     let running = startable;
     for (let tries = 1;; tries++) {
-      const outcome = await followStage(current as Stage, running, tries);
+      const outcome = await followStage(current as Stage, { running, tries, early });
       current = undefined;
       if (!("again" in outcome)) return outcome;
+      early.length = 0;
       running = await startable.rename(outcome.again);
       current = startStage(running.image, stdio);
     }
   };
+  const executed = awaitExecuted(first);
   return {
     summary: startable.summary,
-    ended: follow(),
+    // The pipe is closed before the stage is let go.
+    ended: executed.then(follow),
     signal: (signal) => {
       if (current !== undefined) sendSignal(current, signal);
     },
+    executed,
+    failedEarly: () => {
+      if (current === first) early.push(...drainReports(first));
+      return early.some((report) => report.kind === "failed");
+    },
   };
+}
+
+interface Following {
+  readonly running: Startable;
+  readonly tries: number;
+  /** Reports that were read before the end. */
+  readonly early: readonly Report[];
 }
 
 /** Nothing was done and everything is as it was: the container is to be started again, under the name of that number. */
@@ -63,22 +89,17 @@ interface Again {
   readonly again: number;
 }
 
-async function followStage(
-  stage: Stage,
-  running: Startable,
-  tries: number,
-): Promise<Outcome | Again> {
+async function followStage(stage: Stage, following: Following): Promise<Outcome | Again> {
   await awaitChild(stage.pid);
-  const reports = drainReports(stage);
+  const reports = [...following.early, ...drainReports(stage)];
   releaseStage(stage);
-  return plainOutcome(reports) ?? await explain(reports, running, tries);
+  return plainOutcome(reports) ?? await explain(reports, following);
 }
 
 /** Something failed, or the stage was killed before it could take everything back: then it is done here. */
 async function explain(
   reports: readonly Report[],
-  running: Startable,
-  tries: number,
+  { running, tries }: Following,
 ): Promise<Outcome | Again> {
   const { plan, records, image } = await running.explain();
   const { explainedOutcome } = await import("../apply/explain.ts");

@@ -17,7 +17,7 @@ export async function plannedStartable(
   return {
     image: prepared.image,
     summary: prepared.plan.summary,
-    memorable: prepared.memorable,
+    memorable: prepared.memorable && prepared.plan.instance === container.name,
     explain: () => Promise.resolve(prepared),
     rename: (first) => plannedStartable(container, { first }),
   };

@@ -1,4 +1,5 @@
 /** The parts of the stage that stay: the host's side that waits for the container, and PID 1 with `init`. */
+import { CLOSE_RANGE_CLOEXEC } from "../../../ffi/abi/fcntl.ts";
 import { POLLIN } from "../../../ffi/abi/poll.ts";
 import {
   CLD_EXITED,
@@ -12,7 +13,6 @@ import { CLOCK_MONOTONIC, ITIMER_REAL, TFD_CLOEXEC } from "../../../ffi/abi/time
 import { P_ALL, P_PIDFD, WEXITED, WNOHANG } from "../../../ffi/abi/wait.ts";
 import type { Cell, Word } from "../../../ffi/calls/call.ts";
 import { read, write } from "../../../ffi/calls/io.ts";
-import { CLOSE_RANGE_CLOEXEC } from "../../../ffi/abi/fcntl.ts";
 import { close, closeRange } from "../../../ffi/calls/open.ts";
 import { umask } from "../../../ffi/calls/path.ts";
 import { pidfdSendSignal } from "../../../ffi/calls/pidfd.ts";
@@ -289,7 +289,6 @@ function reapOne(op: RunCommand, to: Emitter, wait: string, reaping: string): vo
     { kind: "label", name: ended },
   );
   if (op.timeoutMs !== undefined) setTimer(to, 0);
-  sendReport(to, "step", { a: op.index });
   to.add(
     { kind: "load", into: "code", address: field(REPORT_SIGINFO + SI_CODE), width: 4 },
     { kind: "load", into: "status", address: field(REPORT_SIGINFO + SI_STATUS), width: 4 },
@@ -302,6 +301,8 @@ function reapOne(op: RunCommand, to: Emitter, wait: string, reaping: string): vo
     to.add({ kind: "branch", when: "equal", left: result("status"), right: 0, to: next });
   }
   to.add({ kind: "label", name: quit });
+  // Only the command that ends the container is reported: the runner reads when all is over, and a socket is not endless.
+  sendReport(to, "step", { a: op.index });
   to.call(exitGroup({ status: result("status") }));
   to.add({ kind: "label", name: next });
 }

@@ -1,0 +1,87 @@
+/**
+ * Containers of the library: each has a name of its own, so that any number of one spec can run side by side. The image of a
+ * spec is made once; a start writes the new name over the old one in it, which is as long.
+ */
+import type { DesiredContainer } from "../../spec/model/desired.ts";
+import { fingerprint } from "../observe/fingerprint.ts";
+import { prepare } from "./prepare.ts";
+import type { Startable } from "./start.ts";
+
+/** Digits of the number that follows a name: process and count. */
+const NUMBER_DIGITS = 12;
+const PLACEHOLDER = "0".repeat(NUMBER_DIGITS);
+
+interface Template {
+  readonly fingerprint: string;
+  readonly image: Uint8Array;
+  readonly summary: Startable["summary"];
+  /** Where the number stands in the image. */
+  readonly offsets: readonly number[];
+}
+
+/** Images of specs that were run before by this process, by the identity of what is wanted. */
+const templates = new Map<string, Template>();
+const TEMPLATES_MAX = 32;
+
+let count = 0;
+
+/** Process id and a count, in base 36: no two containers of a machine have one at the same time. */
+function nextNumber(): string {
+  const own = process.pid.toString(36).padStart(6, "0");
+  const counted = (count++ % 36 ** 6).toString(36).padStart(6, "0");
+  return own + counted;
+}
+
+export interface UniqueOptions {
+  readonly announce: boolean;
+}
+
+/** Throws HostError. */
+export function uniqueStartable(
+  container: DesiredContainer,
+  options: UniqueOptions,
+): Startable & { readonly name: string } {
+  const template = templateOf(container, options);
+  const number = nextNumber();
+  const image = template.image.slice();
+  const digits = new TextEncoder().encode(number);
+  for (const offset of template.offsets) image.set(digits, offset);
+  const name = `${container.name}-${number}`;
+  return {
+    name,
+    image,
+    summary: template.summary,
+    explain: () => Promise.resolve(prepare(container, { ...options, instance: name })),
+    rename: () => Promise.resolve(uniqueStartable(container, options)),
+  };
+}
+
+function templateOf(container: DesiredContainer, options: UniqueOptions): Template {
+  const key = JSON.stringify([options.announce, container]);
+  const machine = fingerprint();
+  const known = templates.get(key);
+  if (known !== undefined && known.fingerprint === machine) return known;
+  const instance = `${container.name}-${PLACEHOLDER}`;
+  const prepared = prepare(container, { ...options, instance });
+  const made = {
+    fingerprint: machine,
+    image: prepared.image,
+    summary: prepared.plan.summary,
+    offsets: offsetsOf(`${instance}/`, prepared.image, container.name.length + 1)
+      .concat(offsetsOf(`${instance}\0`, prepared.image, container.name.length + 1)),
+  };
+  if (!prepared.memorable) return made;
+  if (templates.size >= TEMPLATES_MAX) templates.clear();
+  templates.set(key, made);
+  return made;
+}
+
+/** Where the number begins, for each place at which the image holds `text`. */
+function offsetsOf(text: string, image: Uint8Array, skip: number): number[] {
+  const bytes = new TextEncoder().encode(text);
+  const offsets: number[] = [];
+  for (let at = image.indexOf(bytes[0] ?? 0); at >= 0; at = image.indexOf(bytes[0] ?? 0, at + 1)) {
+    if (bytes.every((byte, index) => image[at + index] === byte)) offsets.push(at + skip);
+  }
+  return offsets;
+}
