@@ -87,9 +87,20 @@ const isLoaded = (spec: Spec | LoadedSpec): spec is LoadedSpec => "desired" in s
 /** Objects are checked by the same validator as files; a `LoadedSpec` was checked already. */
 async function resolveSpec(spec: Spec | LoadedSpec): Promise<LoadedSpec> {
   if (isLoaded(spec)) return spec;
+  const directory = process.cwd();
+  // Data that was checked before is good: a test suite runs the same spec over and over.
+  const key = JSON.stringify([directory, spec]);
+  const known = checked.get(key);
+  if (known !== undefined) return known;
   const { loadObject } = await import("../../spec/load.ts");
-  return loaded(loadObject(spec, { name: "container", directory: process.cwd() }), "spec");
+  const good = loaded(loadObject(spec, { name: "container", directory }), "spec");
+  if (checked.size >= CHECKED_MAX) checked.clear();
+  checked.set(key, good);
+  return good;
 }
+
+const checked = new Map<string, LoadedSpec>();
+const CHECKED_MAX = 32;
 
 function onlyContainer({ desired }: LoadedSpec): DesiredContainer {
   const [container] = desired.containers;

@@ -3,7 +3,6 @@
  * spec is made once; a start writes the new name over the old one in it, which is as long.
  */
 import type { DesiredContainer } from "../../spec/model/desired.ts";
-import { fingerprint } from "../observe/fingerprint.ts";
 import { prepare } from "./prepare.ts";
 import type { Startable } from "./start.ts";
 
@@ -11,8 +10,8 @@ import type { Startable } from "./start.ts";
 const NUMBER_DIGITS = 12;
 const PLACEHOLDER = "0".repeat(NUMBER_DIGITS);
 
+/** Good as long as the machine is what it was; an image that fails on another one is planned anew (lifecycle/start). */
 interface Template {
-  readonly fingerprint: string;
   readonly image: Uint8Array;
   readonly summary: Startable["summary"];
   /** Where the number stands in the image. */
@@ -52,19 +51,20 @@ export function uniqueStartable(
     image,
     summary: template.summary,
     explain: () => Promise.resolve(prepare(container, { ...options, instance: name })),
-    rename: () => Promise.resolve(uniqueStartable(container, options)),
+    rename: () => {
+      templates.clear();
+      return Promise.resolve(uniqueStartable(container, options));
+    },
   };
 }
 
 function templateOf(container: DesiredContainer, options: UniqueOptions): Template {
   const key = JSON.stringify([options.announce, container]);
-  const machine = fingerprint();
   const known = templates.get(key);
-  if (known !== undefined && known.fingerprint === machine) return known;
+  if (known !== undefined) return known;
   const instance = `${container.name}-${PLACEHOLDER}`;
   const prepared = prepare(container, { ...options, instance });
   const made = {
-    fingerprint: machine,
     image: prepared.image,
     summary: prepared.plan.summary,
     offsets: offsetsOf(`${instance}/`, prepared.image, container.name.length + 1)
