@@ -1,5 +1,5 @@
 /** The command line → options and operands, by `arg` and the table of commands. */
-import arg from "arg";
+import type { Spec } from "arg";
 import type { CommandRow } from "./table.ts";
 
 export interface Arguments {
@@ -14,9 +14,15 @@ export interface Arguments {
 export class UsageError extends Error {}
 
 /** Throws UsageError. */
-export function parseArguments(argv: readonly string[], row: CommandRow): Arguments {
+export async function parseArguments(
+  argv: readonly string[],
+  row: CommandRow,
+): Promise<Arguments> {
   const dashes = argv.indexOf("--");
   const own = dashes < 0 ? argv : argv.slice(0, dashes);
+  const command = dashes < 0 ? {} : { command: argv.slice(dashes + 1) };
+  if (!own.some((word) => word.startsWith("-"))) return { operands: own, options: {}, ...command };
+  const { default: arg } = await import("arg");
   const spec: Record<string, BooleanConstructor | StringConstructor | string> = {
     "--help": Boolean,
     "-h": "--help",
@@ -26,11 +32,11 @@ export function parseArguments(argv: readonly string[], row: CommandRow): Argume
     if (option.short !== undefined) spec[option.short] = option.name;
   }
   try {
-    const { _: operands, ...options } = arg(spec as arg.Spec, { argv: [...own] });
+    const { _: operands, ...options } = arg(spec as Spec, { argv: [...own] });
     return {
       operands,
       options: options as unknown as Arguments["options"],
-      ...(dashes < 0 ? {} : { command: argv.slice(dashes + 1) }),
+      ...command,
     };
   } catch (error) {
     if (error instanceof Error && "code" in error) throw new UsageError(error.message);

@@ -30,7 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const load = LOADERS[name];
   if (row === undefined || load === undefined) return await unknownCommand(name);
   try {
-    const given = parseArguments(rest, row);
+    const given = await parseArguments(rest, row);
     if (given.options["--help"] === true) return await showHelp(name);
     return await (await load()).command(given);
   } catch (error) {

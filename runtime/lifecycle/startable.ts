@@ -7,17 +7,29 @@ import type { ReadSpec } from "./load.ts";
 import type { PlanOptions } from "./prepare.ts";
 import type { Startable } from "./start.ts";
 
+export interface Planned extends Startable {
+  readonly memorable: boolean;
+  /** The files that say which controllers are on, where the plan may switch some on. */
+  readonly switches: readonly string[];
+}
+
 /** Plans and encodes a container. Throws HostError. */
 export async function plannedStartable(
   container: DesiredContainer,
   options: PlanOptions = {},
-): Promise<Startable & { readonly memorable: boolean }> {
+): Promise<Planned> {
   const { prepare } = await import("./prepare.ts");
   const prepared = prepare(container, options);
   return {
     image: prepared.image,
     summary: prepared.plan.summary,
     memorable: prepared.memorable && prepared.plan.instance === container.name,
+    switches: prepared.plan.ops.flatMap((op) =>
+      op.kind === "cgroup.make"
+        ? op.parents.filter((parent) => parent.enable.length > 0 && !parent.removable)
+          .map((parent) => `${parent.path}/cgroup.subtree_control`)
+        : []
+    ),
     explain: () => Promise.resolve(prepared),
     rename: (first) => plannedStartable(container, { first }),
   };
@@ -29,7 +41,7 @@ export function rememberedStartable(
   load: () => Promise<LoadResult>,
 ): Startable | undefined {
   if (spec.cache === undefined) return undefined;
-  const known = recallRun(spec.cache, spec.key, fingerprint());
+  const known = recallRun(spec.cache, spec.key, fingerprint);
   if (known === undefined) return undefined;
   const container = async (): Promise<DesiredContainer> => {
     const only = (await load()).desired?.containers[0];
@@ -50,9 +62,10 @@ export function rememberedStartable(
 export function remember(
   spec: ReadSpec,
   result: LoadResult,
-  startable: Startable & { readonly memorable: boolean },
+  startable: Planned,
 ): void {
   if (spec.cache === undefined || !startable.memorable || result.diagnostics.length > 0) return;
-  const { image, summary } = startable;
-  rememberRun(spec.cache, spec.key, { image, summary, fingerprint: fingerprint() });
+  const { image, summary, switches } = startable;
+  const machine = fingerprint(switches);
+  rememberRun(spec.cache, spec.key, { image, summary, switches, fingerprint: machine });
 }

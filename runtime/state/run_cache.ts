@@ -9,6 +9,8 @@ import { type CacheKey, cacheName } from "./spec_cache.ts";
 export interface RememberedRun {
   readonly image: Uint8Array;
   readonly summary: Summary;
+  /** Files whose contents are part of the fingerprint. */
+  readonly switches: readonly string[];
 }
 
 /** The header's length stands in front, in decimal, padded. */
@@ -22,33 +24,37 @@ const decoder = new TextDecoder();
 export function recallRun(
   directory: string,
   key: CacheKey,
-  fingerprint: string,
+  fingerprint: (switches: readonly string[]) => string,
 ): RememberedRun | undefined {
   if (!isPrivateDirectory(directory)) return undefined;
   const bytes = readBytes(pathOf(directory, key));
   if (bytes === undefined) return undefined;
   const end = LENGTH_DIGITS + Number(decoder.decode(bytes.subarray(0, LENGTH_DIGITS)));
-  const expected = headerText(key, fingerprint);
+  const expected = keyText(key);
   const text = decoder.decode(bytes.subarray(LENGTH_DIGITS, end));
-  // The key comes first: one comparison of texts, and only the summary is parsed.
+  // The key comes first: one comparison of texts, and only then is anything parsed.
   if (!text.startsWith(expected)) return undefined;
-  const summary = JSON.parse(text.slice(expected.length)) as Summary;
-  return { image: bytes.subarray(end), summary };
+  const known = JSON.parse(text.slice(expected.length)) as Header;
+  if (known.fingerprint !== fingerprint(known.switches)) return undefined;
+  return { image: bytes.subarray(end), summary: known.summary, switches: known.switches };
 }
 
-function headerText({ version, file, directory, text }: CacheKey, fingerprint: string): string {
-  return `${JSON.stringify([version, file, directory, text, fingerprint])}\n`;
+interface Header extends Omit<RememberedRun, "image"> {
+  readonly fingerprint: string;
+}
+
+function keyText({ version, file, directory, text }: CacheKey): string {
+  return `${JSON.stringify([version, file, directory, text])}\n`;
 }
 
 /** Keeps a run's image. Gives the reason when it could not; that is no error. */
 export function rememberRun(
   directory: string,
   key: CacheKey,
-  run: RememberedRun & { readonly fingerprint: string },
+  run: RememberedRun & Header,
 ): string | undefined {
-  const header = new TextEncoder().encode(
-    headerText(key, run.fingerprint) + JSON.stringify(run.summary),
-  );
+  const { image: _, ...rest } = run;
+  const header = new TextEncoder().encode(keyText(key) + JSON.stringify(rest satisfies Header));
   const bytes = new Uint8Array(LENGTH_DIGITS + header.length + run.image.length);
   bytes.set(new TextEncoder().encode(`${header.length}`.padEnd(LENGTH_DIGITS)));
   bytes.set(header, LENGTH_DIGITS);
