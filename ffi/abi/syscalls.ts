@@ -402,7 +402,7 @@ writev 20 66
  * @throws RangeError when the name is unknown or the architecture does not have the call.
  */
 export function syscallNumber(name: string, architecture: SyscallArchitecture): number {
-  const row = /^[a-z0-9_]+$/.test(name) ? TABLE.indexOf(`\n${name} `) : -1;
+  const row = name.includes(" ") ? -1 : TABLE.indexOf(`\n${name} `);
   if (row < 0) throw new RangeError(`no system call is named "${name}"`);
   const [, x86, aarch64] = TABLE.slice(row + 1, TABLE.indexOf("\n", row + 1)).split(" ");
   const number = architecture === "x86_64" ? x86 : aarch64;

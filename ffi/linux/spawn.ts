@@ -124,9 +124,12 @@ function prepareSpawning(): Spawning {
 function keepChildren(): void {
   const oldact = { cell: "SIGCHLD disposition", size: KERNEL_SIGACTION.size };
   check(rtSigaction({ signum: SIGCHLD, oldact }));
-  const handler = new DataView(readCell(oldact).buffer, readCell(oldact).byteOffset)
-    .getBigUint64(KERNEL_SIGACTION.fields.sa_handler.offset, true);
-  if (handler === BigInt(SIG_IGN)) check(rtSigaction({ signum: SIGCHLD, handler: SIG_DFL }));
+  // sa_handler comes first; SIG_IGN is 1, and no function begins there.
+  if (
+    readCell(oldact).subarray(0, 8).every((byte, index) => byte === (index === 0 ? SIG_IGN : 0))
+  ) {
+    check(rtSigaction({ signum: SIGCHLD, handler: SIG_DFL }));
+  }
 }
 
 /** A descriptor of the runner and the number that the child shall have it under. */

@@ -30,7 +30,8 @@ interface BunGlobal {
 
 // i64_fast: a number where it is exact, so that results need no conversion and no allocation (errno is read after it).
 const define = (signature: Signature): Definition => ({
-  args: Array.from({ length: signature.words }, () => "i64" as const),
+  // Not Array.from: its first use costs a cold Bun 0.3 ms.
+  args: new Array<"i64">(signature.words).fill("i64"),
   returns: signature.returns === "i32" ? "i32" : "i64_fast",
 });
 

@@ -31,7 +31,7 @@ interface DenoApi {
 }
 
 const define = (signature: Signature): Definition => ({
-  parameters: Array.from({ length: signature.words }, () => "i64" as const),
+  parameters: new Array<"i64">(signature.words).fill("i64"),
   result: signature.returns,
 });
 
