@@ -130,8 +130,12 @@ function exactInteger(value: number): bigint {
 }
 
 /** Reads an integer field at `base + field.offset`: a number up to 32 bits, a bigint for 64. */
-export function readField(view: DataView, field: Field, base = 0): number | bigint {
-  const at = base + field.offset;
+export function readField(
+  view: DataView,
+  field: Field,
+  options: { readonly base?: number } = {},
+): number | bigint {
+  const at = (options.base ?? 0) + field.offset;
   switch (field.type) {
     case "u8":
       return view.getUint8(at);

@@ -19,8 +19,9 @@ export {
 export function readStruct<Name extends string>(
   layout: StructLayout<Name>,
   bytes: Uint8Array,
-  base = 0,
+  options: { readonly base?: number } = {},
 ): Record<Name, number | bigint> {
+  const { base = 0 } = options;
   if (base + layout.size > bytes.length) {
     throw new RangeError(`${bytes.length - base} bytes are no ${layout.c} of ${layout.size}`);
   }
@@ -28,7 +29,7 @@ export function readStruct<Name extends string>(
   const values = {} as Record<Name, number | bigint>;
   for (const name in layout.fields) {
     const field = layout.fields[name];
-    if (typeof field.type === "string") values[name] = readField(view, field, base);
+    if (typeof field.type === "string") values[name] = readField(view, field, { base });
   }
   return values;
 }

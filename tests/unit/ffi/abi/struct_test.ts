@@ -77,7 +77,7 @@ describe("writeField() and readField()", () => {
     test(`keeps the extreme ${value} of ${name}`, () => {
       const view = new DataView(new ArrayBuffer(40));
       writeField(view, layout.fields[name], { base: 8, value });
-      assertEquals(readField(view, layout.fields[name], 8), value);
+      assertEquals(readField(view, layout.fields[name], { base: 8 }), value);
     });
   }
 

@@ -11,7 +11,7 @@ test("readStruct() reads every integer from a base, and no run of bytes", () => 
   view.setInt32(8, 17, true);
   view.setInt32(8 + 8, -6, true);
   view.setUint32(8 + 20, 4294967295, true);
-  const info = readStruct(SIGINFO, bytes, 8);
+  const info = readStruct(SIGINFO, bytes, { base: 8 });
   assertEquals(info.si_signo, 17);
   assertEquals(info.si_code, -6);
   assertEquals(info.si_uid, 4294967295);
@@ -26,7 +26,7 @@ test("readStruct() reads a subarray at its own place", () => {
 
 test("readStruct() refuses bytes that end before the struct", () => {
   assertThrows(() => readStruct(SIGINFO, new Uint8Array(127)), RangeError, "are no siginfo_t");
-  assertThrows(() => readStruct(SIGINFO, new Uint8Array(130), 3), RangeError);
+  assertThrows(() => readStruct(SIGINFO, new Uint8Array(130), { base: 3 }), RangeError);
 });
 
 test("readCString() ends at the first NUL, or at the end", () => {
