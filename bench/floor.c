@@ -1,37 +1,25 @@
 /*
- * floor: the kernel's own price of the container, back to back in one process.
+ * floor: the kernel's own price of a container, back to back in one process.
  *
- *   floor LIST COUNT WARMUP
+ *   floor STEPS COUNT WARMUP
  *
- * It makes, from C, the calls that the library's run of bench/true.yaml makes for each container, and nothing
- * else: what remains between its median and the library's is the cost of the runner.
+ * It makes, from C, the calls that the operations of containerv's plan make, in the plan's order, and nothing else: what
+ * lies between its median and the library's is the cost of the runner (its stage being made, executed and told
+ * what to do, its reports read). STEPS is text, one operation per line, fields separated by tabs; bench/floor.mjs translates
+ * `containerv plan --json` into it and refuses an operation that this program does not know. The table `steps` below
+ * lists them; each function is the twin of one `lower` in runtime/plan/ops.
  *
- * LIST is text, a key and its words per line; run.mjs writes it (floor.mjs), so what is made is data and the order of the
- * steps is the order of the functions called in child():
- *
- *   group DIR            mkdir before, rmdir after (parents first)
- *   limit FILE VALUE     written, then read back, as every limit of containerv is
- *   join DIR             cgroup v1: the child writes 0 to DIR/cgroup.procs before its cgroup namespace is made
- *   into DIR             cgroup v2: CLONE_INTO_CGROUP, at most one
- *   bind PATH            a read-only bind of the host's PATH at PATH (nosuid, nodev)
- *   link PATH TARGET     a symlink of the root
- *   directory PATH       an empty directory of the root and its parents; made before binds and links, whose parents they are
- *   mask PATH            an empty read-only tmpfs over a directory, /dev/null over a file
- *   readonly PATH        a read-only bind of the path on itself
- *   keep NUMBER          a capability that stays (linux/capability.h)
- *   hostname NAME
- *   exec PATH
- *
- * Output: {"median_ns": N, "samples_ns": [...]} on stdout. Any failing call ends the program with its name and errno.
+ * Output: {"samples_ns": [...], "median_ns": N}. A failing call ends the program with its name, subject and errno.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <linux/sched.h>
 #include <net/if.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -47,39 +35,167 @@
 #include <time.h>
 #include <unistd.h>
 
-/* sys/mount.h and linux/mount.h clash in older C libraries; these two are all that is needed of it. */
-#define MS_PRIVATE_FLAG (1 << 18)
-#define MNT_DETACH_FLAG 2
+/* <sys/mount.h> and <linux/mount.h> clash in older C libraries; this is all that is needed of the first. */
+enum { MS_REC_FLAG = 1 << 14, MS_PRIVATE_FLAG = 1 << 18, MNT_DETACH_FLAG = 2 };
+int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
 int umount2(const char *target, int flags);
 
-enum { LINES_MAX = 256 };
-struct line { char *key, *first, *second; };
+enum { LINES_MAX = 512, FIELDS_MAX = 24, GROUPS_MAX = 8 };
+struct line { const struct step *step; char *f[FIELDS_MAX]; };
+struct step { const char *name; int fields; enum { STAGE, CONTAINER, UNDO } part; void (*run)(char **f); };
 static struct line lines[LINES_MAX];
 static int line_count;
-static uint64_t kept_capabilities;
 
-static void die(const char *call, const char *about) {
-  fprintf(stderr, "floor: %s(%s): %s\n", call, about, strerror(errno));
-  exit(2);
-}
+/* Left by one operation for a later one. */
+static struct { char *path; int fd; } groups[GROUPS_MAX];
+static int group_count, root_fd, stage_pidfd, child_pidfd;
+static pid_t child;
 
 static long check(long result, const char *call, const char *about) {
-  if (result < 0) die(call, about);
-  return result;
+  if (result >= 0) return result;
+  fprintf(stderr, "floor: %s(%s): %s\n", call, about, strerror(errno));
+  _exit(2);
 }
 
-#define EACH(LINE, KEY) \
-  for (struct line *LINE = lines; LINE < lines + line_count; LINE++) if (!strcmp(LINE->key, KEY))
+static uint64_t number(const char *text) { return strtoull(text, NULL, 0); }
 
-static const char *word_of(const char *key) {
-  EACH(line, key) return line->first;
-  return NULL;
+/* ---- paths below the container's root, always relative to its descriptor ---- */
+
+static int open_in_root(const char *path) {
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+  return syscall(SYS_openat2, root_fd, path[1] ? path + 1 : ".", &how, sizeof how);
 }
 
-/* "/usr/lib" → "usr/lib": below the new root, which is the working directory while it is built. */
-static const char *inside(const char *path) { return path[1] ? path + 1 : "."; }
+static int open_parent(const char *path, const char **name) {
+  char directory[512];
+  const char *slash = strrchr(path, '/');
+  *name = slash + 1;
+  if (slash == path) return root_fd;
+  snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
+  return check(open_in_root(directory), "openat2", directory);
+}
 
-/* ---- groups ---- */
+static void close_parent(int parent) { if (parent != root_fd) close(parent); }
+
+/* EEXIST is fine, as it is in the plan: a layer may have it already. */
+static long unless_there(long result, const char *call, const char *path) {
+  return result < 0 && errno == EEXIST ? result : check(result, call, path);
+}
+
+static void make_directory(char **f) {
+  const char *name;
+  int parent = open_parent(f[0], &name);
+  unless_there(mkdirat(parent, name, number(f[1])), "mkdirat", f[0]);
+  close_parent(parent);
+}
+
+static void make_file(char **f) {
+  const char *name;
+  int parent = open_parent(f[0], &name);
+  int fd = unless_there(openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, number(f[1])), "openat", f[0]);
+  if (fd >= 0) check(write(fd, f[2], strlen(f[2])), "write", f[0]), close(fd);
+  close_parent(parent);
+}
+
+static void make_symlink(char **f) {
+  const char *name;
+  int parent = open_parent(f[0], &name);
+  unless_there(symlinkat(f[1], parent, name), "symlinkat", f[0]);
+  close_parent(parent);
+}
+
+static void make_device(char **f) {
+  const char *name;
+  int parent = open_parent(f[0], &name);
+  unless_there(mknodat(parent, name, S_IFCHR | number(f[1]), makedev(number(f[2]), number(f[3]))), "mknodat", f[0]);
+  close_parent(parent);
+}
+
+/* ---- mounts ---- */
+
+static int new_filesystem(const char *type, uint64_t attributes, char **options) {
+  int context = check(syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), "fsopen", type);
+  check(syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "source", type, 0), "fsconfig", type);
+  for (; *options; options++) {
+    char key[64];
+    const char *equals = strchr(*options, '=');
+    snprintf(key, sizeof key, "%.*s", (int)(equals ? equals - *options : 63), *options);
+    unsigned command = equals ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
+    check(syscall(SYS_fsconfig, context, command, key, equals ? equals + 1 : NULL, 0), "fsconfig", *options);
+  }
+  check(syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0), "fsconfig", type);
+  int fd = check(syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes), "fsmount", type);
+  close(context);
+  return fd;
+}
+
+static void attach_to(int fd, int target, const char *path) {
+  unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  check(syscall(SYS_move_mount, fd, "", target, "", flags), "move_mount", path);
+  close(target);
+  close(fd);
+}
+
+static void attach(int fd, const char *path) { attach_to(fd, check(open_in_root(path), "openat2", path), path); }
+
+static void new_mount(char **f) { /* AT TYPE ATTRIBUTES OPTION... */
+  int fd = new_filesystem(f[1], number(f[2]), f + 3);
+  if (strcmp(f[0], "/")) return attach(fd, f[0]);
+  root_fd = fd;
+  check(syscall(SYS_move_mount, fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH), "move_mount", "/");
+}
+
+static void set_attributes(int fd, unsigned flags, uint64_t attributes) {
+  struct mount_attr set = {.attr_set = attributes};
+  check(syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | flags, &set, sizeof set), "mount_setattr", "");
+}
+
+static int clone_tree(int directory, const char *path, uint64_t attributes) {
+  unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | (*path ? 0 : AT_EMPTY_PATH);
+  int fd = syscall(SYS_open_tree, directory, path, flags);
+  if (fd >= 0 && attributes) set_attributes(fd, AT_RECURSIVE, attributes);
+  return fd;
+}
+
+static void bind_mount(char **f) { /* AT SOURCE TARGET ATTRIBUTES OPTIONAL */
+  int fd = clone_tree(AT_FDCWD, f[1], number(f[3]));
+  if (fd < 0 && errno == ENOENT && number(f[4])) return;
+  check(fd, "open_tree", f[1]);
+  if (!strcmp(f[2], "file")) {
+    const char *name;
+    int parent = open_parent(f[0], &name);
+    int made = unless_there(openat(parent, name, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644), "openat", f[0]);
+    if (made >= 0) close(made);
+    close_parent(parent);
+  }
+  attach(fd, f[0]);
+}
+
+static void make_readonly(char **f) {
+  int fd = check(open_in_root(f[0]), "openat2", f[0]);
+  set_attributes(fd, 0, MOUNT_ATTR_RDONLY);
+  close(fd);
+}
+
+static void shield(char **f) { /* AT HOW */
+  char *options[] = {"size=4096", "nr_inodes=1", "mode=0555", NULL};
+  const uint64_t locked = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+  int target = open_in_root(f[0]), fd;
+  if (target < 0 && errno == ENOENT) return;
+  check(target, "openat2", f[0]);
+  if (!strcmp(f[1], "hide file")) fd = clone_tree(AT_FDCWD, "/dev/null", locked);
+  else if (!strcmp(f[1], "hide directory")) fd = new_filesystem("tmpfs", locked | MOUNT_ATTR_NODEV, options);
+  else fd = clone_tree(target, "", MOUNT_ATTR_RDONLY);
+  attach_to(check(fd, "open_tree", f[0]), target, f[0]);
+}
+
+static void make_private(char **f) { check(mount(NULL, "/", NULL, MS_REC_FLAG | MS_PRIVATE_FLAG, NULL), "mount", "/"); }
+
+static void pivot(char **f) {
+  check(fchdir(root_fd), "fchdir", "root");
+  check(syscall(SYS_pivot_root, ".", "."), "pivot_root", ".");
+  check(umount2(".", MNT_DETACH_FLAG), "umount2", ".");
+}
 
 static void write_text(const char *path, const char *text) {
   int fd = check(open(path, O_WRONLY | O_CLOEXEC), "open", path);
@@ -87,251 +203,197 @@ static void write_text(const char *path, const char *text) {
   close(fd);
 }
 
-static void set_limit(const char *path, const char *value) {
-  char read_back[64];
-  write_text(path, value);
-  int fd = check(open(path, O_RDONLY | O_CLOEXEC), "open", path);
-  ssize_t length = check(read(fd, read_back, sizeof read_back - 1), "read", path);
+static void group_parent(char **f) { unless_there(mkdir(f[0], 0755), "mkdir", f[0]); }
+static void group_make(char **f) { check(mkdir(f[0], 0755), "mkdir", f[0]); }
+static void group_control(char **f) { write_text(f[0], f[1]); }
+
+static void group_write(char **f) { /* FILE VALUE HOLDS */
+  char held[64] = "";
+  write_text(f[0], f[1]);
+  int fd = check(open(f[0], O_RDONLY | O_CLOEXEC), "open", f[0]);
+  ssize_t length = check(read(fd, held, sizeof held - 1), "read", f[0]);
   close(fd);
-  read_back[length] = 0;
-  if (strncmp(read_back, value, strlen(value))) errno = ERANGE, die("read back", path);
+  if (length < 1 || strncmp(held, f[2], length - 1) || f[2][length - 1]) errno = ERANGE, check(-1, "read back", f[0]);
 }
 
-static void remove_groups(void) {
-  for (struct line *line = lines + line_count; line-- > lines;)
-    if (!strcmp(line->key, "group"))
-      while (rmdir(line->first) < 0)
-        if (errno != EBUSY) die("rmdir", line->first);
+static void group_open(char **f) { /* GROUP procs|directory */
+  char path[512];
+  int directory = !strcmp(f[1], "directory");
+  snprintf(path, sizeof path, directory ? "%s" : "%s/cgroup.procs", f[0]);
+  groups[group_count].path = f[0];
+  int flags = directory ? O_RDONLY | O_DIRECTORY | O_CLOEXEC : O_WRONLY | O_CLOEXEC;
+  groups[group_count++].fd = check(open(path, flags), "open", path);
 }
 
-/* ---- mounts: each is made detached and attached by its fd, as containerv does ---- */
-
-static int new_mount(const char *type, const char *const (*options)[2], uint64_t attributes) {
-  int context = check(syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), "fsopen", type);
-  for (; options && (*options)[0]; options++) {
-    unsigned command = (*options)[1] ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
-    check(syscall(SYS_fsconfig, context, command, (*options)[0], (*options)[1], 0), "fsconfig", (*options)[0]);
-  }
-  check(syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0), "fsconfig", type);
-  int mount = check(syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes), "fsmount", type);
-  close(context);
-  return mount;
+static int group_fd(const char *path) {
+  for (int i = 0; i < group_count; i++) if (!strcmp(groups[i].path, path)) return groups[i].fd;
+  errno = ENOENT;
+  return check(-1, "group not opened", path);
 }
 
-static void attach(int mount, const char *target) {
-  check(syscall(SYS_move_mount, mount, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH), "move_mount", target);
-  close(mount);
+static void group_join(char **f) {
+  int fd = group_fd(f[0]);
+  check(write(fd, "0", 1), "write", f[0]);
+  close(fd);
 }
 
-static int clone_tree(const char *path, uint64_t attributes) {
-  int tree = syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-  if (tree < 0) return -1;
-  struct mount_attr set = {.attr_set = attributes};
-  if (attributes)
-    check(syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &set, sizeof set), "mount_setattr", path);
-  return tree;
-}
-
-static void make_parents(const char *path) {
-  char copy[256];
-  snprintf(copy, sizeof copy, "%s", path);
-  for (char *slash = strchr(copy, '/'); slash; slash = strchr(slash + 1, '/')) {
-    *slash = 0;
-    if (mkdir(copy, 0755) < 0 && errno != EEXIST) die("mkdir", copy);
-    *slash = '/';
+static void group_remove(char **f) { /* GROUP PARENT? : a parent that others use stays */
+  for (int tries = 0; rmdir(f[0]) < 0; tries++) {
+    if (errno != EBUSY || tries == 2000) check(f[1] ? 0 : -1, "rmdir", f[0]);
+    if (f[1]) return;
+    poll(NULL, 0, 1);
   }
 }
 
-static void bind_read_only(const char *path) {
-  struct stat status;
-  int tree = check(clone_tree(path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV), "open_tree", path);
-  check(fstat(tree, &status), "fstat", path);
-  const char *target = inside(path);
-  if (S_ISDIR(status.st_mode)) check(mkdir(target, 0755), "mkdir", target);
-  else close(check(open(target, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644), "open", target));
-  attach(tree, target);
+/* ---- the first process and what it becomes ---- */
+
+static void clone_child(char **f) { /* FLAGS INTO? */
+  struct clone_args arguments = {.flags = number(f[0]) | CLONE_PIDFD, .exit_signal = SIGCHLD,
+                                 .pidfd = (uintptr_t)&child_pidfd};
+  if (f[1]) arguments.flags |= CLONE_INTO_CGROUP, arguments.cgroup = group_fd(f[1]);
+  stage_pidfd = check(syscall(SYS_pidfd_open, getpid(), 0), "pidfd_open", "self");
+  child = check(syscall(SYS_clone3, &arguments, sizeof arguments), "clone3", f[0]);
+  if (child) close(stage_pidfd);
 }
 
-static void make_devices(void) {
-  static const struct { const char *path; unsigned major, minor; } nodes[] = {
-      {"dev/null", 1, 3}, {"dev/zero", 1, 5}, {"dev/full", 1, 7},
-      {"dev/random", 1, 8}, {"dev/urandom", 1, 9}, {"dev/tty", 5, 0}};
-  static const char *const symlinks[][2] = {
-      {"/proc/self/fd", "dev/fd"}, {"/proc/self/fd/0", "dev/stdin"}, {"/proc/self/fd/1", "dev/stdout"},
-      {"/proc/self/fd/2", "dev/stderr"}, {"pts/ptmx", "dev/ptmx"}};
-  static const char *const dev[][2] = {{"mode", "0755"}, {"size", "65536k"}, {0}};
-  static const char *const pts[][2] = {{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}, {0}};
-  static const char *const shm[][2] = {{"mode", "1777"}, {"size", "65536k"}, {0}};
-  const uint64_t locked = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV;
-  attach(new_mount("tmpfs", dev, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), "dev");
-  for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
-    check(mknod(nodes[i].path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)), "mknod", nodes[i].path);
-  for (size_t i = 0; i < sizeof symlinks / sizeof *symlinks; i++)
-    check(symlink(symlinks[i][0], symlinks[i][1]), "symlink", symlinks[i][1]);
-  check(mkdir("dev/pts", 0755), "mkdir", "dev/pts");
-  attach(new_mount("devpts", pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), "dev/pts");
-  check(mkdir("dev/shm", 01777), "mkdir", "dev/shm");
-  attach(new_mount("tmpfs", shm, locked), "dev/shm");
-  check(mkdir("dev/mqueue", 0755), "mkdir", "dev/mqueue");
-  attach(new_mount("mqueue", NULL, locked), "dev/mqueue");
+static void tether(char **f) {
+  struct pollfd dead = {.fd = stage_pidfd, .events = POLLIN};
+  check(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl", "PR_SET_PDEATHSIG");
+  check(prctl(PR_SET_DUMPABLE, 0), "prctl", "PR_SET_DUMPABLE");
+  if (check(poll(&dead, 1, 0), "poll", "stage") > 0) _exit(2);
+  close(stage_pidfd);
 }
 
-static void mask(const char *path) {
-  struct stat status;
-  if (stat(path, &status) < 0) {
-    if (errno != ENOENT) die("stat", path);
-    return;
-  }
-  if (S_ISDIR(status.st_mode)) attach(new_mount("tmpfs", NULL, MOUNT_ATTR_RDONLY), path);
-  else attach(check(clone_tree("dev/null", 0), "open_tree", "dev/null"), path);
-}
+static void unshare_cgroup(char **f) { check(syscall(SYS_unshare, CLONE_NEWCGROUP), "unshare", "CLONE_NEWCGROUP"); }
+static void set_hostname(char **f) { check(sethostname(f[0], strlen(f[0])), "sethostname", f[0]); }
 
-static void make_readonly(const char *path) {
-  int tree = clone_tree(path, MOUNT_ATTR_RDONLY);
-  if (tree < 0 && errno == ENOENT) return;
-  attach(check(tree, "open_tree", path), path);
-}
-
-static void build_root(void) {
-  static const char *const root[][2] = {{"mode", "0755"}, {0}};
-  const uint64_t locked = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV;
-  struct mount_attr private = {.propagation = MS_PRIVATE_FLAG};
-  check(syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &private, sizeof private), "mount_setattr", "/");
-  int mount = new_mount("tmpfs", root, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-  check(fchdir(mount), "fchdir", "new root");
-  attach(mount, "/tmp");
-  EACH(line, "directory") {
-    make_parents(inside(line->first));
-    if (mkdir(inside(line->first), 0755) < 0 && errno != EEXIST) die("mkdir", line->first);
-  }
-  EACH(line, "bind") bind_read_only(line->first);
-  EACH(line, "link") check(symlink(line->second, inside(line->first)), "symlink", line->first);
-  attach(new_mount("proc", NULL, locked), "proc");
-  attach(new_mount("sysfs", NULL, locked | MOUNT_ATTR_RDONLY), "sys");
-  make_devices();
-  EACH(line, "mask") mask(inside(line->first));
-  EACH(line, "readonly") make_readonly(inside(line->first));
-  check(syscall(SYS_pivot_root, ".", "."), "pivot_root", ".");
-  check(umount2(".", MNT_DETACH_FLAG), "umount2", ".");
-  check(chdir("/"), "chdir", "/");
-}
-
-/* ---- identity and privileges ---- */
-
-static void raise_loopback(void) {
-  struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+static void raise_loopback(char **f) {
+  struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
   int fd = check(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", "AF_INET");
   check(ioctl(fd, SIOCSIFFLAGS, &request), "ioctl", "SIOCSIFFLAGS");
   close(fd);
 }
 
-static void drop_privileges(void) {
-  for (int capability = 0;; capability++) {
-    if (kept_capabilities >> capability & 1) continue;
-    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;
-    if (errno == EINVAL) break; /* beyond the last capability of this kernel */
-    die("prctl", "PR_CAPBSET_DROP");
-  }
-  check(syscall(SYS_setgroups, 0, NULL), "setgroups", "");
-  check(syscall(SYS_setresgid, 0, 0, 0), "setresgid", "");
-  check(syscall(SYS_setresuid, 0, 0, 0), "setresuid", "");
-  check(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "prctl", "PR_CAP_AMBIENT");
-  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-  struct __user_cap_data_struct data[2] = {
-      {(uint32_t)kept_capabilities, (uint32_t)kept_capabilities, 0},
-      {(uint32_t)(kept_capabilities >> 32), (uint32_t)(kept_capabilities >> 32), 0}};
-  check(syscall(SYS_capset, &header, data), "capset", "");
-  check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl", "PR_SET_NO_NEW_PRIVS");
+static void new_session(char **f) { check(setsid(), "setsid", ""); }
+
+static void bound(char **f) { /* MASK LAST NO_NEW_PRIVS */
+  for (uint64_t bit = 0; bit <= number(f[1]); bit++)
+    if (!(number(f[0]) >> bit & 1)) check(prctl(PR_CAPBSET_DROP, bit), "prctl", "PR_CAPBSET_DROP");
+  if (number(f[2])) check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl", "PR_SET_NO_NEW_PRIVS");
 }
 
-static void child(void) {
-  char path[512];
-  int joined = 0;
-  EACH(line, "join") {
-    snprintf(path, sizeof path, "%s/cgroup.procs", line->first);
-    write_text(path, "0");
-    joined = 1;
-  }
-  if (joined || !word_of("into")) check(syscall(SYS_unshare, CLONE_NEWCGROUP), "unshare", "CLONE_NEWCGROUP");
-  build_root();
-  const char *hostname = word_of("hostname"), *program = word_of("exec");
-  check(sethostname(hostname, strlen(hostname)), "sethostname", hostname);
-  raise_loopback();
-  drop_privileges();
+static void work_directory(char **f) {
+  struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
   check(syscall(SYS_close_range, 3, ~0U, 0), "close_range", "3");
-  char *argv[] = {(char *)program, NULL};
-  char *envp[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-  execve(program, argv, envp);
-  die("execve", program);
+  check(fchdir(check(syscall(SYS_openat2, AT_FDCWD, f[0], &how, sizeof how), "openat2", f[0])), "fchdir", f[0]);
 }
+
+static void identity(char **f) { /* UID GID MASK */
+  uint64_t set = number(f[2]);
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct data[2] = {{set, set, 0}, {set >> 32, set >> 32, 0}};
+  check(syscall(SYS_setgroups, 0, NULL), "setgroups", "");
+  check(syscall(SYS_setresgid, number(f[1]), number(f[1]), number(f[1])), "setresgid", f[1]);
+  check(syscall(SYS_setresuid, number(f[0]), number(f[0]), number(f[0])), "setresuid", f[0]);
+  check(syscall(SYS_capset, &header, data), "capset", f[2]);
+}
+
+static void execute(char **f) { /* PROGRAM NAME=VALUE... */
+  char *argv[] = {f[0], NULL};
+  sigset_t none;
+  sigemptyset(&none);
+  umask(022);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  check(execve(f[0], argv, f + 1), "execve", f[0]);
+}
+
+static const struct step steps[] = {
+    {"group.parent", 1, STAGE, group_parent}, {"group.control", 2, STAGE, group_control},
+    {"group.make", 1, STAGE, group_make}, {"group.write", 3, STAGE, group_write},
+    {"group.open", 2, STAGE, group_open}, {"clone", 1, STAGE, clone_child},
+    {"tether", 0, CONTAINER, tether}, {"group.join", 1, CONTAINER, group_join},
+    {"unshare.cgroup", 0, CONTAINER, unshare_cgroup}, {"hostname", 1, CONTAINER, set_hostname},
+    {"loopback", 0, CONTAINER, raise_loopback}, {"mount.private", 0, CONTAINER, make_private},
+    {"mount.new", 3, CONTAINER, new_mount}, {"mount.bind", 5, CONTAINER, bind_mount},
+    {"mount.readonly", 1, CONTAINER, make_readonly}, {"mount.shield", 2, CONTAINER, shield},
+    {"directory", 2, CONTAINER, make_directory}, {"file", 3, CONTAINER, make_file},
+    {"symlink", 2, CONTAINER, make_symlink}, {"device", 4, CONTAINER, make_device},
+    {"pivot", 0, CONTAINER, pivot}, {"session", 0, CONTAINER, new_session},
+    {"bound", 3, CONTAINER, bound}, {"workdir", 1, CONTAINER, work_directory},
+    {"identity", 3, CONTAINER, identity}, {"execute", 1, CONTAINER, execute},
+    {"group.remove", 1, UNDO, group_remove}, {"group.release", 2, UNDO, group_control},
+};
 
 /* ---- the loop ---- */
 
+static void run_part(int part) {
+  for (int i = 0; i < line_count; i++)
+    if (lines[i].step->part == (unsigned)part) lines[i].step->run(lines[i].f);
+}
+
 static int64_t run_container(void) {
   struct timespec start, end;
-  struct clone_args arguments = {
-      .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC,
-      .exit_signal = SIGCHLD};
+  siginfo_t how = {0};
   clock_gettime(CLOCK_MONOTONIC, &start);
-  EACH(line, "group") check(mkdir(line->first, 0755), "mkdir", line->first);
-  EACH(line, "limit") set_limit(line->first, line->second);
-  const char *into = word_of("into");
-  if (into) {
-    arguments.cgroup = check(open(into, O_PATH | O_DIRECTORY | O_CLOEXEC), "open", into);
-    arguments.flags |= CLONE_INTO_CGROUP;
-    if (!word_of("join")) arguments.flags |= CLONE_NEWCGROUP;
-  }
-  pid_t pid = check(syscall(SYS_clone3, &arguments, sizeof arguments), "clone3", "");
-  if (pid == 0) child();
-  if (into) close((int)arguments.cgroup);
-  int status;
-  while (waitpid(pid, &status, 0) < 0)
-    if (errno != EINTR) die("waitpid", "");
-  remove_groups();
+  group_count = 0;
+  run_part(STAGE);
+  if (child == 0) run_part(CONTAINER), _exit(2);
+  for (int i = 0; i < group_count; i++) close(groups[i].fd);
+  check(waitid(P_PIDFD, child_pidfd, &how, WEXITED), "waitid", "");
+  close(child_pidfd);
+  run_part(UNDO);
   clock_gettime(CLOCK_MONOTONIC, &end);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    fprintf(stderr, "floor: the container ended with wait status 0x%x\n", status);
-    exit(2);
-  }
+  if (how.si_code != CLD_EXITED || how.si_status) errno = ECHILD, check(-1, "the container failed", "status");
   return (end.tv_sec - start.tv_sec) * (int64_t)1000000000 + (end.tv_nsec - start.tv_nsec);
 }
 
-static void read_list(const char *path) {
-  FILE *file = fopen(path, "re");
-  if (!file) die("fopen", path);
-  char *text = NULL;
-  size_t size = 0;
-  while (getline(&text, &size, file) > 0) {
-    if (line_count == LINES_MAX) errno = E2BIG, die("list", path);
-    char *copy = strdup(text), *rest;
-    struct line *line = &lines[line_count];
-    *line = (struct line){strtok_r(copy, " \n", &rest), strtok_r(NULL, " \n", &rest), strtok_r(NULL, " \n", &rest)};
-    if (!line->key) continue;
-    if (!line->first) errno = EINVAL, die("list", line->key);
-    if (!strcmp(line->key, "keep")) kept_capabilities |= UINT64_C(1) << atoi(line->first);
-    line_count++;
+/* `\n`, `\t` and `\\` in a field stand for what they stand for in C. */
+static void unescape(char *field) {
+  char *to = field;
+  for (char *from = field; *from; from++) {
+    if (*from == '\\' && from[1]) { from++; *to++ = *from == 'n' ? '\n' : *from == 't' ? '\t' : *from; }
+    else *to++ = *from;
   }
-  fclose(file);
-  if (!word_of("exec") || !word_of("hostname")) errno = EINVAL, die("list", "exec and hostname are needed");
+  *to = 0;
+}
+
+static void read_line(char *text) {
+  struct line *line = &lines[line_count];
+  int count = 0;
+  const char *name = strsep(&text, "\t");
+  for (char *field; (field = strsep(&text, "\t")); count++) {
+    if (count == FIELDS_MAX - 1) errno = E2BIG, check(-1, "too many fields", name);
+    unescape(line->f[count] = field);
+  }
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) if (!strcmp(steps[i].name, name)) line->step = &steps[i];
+  errno = EINVAL;
+  if (!line->step || count < line->step->fields) check(-1, "not a step, or too few fields", name);
+  line_count++;
 }
 
 static int ascending(const void *a, const void *b) {
-  int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-  return (left > right) - (left < right);
+  return (*(const int64_t *)a > *(const int64_t *)b) - (*(const int64_t *)a < *(const int64_t *)b);
 }
 
 int main(int argc, char **argv) {
-  if (argc != 4 || atoi(argv[2]) < 1) return fprintf(stderr, "usage: floor LIST COUNT WARMUP\n"), 2;
-  read_list(argv[1]);
+  if (argc != 4 || atoi(argv[2]) < 1) return fprintf(stderr, "usage: floor STEPS COUNT WARMUP\n"), 2;
+  FILE *file = fopen(argv[1], "re");
+  check(file ? 0 : -1, "fopen", argv[1]);
+  char *text = NULL;
+  size_t size = 0;
+  for (ssize_t length; (length = getline(&text, &size, file)) > 0;) {
+    if (line_count == LINES_MAX) return fprintf(stderr, "floor: more than %d steps\n", LINES_MAX), 2;
+    if (text[length - 1] == '\n') text[length - 1] = 0;
+    read_line(strdup(text));
+  }
+  umask(0);
   int count = atoi(argv[2]);
-  int64_t *samples = calloc(count, sizeof *samples), *sorted = calloc(count, sizeof *sorted);
+  int64_t *samples = calloc(count, sizeof *samples);
+  check(samples ? 0 : -1, "calloc", argv[2]);
   for (int i = atoi(argv[3]); i > 0; i--) run_container();
-  for (int i = 0; i < count; i++) samples[i] = run_container();
-  memcpy(sorted, samples, count * sizeof *samples);
-  qsort(sorted, count, sizeof *sorted, ascending);
-  int64_t median = count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
-  printf("{\"median_ns\": %lld, \"samples_ns\": [", (long long)median);
-  for (int i = 0; i < count; i++) printf("%s%lld", i ? ", " : "", (long long)samples[i]);
-  printf("]}\n");
+  printf("{\"samples_ns\": [");
+  for (int i = 0; i < count; i++) printf("%s%lld", i ? ", " : "", (long long)(samples[i] = run_container()));
+  qsort(samples, count, sizeof *samples, ascending);
+  printf("], \"median_ns\": %lld}\n", (long long)(samples[count / 2] + samples[(count - 1) / 2]) / 2);
   return 0;
 }

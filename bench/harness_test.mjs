@@ -1,12 +1,12 @@
 /** Tests of the arithmetic and of the order of samples; none of them looks at a time. `node --test bench/` */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { groupLines } from "./floor.mjs";
+import { floorSteps } from "./floor.mjs";
 import { describeInside, parseProbe } from "./inside.mjs";
 import { cgroupHierarchies, describeCgroups } from "./machine.mjs";
 import { median, parseSamples, quantile, showBars, showTable, tabulate } from "./report.mjs";
@@ -63,28 +63,64 @@ describe("what is compared", () => {
     );
   });
 
-  test("groupLines() joins v1 groups and clones into one v2 group", () => {
-    assert.deepEqual(groupLines(cgroupHierarchies(V1)), [
-      "group /c/memory/containerv-bench-floor",
-      "join /c/memory/containerv-bench-floor",
-      "limit /c/memory/containerv-bench-floor/memory.limit_in_bytes 67108864",
-      "group /c/pids/containerv-bench-floor",
-      "join /c/pids/containerv-bench-floor",
-      "limit /c/pids/containerv-bench-floor/pids.max 16",
-    ]);
-    assert.deepEqual(groupLines([{ path: "/c", version: 2, controllers: ["memory", "pids"] }]), [
-      "group /c/containerv-bench-floor",
-      "into /c/containerv-bench-floor",
-      "limit /c/containerv-bench-floor/memory.max 67108864",
-      "limit /c/containerv-bench-floor/pids.max 16",
-    ]);
-    assert.throws(() => groupLines([]), /memory is on no mounted hierarchy/);
+  const plan = {
+    ops: [
+      {
+        kind: "cgroup.make",
+        path: "/c/containerv/x",
+        parents: [
+          { path: "/c", enable: ["pids"], disable: ["pids"], removable: false },
+          { path: "/c/containerv", enable: ["pids"], disable: [], removable: true },
+        ],
+      },
+      { kind: "cgroup.open", path: "/c/containerv/x", as: "directory", fd: "group /c" },
+      { kind: "clone", namespaces: ["pid", "cgroup"], group: "group /c" },
+      {
+        kind: "mount.bind",
+        source: "/etc/group",
+        at: "/g",
+        target: "file",
+        attributes: ["ro", "nodev"],
+        optional: true,
+      },
+      { kind: "file", path: "/f", mode: 0o644, text: "a\tb\n" },
+    ],
+  };
+
+  test("floorSteps() keeps the plan's order, in groups of its own, and ends with what undoes it", () => {
+    assert.equal(
+      floorSteps(plan),
+      [
+        "group.control\t/c/cgroup.subtree_control\t+pids",
+        "group.parent\t/c/containerv-bench-floor",
+        "group.control\t/c/containerv-bench-floor/cgroup.subtree_control\t+pids",
+        "group.make\t/c/containerv-bench-floor/x",
+        "group.open\t/c/containerv-bench-floor/x\tdirectory",
+        `clone\t${0x22000000}\t/c/containerv-bench-floor/x`,
+        "mount.bind\t/g\t/etc/group\tfile\t5\t1",
+        String.raw`file` + "\t/f\t420\t" + String.raw`a\tb\n`,
+        "group.remove\t/c/containerv-bench-floor/x",
+        "group.remove\t/c/containerv-bench-floor\tparent",
+        "group.release\t/c/cgroup.subtree_control\t-pids",
+        "",
+      ].join("\n"),
+    );
   });
 
-  test("etcOfPlan() finds existing names, in text and in JSON within JSON", () => {
-    const plan = String
-      .raw`open_tree(AT_FDCWD, "/etc/passwd", 1) {"text":"\"/etc/group\""} "/etc/no-such-file-here"`;
-    assert.deepEqual(etcOfPlan(plan), ["group", "passwd"]);
+  test("floorSteps() refuses an operation that floor.c has no step for", () => {
+    assert.throws(() => floorSteps({ ops: [{ kind: "toString" }] }), /no step for .* toString/);
+  });
+
+  test("every step of floorSteps() is in floor.c's table", () => {
+    const source = readFileSync(join(HERE, "floor.c"), "utf8");
+    const translator = readFileSync(join(HERE, "floor.mjs"), "utf8");
+    const named = [...translator.matchAll(/\["([a-z.]+)"/g)].map(([, name]) => name);
+    assert.ok(named.length > 20);
+    for (const name of named) assert.ok(source.includes(`{"${name}", `), name);
+  });
+
+  test("etcOfPlan() gives what the plan binds from /etc", () => {
+    assert.deepEqual(etcOfPlan(plan), ["/etc/group"]);
   });
 
   test("describeInside() names the namespaces that are not the host's", () => {

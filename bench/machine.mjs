@@ -100,7 +100,8 @@ export function freeUnifiedControllers(directory) {
   if (!unified || !hybrid) return { mounted, undo };
   try {
     for (const controller of unified.controllers) {
-      const path = join(directory, `cgroup-${controller}`);
+      // Named as the controller: runc takes the last part of the path for it.
+      const path = join(directory, controller);
       mkdirSync(path, { recursive: true });
       capture(["mount", "-t", "cgroup", "-o", controller, controller, path]);
       mounted.push(path);
@@ -112,11 +113,16 @@ export function freeUnifiedControllers(directory) {
   return { mounted, undo };
 }
 
-/** Removes the groups that a killed peer of an earlier benchmark left. */
+/** Removes the groups that a killed run of an earlier benchmark left, each with at most one level below. */
 export function removeLeftGroups(hierarchies = cgroupHierarchies()) {
   for (const { path } of hierarchies) {
     for (const name of readdirSync(path)) {
-      if (name.startsWith(CGROUP_PREFIX)) rmdirSync(join(path, name));
+      if (!name.startsWith(CGROUP_PREFIX)) continue;
+      const group = join(path, name);
+      for (const entry of readdirSync(group, { withFileTypes: true })) {
+        if (entry.isDirectory()) rmdirSync(join(group, entry.name));
+      }
+      rmdirSync(group);
     }
   }
 }

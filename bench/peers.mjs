@@ -15,7 +15,7 @@ const ENVIRONMENT = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 export const CGROUP_PREFIX = "containerv-bench-";
 
 /** The OCI runtime document (config.json, runtime-spec 1.0) of the container, for the runtime `name`. */
-function ociConfig(name, { rootfs, argv }) {
+function ociConfig(name, { rootfs, argv, lean }) {
   return {
     ociVersion: "1.0.0",
     process: {
@@ -33,7 +33,7 @@ function ociConfig(name, { rootfs, argv }) {
     },
     root: { path: "rootfs", readonly: true },
     hostname: HOSTNAME,
-    mounts: ociMounts(rootfs),
+    mounts: ociMounts(rootfs, lean),
     linux: {
       cgroupsPath: `/${CGROUP_PREFIX}${name}`,
       resources: {
@@ -47,7 +47,7 @@ function ociConfig(name, { rootfs, argv }) {
   };
 }
 
-function ociMounts({ binds }) {
+function ociMounts({ binds }, lean) {
   const locked = ["nosuid", "noexec", "nodev"];
   const mount = (destination, type, options) => ({ destination, type, source: type, options });
   return [
@@ -59,6 +59,8 @@ function ociMounts({ binds }) {
     })),
     mount("/proc", "proc", locked),
     mount("/sys", "sysfs", [...locked, "ro"]),
+    // Like containerv, which mounts the hierarchies that hold its limits; these two mount all there are.
+    ...(lean ? [] : [mount("/sys/fs/cgroup", "cgroup", [...locked, "relatime", "ro"])]),
     mount("/dev", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
     mount("/dev/pts", "devpts", [
       "nosuid",
@@ -74,12 +76,12 @@ function ociMounts({ binds }) {
 }
 
 /** Writes the bundle of `name` that runs `argv`, below `directory`; returns its path. */
-export function writeBundle(name, { directory, rootfs, argv }) {
+export function writeBundle(name, { directory, rootfs, argv, lean }) {
   const bundle = join(directory, `bundle-${name}`);
   makeSkeleton(join(bundle, "rootfs"), rootfs);
   writeFileSync(
     join(bundle, "config.json"),
-    JSON.stringify(ociConfig(name, { rootfs, argv }), null, 2),
+    JSON.stringify(ociConfig(name, { rootfs, argv, lean }), null, 2),
   );
   return bundle;
 }
@@ -116,16 +118,17 @@ export function bwrapArguments({ links, binds }, argv) {
 
 /**
  * One entry per peer that is installed.
- * @param options `directory` takes the bundles; `argv` is what runs in the container
+ * @param options `directory` takes the bundles; `argv` is what runs in the container; `lean`: crun and runc
+ *   mount no /sys/fs/cgroup
  * @param programs absolute paths by name, of those found
  * @returns {{name: string, argv: string[], note?: string}[]}
  */
-export function peerCommands(programs, { directory, rootfs, argv }) {
+export function peerCommands(programs, { directory, rootfs, argv, lean }) {
   mkdirSync(directory, { recursive: true });
   const commands = [];
   for (const name of ["crun", "runc"]) {
     if (!programs[name]) continue;
-    const bundle = writeBundle(name, { directory, rootfs, argv });
+    const bundle = writeBundle(name, { directory, rootfs, argv, lean });
     commands.push({
       name,
       argv: [programs[name], "run", "--bundle", bundle, `${CGROUP_PREFIX}${name}`],

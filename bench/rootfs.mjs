@@ -4,11 +4,11 @@
  * the files of /etc are taken from containerv's own plan when it can be asked (etcOfPlan).
  */
 import {
-  existsSync,
   lstatSync,
   mkdirSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -17,24 +17,23 @@ import { dirname, join } from "node:path";
 /** Top-level names of /usr-merged systems: made as the host has them, a symlink or a read-only bind. */
 const SYSTEM_NAMES = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
-/** Used while containerv's plan can't be asked. */
+/** As containerv's `host: system` (runtime/subjects/rootfs/system.ts); used while its plan can't be asked. */
 export const ETC_DEFAULT = [
-  "alternatives",
-  "ca-certificates",
-  "ca-certificates.conf",
-  "debian_version",
-  "group",
-  "host.conf",
-  "ld.so.cache",
-  "ld.so.conf",
-  "ld.so.conf.d",
-  "localtime",
-  "nsswitch.conf",
-  "os-release",
-  "passwd",
-  "protocols",
-  "services",
-  "ssl",
+  "/etc/ld.so.cache",
+  "/etc/ld.so.conf",
+  "/etc/ld.so.conf.d",
+  "/etc/alternatives",
+  "/etc/passwd",
+  "/etc/group",
+  "/etc/nsswitch.conf",
+  "/etc/protocols",
+  "/etc/services",
+  "/etc/localtime",
+  "/etc/mime.types",
+  "/etc/ssl/certs",
+  "/etc/ssl/openssl.cnf",
+  "/etc/ca-certificates",
+  "/etc/terminfo",
 ];
 
 export const MASKED_PATHS = [
@@ -78,36 +77,32 @@ export const CAPABILITIES = [
 export const LIMITS = { memoryBytes: 64 * 1024 * 1024, pids: 16 };
 export const HOSTNAME = "bench-true";
 
-/**
- * The names below /etc that a plan binds or links, read from the text or JSON of `containerv plan`.
- * Returns a sorted list; empty when the plan names none.
- */
-export function etcOfPlan(planText) {
-  const names = new Set();
-  for (const [, name] of planText.matchAll(/["\\]\/etc\/([A-Za-z0-9][A-Za-z0-9_.-]*)(?=["\\/])/g)) {
-    if (existsSync(join("/etc", name))) names.add(name);
-  }
-  return [...names].sort();
+/** The paths of /etc that a plan (`containerv plan --json`, parsed) binds, in its order. */
+export function etcOfPlan(plan) {
+  return plan.ops
+    .filter(({ kind, source }) => kind === "mount.bind" && source.startsWith("/etc/"))
+    .map(({ source }) => source);
 }
 
 /**
- * @param etc names below /etc; those that do not exist on this host are left out
+ * @param etc paths below /etc; those that do not exist on this host are left out, symlinks are followed
  * @returns {{links: {path: string, target: string}[], binds: {path: string, directory: boolean}[]}}
  *   `links`: symlinks of the container's root; `binds`: host paths bound read-only at the same path
  */
 export function describeRootfs(etc) {
   const links = [];
   const binds = [{ path: "/usr", directory: true }];
-  for (const name of SYSTEM_NAMES) addAsHostHasIt(`/${name}`, { links, binds });
-  for (const name of etc) addAsHostHasIt(`/etc/${name}`, { links, binds });
+  for (const name of SYSTEM_NAMES) {
+    const path = `/${name}`;
+    const status = lstatSync(path, { throwIfNoEntry: false });
+    if (status?.isSymbolicLink()) links.push({ path, target: readlinkSync(path) });
+    else if (status) binds.push({ path, directory: true });
+  }
+  for (const path of etc) {
+    const status = statSync(path, { throwIfNoEntry: false });
+    if (status) binds.push({ path, directory: status.isDirectory() });
+  }
   return { links, binds };
-}
-
-function addAsHostHasIt(path, { links, binds }) {
-  const status = lstatSync(path, { throwIfNoEntry: false });
-  if (!status) return;
-  if (status.isSymbolicLink()) links.push({ path, target: readlinkSync(path) });
-  else binds.push({ path, directory: status.isDirectory() });
 }
 
 /**

@@ -37,6 +37,7 @@ How:
   --warmup N      unmeasured rounds before (3)
   --idle LIST     milliseconds of sleep before each sample, a table per value (0,100)
   --only LIST     of containerv,crun,runc,bwrap
+  --lean          crun and runc without /sys/fs/cgroup, of which they mount every hierarchy
   --quick         --samples 10 --idle 0 --warmup 1: to see that it works
   --rebuild       npm run build first, even if dist/containerv is there
   --help
@@ -54,6 +55,7 @@ function readOptions(argv) {
       warmup: { type: "string" },
       idle: { type: "string" },
       only: { type: "string" },
+      lean: { type: "boolean" },
       quick: { type: "boolean" },
       rebuild: { type: "boolean" },
       help: { type: "boolean" },
@@ -76,6 +78,7 @@ function readOptions(argv) {
   return {
     help: values.help ?? false,
     rebuild: values.rebuild ?? false,
+    lean: values.lean ?? false,
     compare: all || (values.compare ?? false),
     first: all || (values.first ?? false),
     plan: all || (values.plan ?? false),

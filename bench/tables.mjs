@@ -1,9 +1,9 @@
 /** The four comparisons: each runs, prints its table and returns it with what the bars need. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { enableV2Controllers, writeFloorList } from "./floor.mjs";
+import { floorSteps } from "./floor.mjs";
 import { PROBE_ARGV, showInside } from "./inside.mjs";
-import { capture, cgroupHierarchies } from "./machine.mjs";
+import { capture } from "./machine.mjs";
 import { peerCommands } from "./peers.mjs";
 import { alignColumns, parseSamples, showTable, summarise, tabulate } from "./report.mjs";
 import { describeRootfs, ETC_DEFAULT, etcOfPlan } from "./rootfs.mjs";
@@ -15,18 +15,22 @@ const BAR_RSS_MB = 60;
 const BAR_FLOOR = 2;
 const BAR_LIBRARY_MS = 2;
 
-/** The files of /etc that the peers show: those of containerv's plan, so that all show the same. */
-function etcFiles({ programs, here, work }) {
-  if (!programs.containerv) return { etc: ETC_DEFAULT, from: "the list in bench/rootfs.mjs" };
-  const environment = { ...process.env, XDG_CACHE_HOME: join(work, "cache-plan") };
-  const plan = capture([programs.containerv, "plan", "--json", join(here, "true.yaml")], {
-    env: environment,
-  });
-  const etc = etcOfPlan(plan);
-  if (etc.length === 0) {
-    return { etc: ETC_DEFAULT, from: "the list in bench/rootfs.mjs: the plan names none" };
-  }
-  return { etc, from: "containerv's plan" };
+const bin = (root, name) => join(root, "node_modules", ".bin", name);
+
+/**
+ * containerv's own plan of the spec, from the executable or from the source under Bun: the peers bind what it binds,
+ * the floor does what it does. Undefined while there is neither.
+ */
+function readPlan({ programs, root, here, work }) {
+  const source = join(root, "mod.ts");
+  const program = programs.containerv
+    ? [programs.containerv]
+    : existsSync(source)
+    ? [bin(root, "bun"), source]
+    : undefined;
+  if (!program) return undefined;
+  const env = { ...process.env, XDG_CACHE_HOME: join(work, "cache-plan") };
+  return JSON.parse(capture([...program, "plan", "--json", join(here, "true.yaml")], { env }));
 }
 
 /** `containerv ARGV` with a spec cache of its own; `cold`: emptied before each sample. */
@@ -136,37 +140,26 @@ function runPlan(context) {
 }
 
 /** The programs of the library table: the floor first and last, so that a drift of the machine shows. */
-function libraryPrograms({ root, here, helpers }, rootfs) {
-  const list = join(here, "results", "floor.list");
-  writeFloorList(list, { rootfs, hierarchies: cgroupHierarchies() });
-  const floor = [helpers.floor, list];
-  const programs = [{ name: "floor (C)", argv: floor }];
+function libraryPrograms({ root, here, helpers }, plan) {
+  const steps = join(here, "results", "floor.steps");
+  writeFileSync(steps, floorSteps(plan));
+  const floor = [helpers.floor, steps];
   const script = join(here, "library.ts");
-  if (existsSync(join(root, "mod.ts"))) {
-    const bin = (name) => join(root, "node_modules", ".bin", name);
-    programs.push({ name: "library, Bun", argv: [bin("bun"), script] });
-    programs.push({
-      name: "library, Deno",
-      argv: [bin("deno"), "run", "-A", "--no-check", script],
-    });
-  } else console.log("\nmod.ts is not there: the floor alone");
-  programs.push({ name: "floor (C), again", argv: floor });
-  return programs;
+  return [
+    { name: "floor (C)", argv: floor },
+    { name: "library, Bun", argv: [bin(root, "bun"), script] },
+    { name: "library, Deno", argv: [bin(root, "deno"), "run", "-A", "--no-check", script] },
+    { name: "floor (C), again", argv: floor },
+  ];
 }
 
-function runLibrary(context, rootfs) {
-  const restore = enableV2Controllers(cgroupHierarchies());
-  const rows = [];
-  try {
-    for (const { name, argv } of libraryPrograms(context, rootfs)) {
-      const counts = [context.options.samples, context.options.warmup + 5].map(String);
-      const output = JSON.parse(capture([...argv, ...counts], { cwd: context.root }));
-      const peakRssKiB = output.peak_rss_kib ?? null;
-      rows.push({ name, ...summarise(output.samples_ns), peakRssKiB, samples: output.samples_ns });
-    }
-  } finally {
-    restore();
-  }
+function runLibrary(context, plan) {
+  const rows = libraryPrograms(context, plan).map(({ name, argv }) => {
+    const counts = [context.options.samples, context.options.warmup + 5].map(String);
+    const output = JSON.parse(capture([...argv, ...counts], { cwd: context.root }));
+    const samples = output.samples_ns;
+    return { name, ...summarise(samples), peakRssKiB: output.peak_rss_kib ?? null, samples };
+  });
   const floor = Math.min(
     ...rows.filter(({ name }) => name.startsWith("floor")).map((row) => row.median),
   );
@@ -194,9 +187,10 @@ function runLibrary(context, rootfs) {
  * @throws {Error} when any measured command failed
  */
 export function runTables(context) {
-  const { options, programs, here, work } = context;
-  const { etc, from } = etcFiles(context);
-  const rootfs = describeRootfs(etc);
+  const { options, programs, here, work, root } = context;
+  const plan = readPlan(context);
+  const rootfs = describeRootfs(plan ? etcOfPlan(plan) : ETC_DEFAULT);
+  const from = plan ? "containerv's plan" : "the list in bench/rootfs.mjs";
   console.log(
     `rootfs: ${rootfs.binds.length} binds, ${rootfs.links.length} symlinks; /etc from ${from}`,
   );
@@ -204,6 +198,7 @@ export function runTables(context) {
     directory: join(work, "peers"),
     rootfs,
     argv: ["/bin/true"],
+    lean: options.lean,
   });
   for (const { name, note } of peers) if (note) console.log(`${name}: ${note}`);
   const spec = join(here, "true.yaml");
@@ -219,13 +214,15 @@ export function runTables(context) {
       directory: join(work, "probes"),
       rootfs,
       argv: PROBE_ARGV,
+      lean: options.lean,
     });
     const inside = showInside([...own(["run", spec, "--", ...PROBE_ARGV]), ...probes]);
     parts.push({ tables: [inside], bars: [] }, runCompare(context, commands));
   }
   if (options.first && programs.containerv) parts.push(runFirst(context, peers));
   if (options.plan && programs.containerv) parts.push(runPlan(context));
-  if (options.library) parts.push(runLibrary(context, rootfs));
+  if (options.library && existsSync(join(root, "mod.ts"))) parts.push(runLibrary(context, plan));
+  else if (options.library) console.log("note: mod.ts is not there: no library and no floor");
   return {
     tables: parts.flatMap((part) => part.tables),
     bars: parts.flatMap((part) => part.bars),
