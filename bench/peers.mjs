@@ -49,7 +49,7 @@ function ociConfig(name, { rootfs, argv, lean }) {
 
 function ociMounts({ binds }, lean) {
   const locked = ["nosuid", "noexec", "nodev"];
-  const mount = (destination, type, options) => ({ destination, type, source: type, options });
+  const mount = (destination, { type, options }) => ({ destination, type, source: type, options });
   return [
     ...binds.map(({ path }) => ({
       destination: path,
@@ -57,21 +57,26 @@ function ociMounts({ binds }, lean) {
       source: path,
       options: ["bind", "ro", "nosuid", "nodev"],
     })),
-    mount("/proc", "proc", locked),
-    mount("/sys", "sysfs", [...locked, "ro"]),
+    mount("/proc", { type: "proc", options: locked }),
+    mount("/sys", { type: "sysfs", options: [...locked, "ro"] }),
     // Like containerv, which mounts the hierarchies that hold its limits; these two mount all there are.
-    ...(lean ? [] : [mount("/sys/fs/cgroup", "cgroup", [...locked, "relatime", "ro"])]),
-    mount("/dev", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
-    mount("/dev/pts", "devpts", [
-      "nosuid",
-      "noexec",
-      "newinstance",
-      "ptmxmode=0666",
-      "mode=0620",
-      "gid=5",
-    ]),
-    mount("/dev/shm", "tmpfs", [...locked, "mode=1777", "size=65536k"]),
-    mount("/dev/mqueue", "mqueue", locked),
+    ...(lean
+      ? []
+      : [mount("/sys/fs/cgroup", { type: "cgroup", options: [...locked, "relatime", "ro"] })]),
+    mount("/dev", { type: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"] }),
+    mount("/dev/pts", {
+      type: "devpts",
+      options: [
+        "nosuid",
+        "noexec",
+        "newinstance",
+        "ptmxmode=0666",
+        "mode=0620",
+        "gid=5",
+      ],
+    }),
+    mount("/dev/shm", { type: "tmpfs", options: [...locked, "mode=1777", "size=65536k"] }),
+    mount("/dev/mqueue", { type: "mqueue", options: locked }),
   ];
 }
 

@@ -75,7 +75,7 @@ export function tabulate(samples, names) {
 
 const ms = (nanoseconds) => (nanoseconds / 1e6).toFixed(2);
 
-function ratio(row, rows, peer) {
+function ratio(row, { rows, peer }) {
   const other = rows.find((candidate) => candidate.name === peer);
   return other ? (row.median / other.median).toFixed(2) : "-";
 }
@@ -90,8 +90,8 @@ export function showTable(rows) {
     ms(row.p99),
     ms(row.min),
     String(row.n),
-    ratio(row, rows, "crun"),
-    ratio(row, rows, "runc"),
+    ratio(row, { rows, peer: "crun" }),
+    ratio(row, { rows, peer: "runc" }),
     (row.cpuMedianUs / 1000).toFixed(2),
     (row.maxRssKiB / 1024).toFixed(1),
   ]);

@@ -61,7 +61,7 @@ function readOptions(argv) {
       help: { type: "boolean" },
     },
   });
-  const count = (text, name, least) => {
+  const count = (text, { name, least }) => {
     const value = Number(text);
     if (!Number.isSafeInteger(value) || value < least) {
       throw new Error(
@@ -83,17 +83,17 @@ function readOptions(argv) {
     first: all || (values.first ?? false),
     plan: all || (values.plan ?? false),
     library: all || (values.library ?? false),
-    samples: count(values.samples ?? (values.quick ? "10" : "60"), "samples", 1),
-    warmup: count(values.warmup ?? (values.quick ? "1" : "3"), "warmup", 0),
+    samples: count(values.samples ?? (values.quick ? "10" : "60"), { name: "samples", least: 1 }),
+    warmup: count(values.warmup ?? (values.quick ? "1" : "3"), { name: "warmup", least: 0 }),
     idles: (values.idle ?? (values.quick ? "0" : "0,100")).split(",").map((ms) =>
-      count(ms, "idle", 0)
+      count(ms, { name: "idle", least: 0 })
     ),
     only,
   };
 }
 
 /** Installs what is missing and builds dist/containerv. */
-async function prepare({ rebuild }) {
+function prepare({ rebuild }) {
   const bootstrap = join(ROOT, "tools", "bootstrap.mjs");
   if (existsSync(bootstrap)) {
     const done = spawnSync(process.execPath, [bootstrap], { cwd: ROOT, stdio: "inherit" });
@@ -135,7 +135,7 @@ function compileHelpers() {
   return built;
 }
 
-function printHead(machine, versions, notes) {
+function printHead({ machine, versions, notes }) {
   console.log(
     `${machine.kernel} · ${machine.cores} cores (${machine.processor}) · ${machine.memoryGiB} GiB · load ${machine.load}`,
   );
@@ -175,7 +175,7 @@ function measure(options) {
     if (options.only.includes("containerv") && existsSync(dist)) programs.containerv = dist;
     const versions = versionsOf(programs);
     const machine = describeMachine();
-    printHead(machine, versions, notes);
+    printHead({ machine, versions, notes });
     const context = { root: ROOT, here: HERE, work, helpers, programs, options };
     const { tables, bars } = runTables(context);
     const shown = showBars(bars);
@@ -190,7 +190,7 @@ function measure(options) {
   }
 }
 
-async function main() {
+function main() {
   const options = readOptions(process.argv.slice(2));
   if (options.help) return console.log(HELP);
   if (process.getuid?.() !== 0) {
@@ -199,7 +199,7 @@ async function main() {
     );
   }
   if (!process.env[INSIDE]) {
-    await prepare(options);
+    prepare(options);
     process.exitCode = enterPrivateNamespace();
     return;
   }
@@ -210,7 +210,7 @@ async function main() {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   try {
-    await main();
+    main();
   } catch (error) {
     console.error(`bench: ${error.message}`);
     process.exitCode = 1;
