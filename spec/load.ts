@@ -66,14 +66,20 @@ function check(document: Document, options: LoadObjectOptions): LoadResult {
   const faults = validate(value, { validator, schema, ...modelHints, source });
   problems.push(...faults.filter((fault) => !isExplained(fault, document.problems)));
   problems.push(...findNotYet(value, schema));
-  if (tree.kind !== "map") return { diagnostics: toDiagnostics(problems, { tree, lines }), places: {} };
+  if (tree.kind !== "map") {
+    return { diagnostics: toDiagnostics(problems, { tree, lines }), places: {} };
+  }
   const blocking = [...problems];
+  const unknown = blocking.filter(({ code }) => code === "UNKNOWN_KEY");
   const desired = normaliseProject(value as Parameters<typeof normaliseProject>[0], {
     name: nearestName(options.name),
     directory: options.directory,
     command: options.command,
     report: (problem) => void problems.push(problem),
-    isSound: (pointer) => valueAt(value, pointer) === undefined || !hasErrorWithin(blocking, pointer),
+    hasUnknownKey: (pointer) =>
+      unknown.some((one) => one.pointer.slice(0, one.pointer.lastIndexOf("/")) === pointer),
+    isSound: (pointer) =>
+      valueAt(value, pointer) === undefined || !hasErrorWithin(blocking, pointer),
   });
   const diagnostics = toDiagnostics(problems, { tree, lines });
   if (diagnostics.some(({ severity }) => severity === "error")) return { diagnostics, places: {} };

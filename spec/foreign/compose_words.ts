@@ -18,14 +18,15 @@ const same = (but?: string): Answer => but === undefined ? { same: true } : { sa
 const here = (to: (value: Value) => string): Answer => ({ here: to });
 const why = (text: string): Answer => ({ why: text });
 /** The value goes below another key as it is. */
-const under = (...keys: readonly string[]): Answer =>
-  here((value) => rewrite.nest(keys, value));
+const under = (...keys: readonly string[]): Answer => here((value) => rewrite.nest(keys, value));
 
 /** Each key of a service in the Compose Specification's schema (2026). */
 export const COMPOSE_SERVICE_WORDS: Readonly<Record<string, Answer>> = {
   annotations: under("labels"),
   attach: why("output is shown by `run` and kept for `logs`"),
-  blkio_config: why("limits: {io: [{device: /dev/sda, readBytes: 10MiB}]} says it, not yet implemented"),
+  blkio_config: why(
+    "limits: {io: [{device: /dev/sda, readBytes: 10MiB}]} says it, not yet implemented",
+  ),
   build: why("images are not built here; run the build as commands of a container"),
   cap_add: here((value) => rewrite.nest(["policy", "capabilities"], rewrite.capabilities(value))),
   cap_drop: here(rewrite.capDrop),
@@ -94,7 +95,9 @@ export const COMPOSE_SERVICE_WORDS: Readonly<Record<string, Answer>> = {
   provider: why("only containers can be described here"),
   pull_policy: why("an image is fetched once; a digest says which"),
   pull_refresh_after: why("an image is fetched once; a digest says which"),
-  read_only: here((value) => rewrite.isTrue(value) ? "rootfs: {writable: false}" : "rootfs: {writable: tmpfs}"),
+  read_only: here((value) =>
+    rewrite.isTrue(value) ? "rootfs: {writable: false}" : "rootfs: {writable: tmpfs}"
+  ),
   restart: same("unless-stopped is always here"),
   runtime: why("containerv is the runtime"),
   scale: why("one container per name; write another below containers"),

@@ -37,7 +37,10 @@ export function size(value: Value): Value {
 
 export function cpu(value: Value): string {
   const number = Number(value);
-  return nest(["limits", "cpu"], Number.isFinite(number) && typeof value !== "object" ? number : value);
+  return nest(
+    ["limits", "cpu"],
+    Number.isFinite(number) && typeof value !== "object" ? number : value,
+  );
 }
 
 /** Microseconds of the default period of 100 ms → CPUs. */
@@ -52,7 +55,9 @@ export function capabilities(value: Value): Value {
 
 export function capDrop(value: Value): string {
   const dropped = capabilities(value) as readonly Value[];
-  if (dropped.some((name) => String(name).toUpperCase() === "ALL")) return "policy: {capabilities: []}";
+  if (dropped.some((name) => String(name).toUpperCase() === "ALL")) {
+    return "policy: {capabilities: []}";
+  }
   return `policy: {capabilities: […]} lists those that stay; leave ${dropped.join(", ")} out`;
 }
 
@@ -116,11 +121,13 @@ export function envFiles(value: Value): Value {
 /** `["db:10.0.0.5"]`, `["db=10.0.0.5"]` or a map → a map. */
 export function hosts(value: Value): Value {
   if (isMap(value)) return value;
-  return Object.fromEntries(asList(value).map((line) => {
-    const text = String(line);
-    const at = text.search(/[:=]/);
-    return at === -1 ? [text, "ADDRESS"] : [text.slice(0, at), text.slice(at + 1)];
-  }));
+  return Object.fromEntries(
+    asList(value).map((line) => {
+      const text = String(line);
+      const at = text.search(/[:=]/);
+      return at === -1 ? [text, "ADDRESS"] : [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
 }
 
 export function linkNames(value: Value): Value {
@@ -148,7 +155,9 @@ export function isTrue(value: Value): boolean {
 
 export function storage(value: Value): string {
   const max = isMap(value) ? value.size : undefined;
-  return max === undefined ? "rootfs: {writable: disk}" : nest(["rootfs", "writable", "tmpfs"], size(max));
+  return max === undefined
+    ? "rootfs: {writable: disk}"
+    : nest(["rootfs", "writable", "tmpfs"], size(max));
 }
 
 export function tmpfs(value: Value): Value {

@@ -2,7 +2,16 @@ import { join } from "../text/tree.ts";
 import { containerPath, type Context, type Part } from "./context.ts";
 import type { DesiredCommand } from "./desired.ts";
 import { ENVIRONMENT_SCHEMA } from "./environment.ts";
-import { ABSOLUTE_PATH, ARGV, byType, DURATION, list, map, notYet, type Schema } from "./fragment.ts";
+import {
+  ABSOLUTE_PATH,
+  ARGV,
+  byType,
+  DURATION,
+  list,
+  map,
+  notYet,
+  type Schema,
+} from "./fragment.ts";
 import { readDuration } from "./quantity.ts";
 import type { CommandMap, CommandSpec } from "./spec_type.ts";
 import { normaliseUser, USER_SCHEMA } from "./user.ts";
@@ -10,8 +19,18 @@ import { normaliseUser, USER_SCHEMA } from "./user.ts";
 const SHELL: Schema = { type: "string", minLength: 1, "x-expects": "a line for the shell" };
 
 const COMMAND_MAP: Schema = map({
-  exec: { title: "Program", description: "argv: the program and its arguments.", ...ARGV, examples: [["make", "-j2"]] },
-  shell: { title: "Shell", description: "Run by `/bin/sh -ec`.", ...SHELL, examples: ["make && ls"] },
+  exec: {
+    title: "Program",
+    description: "argv: the program and its arguments.",
+    ...ARGV,
+    examples: [["make", "-j2"]],
+  },
+  shell: {
+    title: "Shell",
+    description: "Run by `/bin/sh -ec`.",
+    ...SHELL,
+    examples: ["make && ls"],
+  },
   args: notYet(
     {
       title: "Arguments",
@@ -30,7 +49,12 @@ const COMMAND_MAP: Schema = map({
     examples: ["build"],
     "x-expects": "a name such as build: letters, digits, `_`, `.`, `-`, at most 63",
   },
-  workdir: { title: "Directory", description: "Instead of the container's.", ...ABSOLUTE_PATH, examples: ["/build"] },
+  workdir: {
+    title: "Directory",
+    description: "Instead of the container's.",
+    ...ABSOLUTE_PATH,
+    examples: ["/build"],
+  },
   user: { ...USER_SCHEMA, description: `Instead of the container's. ${USER_SCHEMA.description}` },
   environment: { ...ENVIRONMENT_SCHEMA, description: "Added to the container's." },
   timeout: {
@@ -131,7 +155,11 @@ function shell(text: string): readonly string[] {
 
 function checkProgram(context: Context, { value, pointer }: Part<readonly string[]>): void {
   if (value[0] !== "") return;
-  context.report({ code: "EMPTY_PROGRAM", message: "the program's name is empty", pointer: join(pointer, 0) });
+  context.report({
+    code: "EMPTY_PROGRAM",
+    message: "the program's name is empty",
+    pointer: join(pointer, 0),
+  });
 }
 
 /** `[make, -j2]` below `commands` is two shell lines; that the second is an option shows that one was meant. */

@@ -20,6 +20,8 @@ export interface ContainerOptions {
   readonly command?: readonly string[] | undefined;
   /** False for a key that the schema already found faulty: its default stands in, so that the rest is still checked. */
   readonly isSound: (pointer: string) => boolean;
+  /** An unknown key was reported: it may well be the commands by another name, so their absence is not. */
+  readonly hasUnknownKey: boolean;
 }
 
 /** The keys of one container → what is wanted, every default filled in. */
@@ -56,7 +58,10 @@ export function normaliseContainer(
   };
 }
 
-function keepSound({ value, pointer }: Part<ContainerKeys>, options: ContainerOptions): ContainerKeys {
+function keepSound(
+  { value, pointer }: Part<ContainerKeys>,
+  options: ContainerOptions,
+): ContainerKeys {
   const entries = Object.entries(value).filter(([key]) => options.isSound(join(pointer, key)));
   return Object.fromEntries(entries);
 }
@@ -64,7 +69,7 @@ function keepSound({ value, pointer }: Part<ContainerKeys>, options: ContainerOp
 function readCommands(
   context: Context,
   part: Part<ContainerKeys>,
-  { value, command, isSound }: ContainerOptions & { readonly value: ContainerKeys },
+  { value, command, isSound, hasUnknownKey }: ContainerOptions & { readonly value: ContainerKeys },
 ): readonly DesiredCommand[] {
   const pointer = join(part.pointer, "commands");
   const said = normaliseCommands(context, { value: value.commands ?? [], pointer });
@@ -72,7 +77,7 @@ function readCommands(
     const replaced = replaceCommand(context, { value: command, pointer });
     return [...said.slice(0, -1), replaced];
   }
-  if (said.length === 0 && isSound(pointer)) {
+  if (said.length === 0 && isSound(pointer) && !hasUnknownKey) {
     context.report({
       code: "NOT_YET",
       message: "a container without a command is not implemented yet",
@@ -84,7 +89,10 @@ function readCommands(
   return said;
 }
 
-function replaceCommand(context: Context, { value, pointer }: Part<readonly string[]>): DesiredCommand {
+function replaceCommand(
+  context: Context,
+  { value, pointer }: Part<readonly string[]>,
+): DesiredCommand {
   if (value.length === 0 || value[0] === "") {
     context.report({ code: "EMPTY_PROGRAM", message: "the command is empty", pointer });
   }

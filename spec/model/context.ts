@@ -29,7 +29,13 @@ export function resolveHostPath(context: Context, part: Part<string>): string {
   if (value === "~" || value.startsWith("~/")) {
     const note = "`~` is a word of the shell";
     const message = `"${value}" is not expanded`;
-    context.report({ code: "BAD_PATH", message, pointer, note, fix: "an absolute path, or one from the spec's directory" });
+    context.report({
+      code: "BAD_PATH",
+      message,
+      pointer,
+      note,
+      fix: "an absolute path, or one from the spec's directory",
+    });
   }
   return normalisePath(value.startsWith("/") ? value : `${context.directory}/${value}`);
 }

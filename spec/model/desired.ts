@@ -46,7 +46,12 @@ export interface DesiredRootfs {
 }
 
 export type DesiredLayer =
-  | { readonly kind: "host"; readonly host: "system" | "/"; readonly at: string; readonly origin: Origin }
+  | {
+    readonly kind: "host";
+    readonly host: "system" | "/";
+    readonly at: string;
+    readonly origin: Origin;
+  }
   | { readonly kind: "dir"; readonly dir: string; readonly at: string; readonly origin: Origin };
 
 export interface DesiredCommand {

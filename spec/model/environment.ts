@@ -30,7 +30,10 @@ export const LABELS_SCHEMA: Schema = {
   title: "Labels",
   description: "Your own words about the container: name → text, in one line.",
   type: "object",
-  propertyNames: { pattern: "^[^=\\x00-\\x20]+$", "x-expects": "a label's name, without `=` and blanks" },
+  propertyNames: {
+    pattern: "^[^=\\x00-\\x20]+$",
+    "x-expects": "a label's name, without `=` and blanks",
+  },
   additionalProperties: {
     type: "string",
     pattern: "^[^\\x00-\\x1f\\x7f]*$",

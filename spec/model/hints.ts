@@ -1,7 +1,7 @@
 import { explainComposeWord, explainTopWord } from "../foreign/compose_words.ts";
 import { showFlow } from "../text/flow.ts";
 import { clip } from "../text/strings.ts";
-import { join, keysOf, type Value } from "../text/tree.ts";
+import { keysOf, type Value } from "../text/tree.ts";
 import type { Hint, Hints } from "../text/validate.ts";
 import { parseDuration, parseSize, type Quantity } from "../text/units.ts";
 import { ABSOLUTE_PATH, DURATION, type Schema, SIZE } from "./fragment.ts";
@@ -59,7 +59,9 @@ function wrongType(pointer: string, value: Value): Hint | undefined {
   const keys = keysOf(pointer);
   const key = keys[keys.length - 1];
   if ((key === "environment" || key === "labels") && Array.isArray(value)) {
-    const pairs = value.filter((item): item is string => typeof item === "string" && item.includes("="));
+    const pairs = value.filter((item): item is string =>
+      typeof item === "string" && item.includes("=")
+    );
     if (pairs.length === 0) return undefined;
     const entries = pairs.map((pair) => {
       const at = pair.indexOf("=");
@@ -67,15 +69,23 @@ function wrongType(pointer: string, value: Value): Hint | undefined {
     });
     return { fix: `${key}: ${showFlow(Object.fromEntries(entries))}` };
   }
-  if (key === "commands" && typeof value === "string") return { fix: `commands: ${showFlow([value])}` };
-  const isMemory = join("", ...keys.slice(-2)) === "/limits/memory";
-  if (isMemory && typeof value === "number") return { note: "a size has a unit", fix: bytes(value) };
-  return undefined;
+  if (key === "commands" && typeof value === "string") {
+    return { fix: `commands: ${showFlow([value])}` };
+  }
+  return typeof value === "number" ? numberWithoutUnit(key ?? "", value) : undefined;
 }
 
-function bytes(value: number): string {
+const DURATION_KEYS = new Set(["grace", "timeout", "interval", "startPeriod", "backoff"]);
+const SIZE_KEYS = new Set(["memory", "max", "high", "low", "swap", "tmpfs", "disk"]);
+
+/** 30 → `30s`, 1048576 → `1MiB`: what was most likely meant. Few containers have less than 1 MiB, so 64 is 64MiB. */
+function numberWithoutUnit(key: string, value: number): Hint | undefined {
+  if (DURATION_KEYS.has(key)) return { note: "a duration has a unit", fix: `${key}: ${value}s` };
+  if (!SIZE_KEYS.has(key) || value <= 0) return undefined;
+  const note = "a size has a unit";
   const mebibytes = value / 1024 / 1024;
-  return Number.isInteger(mebibytes) && mebibytes > 0 ? `memory: ${mebibytes}MiB` : `memory: ${value}B`;
+  if (Number.isInteger(mebibytes)) return { note, fix: `${key}: ${mebibytes}MiB` };
+  return { note, fix: value < 1024 * 1024 ? `${key}: ${value}MiB` : `${key}: ${value}B` };
 }
 
 /** What is wrong with a size, a duration, a path, a name: the pattern only says that something is. */
@@ -85,7 +95,11 @@ function badForm(schema: Schema, value: string): (Hint & { message: string }) | 
   if (expects === DURATION["x-expects"]) return refusal(parseDuration(value));
   if (expects === NAME_SCHEMA["x-expects"]) {
     const message = `"${clip(value)}" can't be a name`;
-    return { message, note: "small letters, digits, `_`, `.`, `-`, at most 63", fix: nearestName(value) };
+    return {
+      message,
+      note: "small letters, digits, `_`, `.`, `-`, at most 63",
+      fix: nearestName(value),
+    };
   }
   if (expects === ABSOLUTE_PATH["x-expects"] && value !== "") {
     const fix = showFlow(`/${value.replace(/^(?:\.\/|~\/)/, "")}`);

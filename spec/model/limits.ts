@@ -17,9 +17,24 @@ const MAX_CPU = 8192;
 
 const ONLY_MAX = "What works: max.";
 const MEMORY_MAP: Schema = map({
-  max: { title: "At most", description: "Beyond it the container is killed.", ...SIZE, examples: ["256MiB"] },
-  high: notYet({ title: "Slowed down", description: "Beyond it the container is slowed down.", ...SIZE, examples: ["200MiB"] }, ONLY_MAX),
-  low: notYet({ title: "Kept", description: "Below it memory is not taken away.", ...SIZE, examples: ["64MiB"] }, ONLY_MAX),
+  max: {
+    title: "At most",
+    description: "Beyond it the container is killed.",
+    ...SIZE,
+    examples: ["256MiB"],
+  },
+  high: notYet({
+    title: "Slowed down",
+    description: "Beyond it the container is slowed down.",
+    ...SIZE,
+    examples: ["200MiB"],
+  }, ONLY_MAX),
+  low: notYet({
+    title: "Kept",
+    description: "Below it memory is not taken away.",
+    ...SIZE,
+    examples: ["64MiB"],
+  }, ONLY_MAX),
 }, { minProperties: 1 });
 
 const COUNT: Schema = { type: "integer", minimum: 1, "x-expects": "a whole number" };
@@ -64,7 +79,10 @@ const LATER: Readonly<Record<string, Schema>> = {
     title: "Huge pages",
     description: "Page size → at most this much.",
     type: "object",
-    propertyNames: { pattern: "^[0-9]+(KB|MB|GB|KiB|MiB|GiB)$", "x-expects": "a page size such as 2MiB" },
+    propertyNames: {
+      pattern: "^[0-9]+(KB|MB|GB|KiB|MiB|GiB)$",
+      "x-expects": "a page size such as 2MiB",
+    },
     additionalProperties: SIZE,
     examples: [{ "2MiB": "64MiB" }],
     "x-expects": "a map such as {2MiB: 64MiB}",
@@ -82,10 +100,14 @@ const LATER: Readonly<Record<string, Schema>> = {
     title: "Limits of a process",
     description: "setrlimit(2): name → number or {soft, hard}.",
     type: "object",
-    propertyNames: { enum: Object.keys(RESOURCES).map((name) => name.replace("RLIMIT_", "").toLowerCase()) },
+    propertyNames: {
+      enum: Object.keys(RESOURCES).map((name) => name.replace("RLIMIT_", "").toLowerCase()),
+    },
     additionalProperties: byType({
       integer: { minimum: 0 },
-      object: map({ soft: { ...COUNT, minimum: 0 }, hard: { ...COUNT, minimum: 0 } }, { required: ["soft", "hard"] }),
+      object: map({ soft: { ...COUNT, minimum: 0 }, hard: { ...COUNT, minimum: 0 } }, {
+        required: ["soft", "hard"],
+      }),
     }, { "x-expects": "a number or {soft: …, hard: …}" }),
     examples: [{ nofile: 1024 }],
     "x-expects": "a map such as {nofile: 1024}",
@@ -135,7 +157,9 @@ export function normaliseLimits(
   const isMap = typeof memory === "object";
   const max = isMap ? memory.max : memory;
   const at = join(pointer, "memory", ...(isMap ? ["max"] : []));
-  const memoryBytes = max === undefined ? undefined : readSize(context, { value: max, pointer: at });
+  const memoryBytes = max === undefined
+    ? undefined
+    : readSize(context, { value: max, pointer: at });
   return {
     ...(cpu === undefined ? {} : { cpus: cpu }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),

@@ -3,7 +3,9 @@ import { formsOf } from "./not_yet.ts";
 import { schema } from "./schema.ts";
 
 /** The keys that a map at a place of the spec can have; none where there is no map with fixed keys. */
-export function schemaOf(keys: readonly string[]): { readonly properties: Readonly<Record<string, Schema>> } {
+export function schemaOf(
+  keys: readonly string[],
+): { readonly properties: Readonly<Record<string, Schema>> } {
   let forms: readonly Schema[] = allForms(schema);
   for (const key of keys) {
     forms = forms.flatMap((form) => {
@@ -21,6 +23,9 @@ export function schemaOf(keys: readonly string[]): { readonly properties: Readon
 
 /** The forms of a schema for a map and for a list: what could have keys below it. */
 function allForms(of: Schema): readonly Schema[] {
-  const forms = [...formsOf({}, { schema: of, root: schema }), ...formsOf([], { schema: of, root: schema })];
+  const forms = [
+    ...formsOf({}, { schema: of, root: schema }),
+    ...formsOf([], { schema: of, root: schema }),
+  ];
   return [...new Set(forms)];
 }

@@ -35,10 +35,15 @@ const NETWORK_MAP: Schema = map({
   egress: notYet(
     byType({
       string: { enum: ["any"] },
-      array: list({ type: "string", minLength: 1, "x-expects": "a destination such as example.org:443" }),
+      array: list({
+        type: "string",
+        minLength: 1,
+        "x-expects": "a destination such as example.org:443",
+      }),
     }, {
       title: "Outgoing",
-      description: "Where connections may go: absent = nowhere, `any`, or a list of name:port and networks.",
+      description:
+        "Where connections may go: absent = nowhere, `any`, or a list of name:port and networks.",
       examples: ["any", ["registry.npmjs.org:443", "10.0.0.0/8"]],
       "x-expects": 'any, or a list such as ["example.org:443"]',
     }),
@@ -73,7 +78,9 @@ export const NETWORK_SCHEMA: Schema = byType({ string: MODE, object: NETWORK_MAP
 });
 
 /** `network:` → the mode. What is not built yet was refused before and counts as `none` here. */
-export function normaliseNetwork(value: NetworkMode | NetworkSpec | undefined): { mode: "none" | "host" } {
+export function normaliseNetwork(
+  value: NetworkMode | NetworkSpec | undefined,
+): { mode: "none" | "host" } {
   const mode = typeof value === "object" ? value.mode : value;
   return { mode: mode === "host" ? "host" : "none" };
 }

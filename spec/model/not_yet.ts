@@ -34,9 +34,9 @@ function visit({ value, schema, pointer }: Visited, walk: Walk): void {
   }
   for (const form of forms) {
     const values = form["x-not-yet-values"] as Readonly<Record<string, string>> | undefined;
-    const isScalar = typeof value !== "object" || value === null;
+    if (values === undefined || typeof value === "object") continue;
     const key = String(value);
-    if (values === undefined || !isScalar || !Object.hasOwn(values, key)) continue;
+    if (!Object.hasOwn(values, key)) continue;
     walk.problems.push(notYetProblem(pointer, { value: key, instead: values[key] ?? "" }));
     return;
   }

@@ -2,7 +2,8 @@ import { HOST_PATH, map, notYet, type Schema, SIZE } from "./fragment.ts";
 
 export const PLATFORM_SCHEMA: Schema = {
   title: "Platform",
-  description: "The guest's system. Absent: the machine's own. Another than the machine's runs in a VM.",
+  description:
+    "The guest's system. Absent: the machine's own. Another than the machine's runs in a VM.",
   enum: ["linux", "windows"],
   examples: ["linux"],
   "x-expects": "linux or windows",
@@ -15,7 +16,12 @@ export const VM_SCHEMA: Schema = notYet(
     kernel: { title: "Kernel", ...HOST_PATH, examples: ["./vmlinuz"] },
     firmware: { title: "Firmware", ...HOST_PATH, examples: ["./OVMF.fd"] },
     disk: { title: "Disk", description: "Size of the disk.", ...SIZE, examples: ["8GiB"] },
-    secureBoot: { title: "Secure boot", type: "boolean", examples: [true], "x-expects": "true or false" },
+    secureBoot: {
+      title: "Secure boot",
+      type: "boolean",
+      examples: [true],
+      "x-expects": "true or false",
+    },
   }, {
     title: "Virtual machine",
     description: "How the guest runs where it needs a machine of its own.",

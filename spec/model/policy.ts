@@ -22,7 +22,11 @@ const PRESETS: Schema = byType({ string: PRESET, array: PRESET_LIST }, {
   "x-expects": "none, minimal, build, network, custom, or a list of them",
 });
 
-const SYSCALLS: Schema = list({ type: "string", pattern: "^[a-z0-9_]+$", "x-expects": "a system call such as bpf" }, {
+const SYSCALLS: Schema = list({
+  type: "string",
+  pattern: "^[a-z0-9_]+$",
+  "x-expects": "a system call such as bpf",
+}, {
   examples: [["bpf"]],
   "x-expects": "a list such as [bpf]",
 });
@@ -104,7 +108,10 @@ export function normalisePolicy(
   };
   if (!isMap || value.capabilities === undefined) return policy;
   const at = join(pointer, "capabilities");
-  return { ...policy, capabilities: readCapabilities(context, { value: value.capabilities, pointer: at }) };
+  return {
+    ...policy,
+    capabilities: readCapabilities(context, { value: value.capabilities, pointer: at }),
+  };
 }
 
 function isPolicyMap(value: unknown): value is PolicySpec {

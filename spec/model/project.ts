@@ -15,6 +15,8 @@ export interface ProjectOptions {
   readonly report: (problem: Problem) => void;
   /** False for a pointer at or below which a fault was found. */
   readonly isSound: (pointer: string) => boolean;
+  /** True for the pointer of a map in which a key is unknown. */
+  readonly hasUnknownKey: (pointer: string) => boolean;
 }
 
 type Keys = Readonly<Record<string, Value>>;
@@ -36,6 +38,7 @@ export function normaliseProject(value: Keys, options: ProjectOptions): Desired 
         name,
         command: options.command,
         isSound,
+        hasUnknownKey: options.hasUnknownKey(pointer),
       })
     );
   return { project, containers };
@@ -85,7 +88,8 @@ function reportMixing(value: Keys, report: ProjectOptions["report"]): void {
       message: `\`${key}\` beside \`containers\``,
       pointer: join("", key),
       part: "key",
-      note: "a file is one container, or has `containers:`; put it below the container that it is for",
+      note:
+        "a file is one container, or has `containers:`; put it below the container that it is for",
     });
   }
 }

@@ -1,7 +1,16 @@
 import { join } from "../text/tree.ts";
 import { containerPath, type Context, type Part, resolveHostPath } from "./context.ts";
 import type { DesiredLayer, DesiredRootfs } from "./desired.ts";
-import { ABSOLUTE_PATH, byType, HOST_PATH, list, map, notYet, type Schema, SIZE } from "./fragment.ts";
+import {
+  ABSOLUTE_PATH,
+  byType,
+  HOST_PATH,
+  list,
+  map,
+  notYet,
+  type Schema,
+  SIZE,
+} from "./fragment.ts";
 import { readSize } from "./quantity.ts";
 import type { LayerSpec, RootfsSpec } from "./spec_type.ts";
 
@@ -133,10 +142,15 @@ function normaliseReadyRoot(context: Context, { value, pointer }: Part<RootfsSpe
       message: `\`${key}\` beside \`path\`: a ready root is used as it is`,
       pointer: join(pointer, key),
       part: "key",
-      note: key === "layers" ? "to stack it, write it as a layer {dir: …}" : "leave one of them out",
+      note: key === "layers"
+        ? "to stack it, write it as a layer {dir: …}"
+        : "leave one of them out",
     });
   }
-  const path = resolveHostPath(context, { value: value.path ?? "", pointer: join(pointer, "path") });
+  const path = resolveHostPath(context, {
+    value: value.path ?? "",
+    pointer: join(pointer, "path"),
+  });
   // Writes land in the directory itself, which is on a disk and stays.
   return { layers: [], writable: { kind: "disk" }, path };
 }

@@ -37,7 +37,8 @@ export const CONTAINER_KEYS: Readonly<Record<string, Schema>> = {
     description: "Default: the container's name.",
     type: "string",
     maxLength: 64,
-    pattern: "^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*$",
+    pattern:
+      "^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*$",
     examples: ["web-1"],
     "x-expects": "a host name such as web-1: letters, digits, `-`, `.`, at most 64",
   },

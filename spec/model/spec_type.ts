@@ -117,11 +117,13 @@ export type LayerSpec =
 /** A list is argv; a string is `/bin/sh -ec`. */
 export type CommandSpec = readonly string[] | string | CommandMap;
 
-export type CommandMap = CommandOptions & (
-  | { readonly exec: readonly string[] }
-  | { readonly shell: string }
-  | { readonly args: readonly string[] }
-);
+export type CommandMap =
+  & CommandOptions
+  & (
+    | { readonly exec: readonly string[] }
+    | { readonly shell: string }
+    | { readonly args: readonly string[] }
+  );
 
 export interface CommandOptions {
   readonly name?: string;
@@ -178,7 +180,9 @@ export interface LimitsSpec {
   /** Not yet. */
   readonly devices?: readonly string[];
   /** Not yet. */
-  readonly rlimits?: Readonly<Record<string, number | { readonly soft: number; readonly hard: number }>>;
+  readonly rlimits?: Readonly<
+    Record<string, number | { readonly soft: number; readonly hard: number }>
+  >;
 }
 
 export interface IoLimitSpec {

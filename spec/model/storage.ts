@@ -1,7 +1,21 @@
-import { ABSOLUTE_PATH, byType, HOST_PATH, list, map, notYet, type Schema, SIZE } from "./fragment.ts";
+import {
+  ABSOLUTE_PATH,
+  byType,
+  HOST_PATH,
+  list,
+  map,
+  notYet,
+  type Schema,
+  SIZE,
+} from "./fragment.ts";
 
 const VOLUME_KINDS: Readonly<Record<string, Schema>> = {
-  bind: { title: "Directory", description: "A path of the host.", ...HOST_PATH, examples: ["./src"] },
+  bind: {
+    title: "Directory",
+    description: "A path of the host.",
+    ...HOST_PATH,
+    examples: ["./src"],
+  },
   volume: {
     title: "Volume",
     description: "A volume that is declared below `volumes`.",
@@ -15,7 +29,12 @@ const VOLUME_KINDS: Readonly<Record<string, Schema>> = {
 
 const VOLUME_MAP: Schema = map({
   ...VOLUME_KINDS,
-  at: { title: "Place", description: "Where in the container.", ...ABSOLUTE_PATH, examples: ["/src"] },
+  at: {
+    title: "Place",
+    description: "Where in the container.",
+    ...ABSOLUTE_PATH,
+    examples: ["/src"],
+  },
   readonly: {
     title: "Read-only",
     type: "boolean",
@@ -51,7 +70,10 @@ const MOUNTS: Schema = list(
 
 const DECLARED: Schema = {
   type: "object",
-  propertyNames: { pattern: "^[a-z0-9][a-z0-9_.-]{0,62}$", "x-expects": "a volume's name such as data" },
+  propertyNames: {
+    pattern: "^[a-z0-9][a-z0-9_.-]{0,62}$",
+    "x-expects": "a volume's name such as data",
+  },
   additionalProperties: map({}, { "x-expects": "an empty map: {}" }),
 };
 
@@ -88,8 +110,18 @@ const MODE: Schema = {
 export const INPUTS_SCHEMA: Schema = notYet(
   list(
     map({
-      from: { title: "From", description: "A path of the host.", ...HOST_PATH, examples: ["./site.mk"] },
-      to: { title: "To", description: "A path in the container.", ...ABSOLUTE_PATH, examples: ["/build/Makefile"] },
+      from: {
+        title: "From",
+        description: "A path of the host.",
+        ...HOST_PATH,
+        examples: ["./site.mk"],
+      },
+      to: {
+        title: "To",
+        description: "A path in the container.",
+        ...ABSOLUTE_PATH,
+        examples: ["/build/Makefile"],
+      },
       mode: MODE,
     }, { required: ["from", "to"] }),
     {
@@ -105,7 +137,12 @@ export const INPUTS_SCHEMA: Schema = notYet(
 export const OUTPUTS_SCHEMA: Schema = notYet(
   list(
     map({
-      from: { title: "From", description: "A path in the container.", ...ABSOLUTE_PATH, examples: ["/build/dist"] },
+      from: {
+        title: "From",
+        description: "A path in the container.",
+        ...ABSOLUTE_PATH,
+        examples: ["/build/dist"],
+      },
       to: { title: "To", description: "A path of the host.", ...HOST_PATH, examples: ["./dist"] },
       mode: MODE,
       when: {
@@ -118,7 +155,8 @@ export const OUTPUTS_SCHEMA: Schema = notYet(
     }, { required: ["from", "to"] }),
     {
       title: "Outputs",
-      description: "Copied out after the last command; they belong to the owner of the directory they are written to.",
+      description:
+        "Copied out after the last command; they belong to the owner of the directory they are written to.",
       examples: [[{ from: "/build/dist", to: "./dist" }]],
       "x-expects": "a list such as [{from: /build/dist, to: ./dist}]",
     },

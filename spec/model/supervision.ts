@@ -1,9 +1,19 @@
 import { ARGV, byType, DURATION, list, map, notYet, type Schema } from "./fragment.ts";
 
-const PORT: Schema = { type: "integer", minimum: 1, maximum: 65535, "x-expects": "a port such as 80" };
+const PORT: Schema = {
+  type: "integer",
+  minimum: 1,
+  maximum: 65535,
+  "x-expects": "a port such as 80",
+};
 
 const CHECKS: Readonly<Record<string, Schema>> = {
-  exec: { title: "Program", description: "Healthy when it exits 0.", ...ARGV, examples: [["pg_isready"]] },
+  exec: {
+    title: "Program",
+    description: "Healthy when it exits 0.",
+    ...ARGV,
+    examples: [["pg_isready"]],
+  },
   shell: {
     title: "Shell",
     description: "Healthy when it exits 0.",
@@ -36,8 +46,20 @@ const ONE_RUN = "What works: one run to its end.";
 export const HEALTHCHECK_SCHEMA: Schema = notYet(
   map({
     ...CHECKS,
-    interval: { title: "Interval", description: "Between two checks.", ...DURATION, default: "30s", examples: ["2s"] },
-    timeout: { title: "Time limit", description: "Of one check.", ...DURATION, default: "30s", examples: ["1s"] },
+    interval: {
+      title: "Interval",
+      description: "Between two checks.",
+      ...DURATION,
+      default: "30s",
+      examples: ["2s"],
+    },
+    timeout: {
+      title: "Time limit",
+      description: "Of one check.",
+      ...DURATION,
+      default: "30s",
+      examples: ["1s"],
+    },
     retries: {
       title: "Retries",
       description: "Failures in a row until it is unhealthy.",

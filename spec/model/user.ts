@@ -57,11 +57,13 @@ export function normaliseUser(context: Context, part: Part<string | number>): De
   const [user = "", group, ...rest] = value.split(":");
   if (rest.length > 0) {
     const message = `"${value}" has more than one \`:\``;
-    context.report({ code: "BAD_USER", message, pointer, fix: '"USER:GROUP"' });
+    context.report({ code: "BAD_USER", message, pointer, fix: 'user: "USER:GROUP"' });
     return { user: 0 };
   }
   const result = { user: readId(context, { value: user, pointer }) };
-  return group === undefined ? result : { ...result, group: readId(context, { value: group, pointer }) };
+  return group === undefined
+    ? result
+    : { ...result, group: readId(context, { value: group, pointer }) };
 }
 
 function readId(context: Context, { value, pointer }: Part<string>): number | string {
@@ -73,13 +75,13 @@ function readId(context: Context, { value, pointer }: Part<string>): number | st
 }
 
 function explain(value: string): { message: string; note?: string; fix?: string } {
-  if (value === "") return { message: "a user or group is missing", fix: '"1000:1000"' };
+  if (value === "") return { message: "a user or group is missing", fix: 'user: "1000:1000"' };
   if (/^[0-9]+$/.test(value) && !value.startsWith("0")) {
     return { message: `${value} is not an id: they go from 0 to ${MAX_ID}` };
   }
   if (/^0+[0-9]+$/.test(value)) {
     const decimal = value.replace(/^0+(?=.)/, "");
-    return { message: `"${value}" starts with a zero`, note: "ids are decimal", fix: decimal };
+    return { message: `"${value}" starts with a zero`, note: `ids are decimal: ${decimal}` };
   }
   if (/^[-+\s]*[0-9]/.test(value)) {
     const message = `${JSON.stringify(value)} is neither a plain number nor a name`;

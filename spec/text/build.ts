@@ -1,11 +1,5 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, type ParsedNode } from "yaml";
-import {
-  MAX_ALIASES,
-  MAX_DEPTH,
-  MAX_EXPANDED_NODES,
-  MAX_KEY_LENGTH,
-  MAX_NODES,
-} from "./bounds.ts";
+import { MAX_ALIASES, MAX_DEPTH, MAX_EXPANDED_NODES, MAX_KEY_LENGTH, MAX_NODES } from "./bounds.ts";
 import { lineAt, type Lines } from "./lines.ts";
 import type { Problem } from "./problem.ts";
 import { resolvePlain } from "./scalar.ts";
@@ -60,7 +54,9 @@ export function buildTree(document: Document.Parsed<ParsedNode>, lines: Lines): 
   const { contents } = document;
   if (contents === null || isEmptyScalar(contents)) {
     const note = 'the smallest spec is: commands: ["echo hello"]';
-    return { problems: [{ code: "EMPTY", message: "the spec is empty", pointer: "", start: 0, note }] };
+    return {
+      problems: [{ code: "EMPTY", message: "the spec is empty", pointer: "", start: 0, note }],
+    };
   }
   try {
     const { tree } = build(builder, contents, { pointer: "", depth: 1 });
@@ -193,7 +189,11 @@ function buildScalar(builder: Builder, node: Scalar, at: At): ScalarTree {
   if ("code" in plain) {
     const fix = at.key === undefined ? plain.fix : `${clip(at.key)}: ${plain.fix}`;
     const note = plain.note === undefined ? {} : { note: plain.note };
-    report(builder, plain.code, clip(plain.message, 200), { ...where, fix: clip(fix, 200), ...note });
+    report(builder, plain.code, clip(plain.message, 200), {
+      ...where,
+      fix: clip(fix, 200),
+      ...note,
+    });
   }
   return { kind: "scalar", value: plain.value, source, start, end };
 }

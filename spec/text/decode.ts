@@ -22,7 +22,9 @@ export function decode(input: Uint8Array | string): Decoded {
   if (size > MAX_BYTES) return { problem: tooLarge(size, typeof input === "string") };
   const decoded = typeof input === "string" ? { text: input } : decodeBytes(input);
   if ("problem" in decoded) return decoded;
-  const text = decoded.text.charCodeAt(0) === BYTE_ORDER_MARK ? decoded.text.slice(1) : decoded.text;
+  const text = decoded.text.charCodeAt(0) === BYTE_ORDER_MARK
+    ? decoded.text.slice(1)
+    : decoded.text;
   const problem = findBadCharacter(text);
   return problem === undefined ? { text } : { problem };
 }
@@ -117,7 +119,8 @@ function secondByteRange(lead: number): readonly [number, number] {
 
 // C0 without tab, line feed, carriage return; DEL; C1 without NEL; lone surrogates; BOM; the two non-characters.
 // deno-lint-ignore no-control-regex
-const BAD_CHARACTER = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]|\p{Surrogate}|\r(?!\n)/u;
+const BAD_CHARACTER =
+  /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]|\p{Surrogate}|\r(?!\n)/u;
 
 function findBadCharacter(text: string): DecodeProblem | undefined {
   const found = BAD_CHARACTER.exec(text);
@@ -126,7 +129,12 @@ function findBadCharacter(text: string): DecodeProblem | undefined {
   const name = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
   const base = { offset: found.index, text };
   if (code === 0) {
-    return { code: "NUL", message: "a NUL byte (U+0000) in the text", note: "a spec is text", ...base };
+    return {
+      code: "NUL",
+      message: "a NUL byte (U+0000) in the text",
+      note: "a spec is text",
+      ...base,
+    };
   }
   if (code === 0x0d) {
     return {
@@ -139,5 +147,9 @@ function findBadCharacter(text: string): DecodeProblem | undefined {
   if (code === BYTE_ORDER_MARK) {
     return { code: "BOM", message: "a byte order mark (U+FEFF) that is not at the start", ...base };
   }
-  return { code: "CONTROL_CHARACTER", message: `the character ${name} is not allowed in YAML`, ...base };
+  return {
+    code: "CONTROL_CHARACTER",
+    message: `the character ${name} is not allowed in YAML`,
+    ...base,
+  };
 }

@@ -59,14 +59,18 @@ export function explain(fault: Fault): Explained {
 function explainUnknownKey({ pointer, found, checker, root, schema }: Fault): Explained {
   const keys = keysOf(pointer);
   const key = keys[keys.length - 1] ?? "";
-  const base = { code: "UNKNOWN_KEY", message: `unknown key \`${clip(key)}\``, part: "key" } as const;
+  const base = {
+    code: "UNKNOWN_KEY",
+    message: `unknown key \`${clip(key)}\``,
+    part: "key",
+  } as const;
   const hint = checker.unknownKey?.(pointer, { key, value: found ?? null });
   if (hint !== undefined) return { ...base, ...hint };
   const known = Object.keys(asSchema(schema.properties));
   const near = suggest(key, known);
   if (near !== undefined) return { ...base, note: `did you mean \`${near}\`?` };
   const isTop = keys.length === 1 || Array.isArray(root);
-  return known.length > 0 && known.length <= 8 && !isTop
+  return known.length > 0 && known.length <= 12 && !isTop
     ? { ...base, note: `known here: ${known.join(", ")}` }
     : base;
 }
@@ -137,7 +141,10 @@ function explainOneOf({ found, schema, pointer }: Fault): Explained {
 function explainRange(fault: Fault): Explained {
   const { params, keyword } = fault.error;
   const side = keyword === "minimum" ? "less" : "more";
-  return { code: "BAD_VALUE", message: `${showShort(fault.found)} is ${side} than ${params.limit}` };
+  return {
+    code: "BAD_VALUE",
+    message: `${showShort(fault.found)} is ${side} than ${params.limit}`,
+  };
 }
 
 function explainForm(fault: Fault): Explained {
@@ -148,7 +155,12 @@ function explainForm(fault: Fault): Explained {
     const isKey = error.propertyName !== undefined;
     const fix = hint.fix === undefined || isKey ? hint.fix : withKey(pointer, hint.fix);
     const part = isKey ? "key" : "value";
-    return { code: isKey ? "BAD_KEY" : "BAD_VALUE", ...hint, part, ...(fix === undefined ? {} : { fix }) };
+    return {
+      code: isKey ? "BAD_KEY" : "BAD_VALUE",
+      ...hint,
+      part,
+      ...(fix === undefined ? {} : { fix }),
+    };
   }
   if (error.propertyName !== undefined) {
     const message = `\`${clip(error.propertyName)}\` is not ${expectedWords(fault)}`;

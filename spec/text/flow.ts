@@ -9,7 +9,9 @@ export function showFlow(value: Value): string {
   if (typeof value === "string") return isPlain(value) ? value : JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(showFlow).join(", ")}]`;
   if (typeof value === "object" && value !== null) {
-    const entries = Object.entries(value).map(([key, item]) => `${showFlow(key)}: ${showFlow(item)}`);
+    const entries = Object.entries(value).map(([key, item]) =>
+      `${showFlow(key)}: ${showFlow(item)}`
+    );
     return `{${entries.join(", ")}}`;
   }
   return String(value);

@@ -15,7 +15,9 @@ interface Reader {
  * A JavaScript value → tree, under the same bounds as a text. Only plain data is taken: a Date, a Map, a function
  * or a circle is a problem at its pointer. A key whose value is `undefined` is absent. Getters run at most once.
  */
-export function treeOf(value: unknown): { readonly tree: Tree; readonly problems: readonly Problem[] } {
+export function treeOf(
+  value: unknown,
+): { readonly tree: Tree; readonly problems: readonly Problem[] } {
   const reader: Reader = { problems: [], open: new Set(), nodes: 0 };
   return { tree: read(reader, value, { pointer: "", depth: 1 }), problems: reader.problems };
 }
@@ -82,7 +84,9 @@ function readList(reader: Reader, value: readonly unknown[], at: At): Tree {
   const items: Tree[] = [];
   // A list of 2^32 - 1 holes is cheap to make; only what is read counts against the bound.
   for (let index = 0; index < value.length && reader.nodes <= MAX_NODES; index++) {
-    items.push(read(reader, value[index], { pointer: join(at.pointer, index), depth: at.depth + 1 }));
+    items.push(
+      read(reader, value[index], { pointer: join(at.pointer, index), depth: at.depth + 1 }),
+    );
   }
   return { kind: "list", items, start: -1, end: -1 };
 }

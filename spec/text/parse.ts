@@ -1,4 +1,4 @@
-import { Composer, type Document, Lexer, Parser, type ParsedNode } from "yaml";
+import { Composer, type Document, Lexer, type ParsedNode, Parser } from "yaml";
 import { MAX_DEPTH, MAX_LEXEMES } from "./bounds.ts";
 import { buildTree } from "./build.ts";
 import { decode } from "./decode.ts";

@@ -47,7 +47,9 @@ export function toDiagnostics(problems: readonly Problem[], origin: Origin): rea
 }
 
 function locate(problem: Problem, origin: Origin): { start: number; end: number } {
-  if (problem.start !== undefined) return { start: problem.start, end: problem.end ?? problem.start };
+  if (problem.start !== undefined) {
+    return { start: problem.start, end: problem.end ?? problem.start };
+  }
   return findSpan(origin.tree, problem.pointer, problem.part ?? "value");
 }
 

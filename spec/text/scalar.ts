@@ -52,7 +52,12 @@ export function resolvePlain(word: string): Plain {
 function resolveNumber(word: string): Plain {
   const value = Number(word);
   if (Object.is(value, -0)) {
-    return { value: 0, code: "NUMBER_FORM", message: `${word} is not a number that is kept`, fix: "0" };
+    return {
+      value: 0,
+      code: "NUMBER_FORM",
+      message: `${word} is not a number that is kept`,
+      fix: "0",
+    };
   }
   if (isExact(word, value)) return { value };
   return {
@@ -92,7 +97,9 @@ function refuseForm(word: string): Plain {
   }
   const message = `${word} is read differently by different YAML readers`;
   const refused = { value: word, code: "NUMBER_FORM", message, fix: `"${word}"` };
-  return JSON_NUMBER.test(String(value)) ? { ...refused, note: `or ${value} for the number` } : refused;
+  return JSON_NUMBER.test(String(value))
+    ? { ...refused, note: `or ${value} for the number` }
+    : refused;
 }
 
 function refuse(word: string, code: string, message: string, fix: string): Plain {

@@ -4,7 +4,9 @@
  */
 export function checkText(
   text: string,
-): { readonly code: string; readonly message: string; readonly more?: { readonly note: string } } | undefined {
+):
+  | { readonly code: string; readonly message: string; readonly more?: { readonly note: string } }
+  | undefined {
   if (text.includes("\0")) return { code: "NUL", message: "a text with a NUL (U+0000) in it" };
   if (/\p{Surrogate}/u.test(text)) {
     return { code: "LONE_SURROGATE", message: "half of a surrogate pair, which is no character" };

@@ -30,11 +30,15 @@ const SIZE_UNITS: Readonly<Record<string, bigint>> = {
  */
 export function parseSize(text: string): Quantity {
   const match = text.length > 64 ? null : SIZE.exec(text);
-  if (match === null) return { message: `"${clip(text)}" is not a size`, note: "a size is such as 512MiB or 1.5GB" };
+  if (match === null) {
+    return { message: `"${clip(text)}" is not a size`, note: "a size is such as 512MiB or 1.5GB" };
+  }
   const [, whole = "", fraction = "", unit = ""] = match;
   const factor = SIZE_UNITS[unit];
   if (factor === undefined) return refuseUnit(text, whole + (fraction && `.${fraction}`), unit);
-  if (fraction.length > 18 || whole.length > 18) return { message: `"${text}" has too many digits` };
+  if (fraction.length > 18 || whole.length > 18) {
+    return { message: `"${text}" has too many digits` };
+  }
   const scale = 10n ** BigInt(fraction.length);
   const scaled = BigInt(whole + fraction) * factor;
   if (scaled % scale !== 0n) return { message: `"${text}" is not a whole number of bytes` };
@@ -60,7 +64,8 @@ function refuseUnit(text: string, number: string, unit: string): Quantity {
   return { message: `"${unit}" is not a unit of size`, fix: `${number}${letter}iB` };
 }
 
-const DURATION = /^(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]{1,3})?)s)?(?:([0-9]+)ms)?$/;
+const DURATION =
+  /^(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]{1,3})?)s)?(?:([0-9]+)ms)?$/;
 const MS_PER = [86_400_000, 3_600_000, 60_000, 1_000, 1] as const;
 /** A timer of Node, Bun and Deno holds 31 bits of milliseconds: 24.8 days. */
 const MAX_DURATION_MS = 2_147_483_647;

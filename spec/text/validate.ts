@@ -55,7 +55,9 @@ export function validate(value: Value, checker: Checker): readonly Problem[] {
     real.filter((error) => error.keyword === "type").map((error) => error.instancePath),
   );
   // With the type wrong, what else the schema says of the value (its length, its enum) is noise.
-  const kept = real.filter((error) => error.keyword === "type" || !wrongTypes.has(error.instancePath));
+  const kept = real.filter((error) =>
+    error.keyword === "type" || !wrongTypes.has(error.instancePath)
+  );
   return dropFollowing(kept).map((error) => toProblem(error, { value, checker }));
 }
 
@@ -92,21 +94,46 @@ function toProblem(error: SchemaError, { value, checker }: Given): Problem {
     : error.keyword === "additionalProperties"
     ? join(error.instancePath, String(error.params.additionalProperty))
     : error.instancePath;
-  const schema = schemaAt(checker.schema, error.schemaPath);
+  const schema = schemaAt(checker.schema, error);
   const found = isAboutKey ? error.propertyName : valueAt(value, pointer);
   const explained: Explained = explain({ error, schema, pointer, found, checker, root: value });
   return { pointer, ...explained };
 }
 
-/** The schema that holds the keyword which a schemaPath ends in; `{}` where the path leads nowhere. */
-export function schemaAt(root: Schema, schemaPath: string): Schema {
-  const keys = keysOf(schemaPath.slice(schemaPath.indexOf("#") + 1)).slice(0, -1);
-  let schema: unknown = root;
-  for (const key of keys) {
-    if (typeof schema !== "object" || schema === null) return {};
-    schema = (schema as Schema)[decodeURIComponent(key)];
+/**
+ * The schema that holds the keyword which failed; `{}` where the path leads nowhere. ajv makes a function of each `$ref`'s
+ * target and counts `schemaPath` from there, so the references that the instance's path crosses are followed first.
+ */
+export function schemaAt(root: Schema, error: SchemaError): Schema {
+  const keys = keysOf(error.schemaPath.slice(error.schemaPath.indexOf("#") + 1)).slice(0, -1);
+  let schema = compiledAt(root, error);
+  for (const key of keys) schema = asSchema(schema[decodeURIComponent(key)]);
+  return schema;
+}
+
+/** The schema whose function made the error: the target of the last `$ref` on the way, else the root. */
+function compiledAt(root: Schema, error: SchemaError): Schema {
+  let compiled = root;
+  let schema = root;
+  const enter = (next: Schema): void => {
+    const isReference = typeof next.$ref === "string";
+    schema = isReference ? targetOf(root, String(next.$ref)) : next;
+    if (isReference) compiled = schema;
+  };
+  for (const key of keysOf(error.instancePath)) {
+    const properties = asSchema(schema.properties);
+    enter(asSchema(Object.hasOwn(properties, key) ? properties[key] : schema.additionalProperties));
   }
-  return typeof schema === "object" && schema !== null ? schema as Schema : {};
+  if (error.propertyName !== undefined) enter(asSchema(schema.propertyNames));
+  return compiled;
+}
+
+function targetOf(root: Schema, reference: string): Schema {
+  return keysOf(reference.slice(1)).reduce<Schema>((schema, key) => asSchema(schema[key]), root);
+}
+
+function asSchema(value: unknown): Schema {
+  return typeof value === "object" && value !== null ? value as Schema : {};
 }
 
 /** The value at a pointer; `undefined` where there is none. */
