@@ -12,7 +12,7 @@ import {
 
 const FILE_LINES = 400;
 const FUNCTION_LINES = 60;
-const PARAMETERS = 2;
+const PARAMETERS = 3;
 /** Objects with an identity of their own: an open file, a piece of memory. */
 const CLASSES = new Set(["Fd", "Arena"]);
 const FOLDERS = ["mod.ts", "spec", "runtime", "ffi", "tools", "tests", "bench"];

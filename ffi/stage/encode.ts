@@ -1,5 +1,6 @@
 /** Program → stage image: the one encoder. docs/stage.md has the form. */
 import { syscallNumber } from "../abi/syscalls.ts";
+import { forArchitecture } from "../calls/architecture.ts";
 import type { Word } from "../calls/call.ts";
 import { writeElfHeaders } from "./elf.ts";
 import { INTERPRETER_CODE } from "./generated/interpreter_code.ts";
@@ -58,6 +59,7 @@ interface Encoder {
   readonly labels: Map<string, number>;
   /** Per label that is not met yet: places in the region's halves that await its record, and who asked first. */
   readonly targets: Map<string, { readonly at: number[]; readonly instruction: number }>;
+  readonly architecture: Architecture;
   readonly numbers: Map<string, number>;
   readonly numberOf: (name: string) => number | undefined;
 }
@@ -145,7 +147,9 @@ function findNumber(encoder: Encoder, name: string): number {
 }
 
 function encodeSyscall(encoder: Encoder, source: SyscallRecord): void {
-  const { call: { name, words }, into, onError } = source;
+  const { into, onError } = source;
+  // Some flags have other numbers on another architecture.
+  const { name, words } = forArchitecture(source.call, encoder.architecture);
   const { places, region } = encoder;
   if (words.length > layout.WORD_COUNT) {
     throw new StageError(`${name} has ${words.length} words`, places.instruction);
@@ -333,6 +337,7 @@ export function encode(
     records: [],
     labels: new Map(),
     targets: new Map(),
+    architecture,
     numbers: new Map(),
     numberOf: (name) => numberOf(name, architecture),
   };

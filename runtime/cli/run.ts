@@ -87,7 +87,9 @@ function passSignals(started: Started): () => void {
 /** Nothing ran: says why, and that it was containerv that failed. */
 async function ownFailure(error: unknown, source: Source): Promise<number> {
   const { factsOf } = await import("../apply/facts.ts");
-  await showFailure(factsOf(error), (await source.load()).places);
+  // What failed may have been the loading itself: then there are no places.
+  const places = await source.load().then((result) => result.places, () => ({}));
+  await showFailure(factsOf(error), places);
   stderr("✘ containerv failed: nothing was run (exit 125)\n");
   return OWN_FAILURE;
 }

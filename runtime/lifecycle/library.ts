@@ -40,6 +40,7 @@ export interface Output extends Exit {
   readonly maxRssKib: number;
 }
 
+/** What `run` and `start` take besides the spec. */
 export interface RunOptions extends StdioOptions {
   /** Ends the container; `run` then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -61,7 +62,16 @@ export interface Container {
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
-/** Rejects with `SPEC_INVALID`, all diagnostics in it, when the spec is wrong. */
+/**
+ * Reads and checks a spec. Rejects with `SPEC_INVALID`, all diagnostics in it, when it is wrong.
+ *
+ * @example
+ * ```ts
+ * import { load, run } from "containerv";
+ *
+ * const { code } = await run(await load("examples/01-hello.yaml"));
+ * ```
+ */
 export async function load(file: string): Promise<LoadedSpec> {
   return loaded(await loadFile(file, { cache: false }), file);
 }
@@ -110,7 +120,17 @@ function onlyContainer({ desired }: LoadedSpec): DesiredContainer {
   return container;
 }
 
-/** What running the spec would do on this machine, or on `host`. Changes nothing. */
+/**
+ * What running the spec would do on this machine, or on `host`. Changes nothing.
+ *
+ * @example
+ * ```ts
+ * import { plan } from "containerv";
+ *
+ * const { ops } = await plan({ commands: [["true"]] });
+ * console.log(ops.length, "operations");
+ * ```
+ */
 export async function plan(
   spec: Spec | LoadedSpec,
   options: { readonly host?: Host } = {},
@@ -139,7 +159,16 @@ function located(error: unknown, { places }: LoadedSpec): ContainervError {
   return new ContainervError(place === undefined ? facts : { ...facts, place });
 }
 
-/** Runs a container to its end. Rejects with a ContainervError when it could not be started. */
+/**
+ * Runs a container to its end. Rejects with a ContainervError when it could not be started.
+ *
+ * @example
+ * ```ts
+ * import { run } from "containerv";
+ *
+ * const { code, stdout } = await run({ commands: [["echo", "hello"]] });
+ * ```
+ */
 export async function run(spec: Spec | LoadedSpec, options: RunOptions = {}): Promise<Output> {
   options.signal?.throwIfAborted();
   const resolved = await resolveSpec(spec);
@@ -199,6 +228,14 @@ function exitOf(outcome: Outcome): Exit {
 /**
  * Starts a container and gives a handle as soon as its first command was executed. Rejects when it could not be. Leaving
  * the handle's scope ends the container, and so does the death of this process.
+ *
+ * @example
+ * ```ts
+ * import { start } from "containerv";
+ *
+ * await using container = await start({ commands: [["sleep", "60"]] });
+ * console.log(container.name);
+ * ```
  */
 export async function start(
   spec: Spec | LoadedSpec,

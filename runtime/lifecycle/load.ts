@@ -57,7 +57,7 @@ export async function loadRead(
   options: LoadOptions = {},
 ): Promise<LoadResult> {
   if (cache !== undefined) {
-    const known = readCache(cache, key);
+    const known = readCache<LoadResult>(cache, key);
     if (known !== undefined) return known;
   }
   const { loadSpec } = await import("../../spec/load.ts");

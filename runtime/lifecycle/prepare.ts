@@ -2,7 +2,8 @@
 import { encode, type Encoded } from "../../ffi/stage/encode.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { compile } from "../subjects/compile.ts";
-import { answer } from "../observe/answers.ts";
+import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
+import { answer } from "./answers.ts";
 import { observeHost } from "../observe/host.ts";
 import { lowerPlan } from "../plan/lower.ts";
 import type { Answers, Host } from "../plan/host.ts";
@@ -42,7 +43,7 @@ export function planContainer(
   options: PlanOptions = {},
 ): { plan: Plan; host: Host; answers: Answers } {
   const wantsCgroups = Object.keys(container.limits).some((key) => key !== "pidsIsDefault");
-  const host = options.host ?? observeHost({ cgroups: wantsCgroups });
+  const host = options.host ?? observeHost({ cgroups: wantsCgroups, roots: SYSTEM_ROOTS });
   const answers = answer(container, host, {
     dataDirectory: dataDirectory(process.env, host.uid),
     first: options.first ?? 1,

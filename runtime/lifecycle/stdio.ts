@@ -10,6 +10,7 @@ import type { Stdio } from "../apply/stage.ts";
 /** Where output goes: to this program, to this program's own stream, nowhere, or to a descriptor. */
 export type OutputOption = "capture" | "inherit" | "ignore" | number;
 
+/** Where the standard streams of a container come from and go to. */
 export interface StdioOptions {
   /** Text or bytes for its standard input, a descriptor, or this program's own. Default: nothing. */
   readonly stdin?: string | Uint8Array | "inherit" | "ignore" | number | { readonly text: string };

@@ -1,18 +1,19 @@
 /** Reads the machine: /proc and / → Host. Changes nothing. */
 import type { Host, HostCgroups, HostEntry } from "../plan/host.ts";
-import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { entryKind, readBytes, readFile, readLink } from "../../ffi/linux/file.ts";
 import { parseMountinfo } from "./mountinfo.ts";
 
 /** What is worth asking: a spec without limits needs no look at the cgroups. */
 export interface HostQuestion {
   readonly cgroups: boolean;
+  /** Entries of the root directory that a plan may show. */
+  readonly roots: readonly string[];
 }
 
 const CAP_SYS_ADMIN = 21n;
 const AT_PAGESZ = 6n;
 
-export function observeHost(question: HostQuestion = { cgroups: true }): Host {
+export function observeHost(question: HostQuestion): Host {
   const status = parseStatus(must("/proc/self/status"));
   return {
     version: 1,
@@ -26,7 +27,7 @@ export function observeHost(question: HostQuestion = { cgroups: true }): Host {
     lastCapability: Number(must("/proc/sys/kernel/cap_last_cap")),
     bounding: status.bounding.toString(16),
     cgroups: question.cgroups ? observeCgroups() : { v1: {} },
-    system: observeSystem(),
+    system: observeSystem(question.roots),
   };
 }
 
@@ -78,9 +79,9 @@ function pageBytes(): number {
   throw new Error("/proc/self/auxv does not say the size of a page");
 }
 
-function observeSystem(): Readonly<Record<string, HostEntry>> {
+function observeSystem(roots: readonly string[]): Readonly<Record<string, HostEntry>> {
   const entries: Record<string, HostEntry> = {};
-  for (const path of SYSTEM_ROOTS) {
+  for (const path of roots) {
     const target = readLink(path);
     if (target !== undefined) entries[path] = { kind: "symlink", target };
     else if (entryKind(path) === "directory") entries[path] = { kind: "directory" };

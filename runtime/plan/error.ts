@@ -1,6 +1,7 @@
 /** The one error of the library: everything that went wrong, as fields. docs/errors.md has a heading per code. */
 import type { Diagnostic, Place } from "../../spec/text/diagnostic.ts";
 
+/** What is known about something that went wrong. */
 export interface ErrorFacts {
   /** A word, stable: `SPEC_INVALID`, `NO_SUCH_USER`, `SYSCALL_FAILED`. */
   readonly code: string;
@@ -23,6 +24,7 @@ export interface ErrorFacts {
   readonly diagnostics?: readonly Diagnostic[];
 }
 
+/** Thrown by every function of the library; its fields say what, where, why, and what to do. */
 export class ContainervError extends Error {
   readonly code: string;
   readonly facts: ErrorFacts;

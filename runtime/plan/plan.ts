@@ -11,6 +11,7 @@ export interface Loss {
   readonly fix?: string;
 }
 
+/** The operations that make a container, in order, and what this machine can't hold of what was asked. */
 export interface Plan {
   readonly version: 1;
   /** Name of the container as the user knows it. */

@@ -124,17 +124,16 @@ function count(number: number, noun: string): string {
  * must not move the cursor of who reads about it. A tab becomes one blank, so that carets stand where they should.
  */
 export function escapeControls(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replaceAll("\t", " ").replace(
-    /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g,
-    (one) => {
-      const code = one.charCodeAt(0);
-      return code < 256
-        ? `\\x${code.toString(16).padStart(2, "0")}`
-        : `\\u${code.toString(16).padStart(4, "0")}`;
-    },
-  );
+  return text.replaceAll("\t", " ").replace(UNSHOWN, (one) => {
+    const code = one.charCodeAt(0);
+    return code < 256
+      ? `\\x${code.toString(16).padStart(2, "0")}`
+      : `\\u${code.toString(16).padStart(4, "0")}`;
+  });
 }
+
+// deno-lint-ignore no-control-regex
+const UNSHOWN = /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
 
 /** A workflow command of GitHub Actions per diagnostic: `::error file=…,line=…,col=…,title=…::message`. */
 export function githubAnnotations(diagnostics: readonly Diagnostic[]): string {

@@ -5,7 +5,6 @@
  * One file per spec in a private directory (0700, ours), named by a hash of its path. It holds the whole text, which is
  * compared, so neither a collision nor a change goes unseen.
  */
-import type { LoadResult } from "../../spec/model/load_result.ts";
 import {
   isPrivateDirectory,
   makePrivateDirectory,
@@ -21,8 +20,8 @@ export interface CacheKey {
   readonly version: string;
 }
 
-interface Entry extends CacheKey {
-  readonly result: LoadResult;
+interface Entry<Result> extends CacheKey {
+  readonly result: Result;
 }
 
 /** Directory of the cache: below XDG_CACHE_HOME, else /var/cache (root) or ~/.cache. */
@@ -60,15 +59,15 @@ const sameKey = (a: CacheKey, b: CacheKey): boolean =>
   a.version === b.version && a.file === b.file && a.directory === b.directory && a.text === b.text;
 
 /** What was made of the same text before; `undefined` when nothing fits. */
-export function readCache(directory: string, key: CacheKey): LoadResult | undefined {
+export function readCache<Result>(directory: string, key: CacheKey): Result | undefined {
   const path = `${directory}/${cacheName(key)}.json`;
   // The directory is checked, not only the file: who may write there may plant what is run as us.
   if (!isPrivateDirectory(directory)) return undefined;
   const text = readFile(path);
   if (text === undefined) return undefined;
-  let entry: Partial<Entry>;
+  let entry: Partial<Entry<Result>>;
   try {
-    entry = JSON.parse(text) as Partial<Entry>;
+    entry = JSON.parse(text) as Partial<Entry<Result>>;
   } catch {
     return undefined; // torn by a full disk: it is written anew
   }
@@ -81,11 +80,11 @@ export function readCache(directory: string, key: CacheKey): LoadResult | undefi
 export function writeCache(
   directory: string,
   key: CacheKey,
-  result: LoadResult,
+  result: unknown,
 ): string | undefined {
   const path = `${directory}/${cacheName(key)}.json`;
   const made = makePrivateDirectory(directory);
   if (made !== undefined) return made;
-  const entry: Entry = { ...key, result };
+  const entry: Entry<unknown> = { ...key, result };
   return replaceFile(path, JSON.stringify(entry));
 }

@@ -3,6 +3,9 @@ import type { OpDefinition } from "../op.ts";
 import * as cgroup from "./cgroup.ts";
 import * as file from "./file.ts";
 import * as mount from "./mount.ts";
+import * as overlay from "./overlay.ts";
+import * as pivot from "./pivot.ts";
+import * as shield from "./shield.ts";
 import * as namespace from "./namespace.ts";
 import * as process from "./process.ts";
 import * as supervise from "./supervise.ts";
@@ -21,10 +24,10 @@ export type Op =
   | mount.MakePrivate
   | mount.NewFilesystem
   | mount.Bind
-  | mount.Overlay
+  | overlay.Overlay
   | mount.ReadOnly
-  | mount.Shield
-  | mount.Pivot
+  | shield.Shield
+  | pivot.Pivot
   | namespace.CloneOp
   | namespace.Tether
   | namespace.MapIds
@@ -57,10 +60,10 @@ export const OPS = {
   "mount.private": mount.makePrivate,
   "mount.new": mount.newMount,
   "mount.bind": mount.bind,
-  "mount.overlay": mount.overlay,
+  "mount.overlay": overlay.overlay,
   "mount.readonly": mount.readOnly,
-  "mount.shield": mount.shield,
-  "pivot": mount.pivot,
+  "mount.shield": shield.shield,
+  "pivot": pivot.pivot,
   "clone": namespace.cloneOp,
   "tether": namespace.tether,
   "idmap": namespace.mapIds,

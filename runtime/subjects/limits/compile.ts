@@ -7,7 +7,7 @@ import type { Loss } from "../../plan/plan.ts";
 import { HostError } from "../../plan/host_error.ts";
 import { originOf } from "../origin.ts";
 import { cpu } from "./cpu.ts";
-import type { KnobWrite, Limit } from "./knob.ts";
+import type { Limit } from "./knob.ts";
 import { memory } from "./memory.ts";
 import { pids } from "./pids.ts";
 

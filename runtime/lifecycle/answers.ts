@@ -1,12 +1,11 @@
 /** Answers what the subjects ask beyond the Host: a free name, who a user is, what a layer hides. Changes nothing. */
-import type { DesiredContainer, DesiredUser } from "../../spec/model/desired.ts";
+import type { DesiredContainer, DesiredRootfs, DesiredUser } from "../../spec/model/desired.ts";
 import type { Answers, Host, ResolvedUser } from "../plan/host.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
+import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
-import { lookUpUser } from "./users.ts";
-
-/** Below each hierarchy's root (as runtime/subjects/limits names it). */
-const GROUP_DIRECTORY = "containerv";
+import { userKey } from "../subjects/identity.ts";
+import { lookUpUser } from "../observe/users.ts";
 
 export interface AnswerOptions {
   readonly dataDirectory: string;
@@ -61,6 +60,14 @@ function observeCollisions(
   return collisions;
 }
 
+/** Directories of the host that make up the container's /etc, topmost first. */
+function rootsOf(rootfs: DesiredRootfs): readonly string[] {
+  if (rootfs.path !== undefined) return [rootfs.path];
+  return rootfs.layers.filter((layer) => layer.at === "/")
+    .map((layer) => layer.kind === "dir" ? layer.dir : "/")
+    .reverse();
+}
+
 const isNamed = (user: DesiredUser): boolean =>
   typeof user.user === "string" || typeof user.group === "string";
 
@@ -72,8 +79,8 @@ function namedUsers(
   if (named.length === 0) return undefined;
   const users: Record<string, ResolvedUser> = {};
   for (const user of named) {
-    const known = lookUpUser(user, container.rootfs);
-    if (known !== undefined) users[known.key] = known.user;
+    const known = lookUpUser(user, rootsOf(container.rootfs));
+    if (known !== undefined) users[userKey(user)] = known;
   }
   return users;
 }
