@@ -1,8 +1,7 @@
 /** pivot_root(2): the host's root goes, and nothing of it is left behind. */
 import { MNT_DETACH } from "../../../ffi/abi/mount.ts";
 import { STATX_MNT_ID } from "../../../ffi/abi/stat.ts";
-import { mount, pivotRoot, umount2 } from "../../../ffi/calls/mount.ts";
-import { close } from "../../../ffi/calls/open.ts";
+import { pivotRoot, umount2 } from "../../../ffi/calls/mount.ts";
 import { fchdir } from "../../../ffi/calls/path.ts";
 import { statx } from "../../../ffi/calls/stat.ts";
 import { type Emitter, result } from "../emitter.ts";
