@@ -1,6 +1,7 @@
 import { validate as validator } from "./generated/validate.js";
 import type { LoadResult } from "./model/load_result.ts";
 import { modelHints } from "./model/hints.ts";
+import { takesNumber } from "./model/lookup.ts";
 import { nameOfFile, nearestName } from "./model/name.ts";
 import { findNotYet } from "./model/not_yet.ts";
 import { nameProblem, normaliseProject } from "./model/project.ts";
@@ -11,7 +12,7 @@ import { findTree, listPlaces } from "./text/locate.ts";
 import { treeOf } from "./text/object.ts";
 import { parse } from "./text/parse.ts";
 import { type Problem, toDiagnostics } from "./text/problem.ts";
-import { type Tree, valueOf } from "./text/tree.ts";
+import { keysOf, type Tree, valueOf } from "./text/tree.ts";
 import { hasErrorWithin, validate, valueAt } from "./text/validate.ts";
 
 export interface LoadSpecOptions {
@@ -38,7 +39,8 @@ export interface LoadObjectOptions {
 export function loadSpec(options: LoadSpecOptions): LoadResult {
   const { lines, tree, problems } = parse(options.text, options.file);
   if (tree === undefined) return { diagnostics: toDiagnostics(problems, { lines }), places: {} };
-  return check({ tree, lines, problems }, { ...options, name: nameOfFile(options.file) });
+  const read = problems.map((problem) => preferNumber(problem, lines.text));
+  return check({ tree, lines, problems: read }, { ...options, name: nameOfFile(options.file) });
 }
 
 /** A spec as a JavaScript value, by the same rules; its diagnostics carry pointers and no places. */
@@ -90,4 +92,15 @@ function check(document: Document, options: LoadObjectOptions): LoadResult {
 /** What was refused while reading (a lossy number became text) is not said again as the wrong type. */
 function isExplained(fault: Problem, read: readonly Problem[]): boolean {
   return read.some((problem) => problem.pointer === fault.pointer && problem.pointer !== "");
+}
+
+/** `0x10` where the spec takes a number: the fix is the number, not the text that the reader of YAML proposes. */
+function preferNumber(problem: Problem, text: string): Problem {
+  const isForm = problem.code === "NUMBER_FORM" || problem.code === "MODE_LIKE_NUMBER";
+  const keys = keysOf(problem.pointer);
+  if (!isForm || !takesNumber(keys)) return problem;
+  const number = Number(text.slice(problem.start, problem.end));
+  if (!Number.isFinite(number)) return problem;
+  const { note: _, ...rest } = problem;
+  return { ...rest, fix: `${keys[keys.length - 1]}: ${number === 0 ? 0 : number}` };
 }

@@ -27,15 +27,8 @@ export function normalisePath(path: string): string {
 export function resolveHostPath(context: Context, part: Part<string>): string {
   const { value, pointer } = part;
   if (value === "~" || value.startsWith("~/")) {
-    const note = "`~` is a word of the shell";
-    const message = `"${value}" is not expanded`;
-    context.report({
-      code: "BAD_PATH",
-      message,
-      pointer,
-      note,
-      fix: "an absolute path, or one from the spec's directory",
-    });
+    const note = "`~` is the shell's; write an absolute path, or one from the spec's directory";
+    context.report({ code: "BAD_PATH", message: `"${value}" is not expanded`, pointer, note });
   }
   return normalisePath(value.startsWith("/") ? value : `${context.directory}/${value}`);
 }
@@ -43,9 +36,11 @@ export function resolveHostPath(context: Context, part: Part<string>): string {
 /** A path inside the container; `..` in it is reported, since it can only be a mistake there. */
 export function containerPath(context: Context, part: Part<string>): string {
   const { value, pointer } = part;
+  const path = normalisePath(value);
   if (value.split("/").includes("..")) {
+    const key = pointer.slice(pointer.lastIndexOf("/") + 1);
     const message = `"${value}" has a \`..\` in it`;
-    context.report({ code: "BAD_PATH", message, pointer, fix: normalisePath(value) });
+    context.report({ code: "BAD_PATH", message, pointer, fix: `${key}: ${path}` });
   }
-  return normalisePath(value);
+  return path;
 }

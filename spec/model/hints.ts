@@ -1,3 +1,4 @@
+import { SIGNALS } from "../../ffi/abi/signal.ts";
 import { explainComposeWord, explainTopWord } from "../foreign/compose_words.ts";
 import { showFlow } from "../text/flow.ts";
 import { clip } from "../text/strings.ts";
@@ -71,6 +72,10 @@ function wrongType(pointer: string, value: Value): Hint | undefined {
   }
   if (key === "commands" && typeof value === "string") {
     return { fix: `commands: ${showFlow([value])}` };
+  }
+  if (key === "signal" && typeof value === "number") {
+    const name = Object.entries(SIGNALS).find(([, number]) => number === value)?.[0];
+    return name === undefined ? { note: "signal(7) lists them" } : { fix: `signal: ${name}` };
   }
   return typeof value === "number" ? numberWithoutUnit(key ?? "", value) : undefined;
 }

@@ -6,19 +6,30 @@ import { schema } from "./schema.ts";
 export function schemaOf(
   keys: readonly string[],
 ): { readonly properties: Readonly<Record<string, Schema>> } {
+  return { properties: Object.assign({}, ...formsAt(keys).map((form) => form.properties ?? {})) };
+}
+
+/** True where the spec takes a number: a word like `0x10` there was meant as one. */
+export function takesNumber(keys: readonly string[]): boolean {
+  return formsAt(keys).flatMap((form) => form.type ?? []).some((type) =>
+    type === "number" || type === "integer"
+  );
+}
+
+function formsAt(keys: readonly string[]): readonly Schema[] {
   let forms: readonly Schema[] = allForms(schema);
-  for (const key of keys) {
-    forms = forms.flatMap((form) => {
-      const properties = (form.properties ?? {}) as Readonly<Record<string, Schema>>;
-      const known = Object.hasOwn(properties, key)
-        ? properties[key]
-        : /^[0-9]+$/.test(key)
-        ? form.items
-        : form.additionalProperties;
-      return typeof known === "object" && known !== null ? allForms(known as Schema) : [];
-    });
-  }
-  return { properties: Object.assign({}, ...forms.map((form) => form.properties ?? {})) };
+  for (const key of keys) forms = forms.flatMap((form) => step(form, key));
+  return forms;
+}
+
+function step(form: Schema, key: string): readonly Schema[] {
+  const properties = (form.properties ?? {}) as Readonly<Record<string, Schema>>;
+  const known = Object.hasOwn(properties, key)
+    ? properties[key]
+    : form.items !== undefined && /^[0-9]+$/.test(key)
+    ? form.items
+    : form.additionalProperties;
+  return typeof known === "object" && known !== null ? allForms(known as Schema) : [];
 }
 
 /** The forms of a schema for a map and for a list: what could have keys below it. */

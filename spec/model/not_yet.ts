@@ -85,7 +85,9 @@ function isOfType(value: Value, type: unknown): boolean {
   if (type === "object") {
     return typeof value === "object" && value !== null && !Array.isArray(value);
   }
-  return type === "integer" ? Number.isInteger(value) : typeof value === type;
+  if (type === "integer") return Number.isInteger(value);
+  const found: string = typeof value;
+  return found === type;
 }
 
 function isSchema(value: unknown): value is Schema {

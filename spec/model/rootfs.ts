@@ -73,6 +73,8 @@ const LAYER: Schema = map({
   "x-expects": "a layer such as {host: system} or {dir: ./site, at: /srv}",
 });
 
+const WRITABLE = "tmpfs, {tmpfs: 1GiB}, disk or false";
+
 export const ROOTFS_SCHEMA: Schema = map({
   layers: list(LAYER, {
     title: "Layers",
@@ -85,7 +87,7 @@ export const ROOTFS_SCHEMA: Schema = map({
   }),
   writable: byType({
     string: { enum: ["tmpfs", "disk"] },
-    boolean: { const: false },
+    boolean: { const: false, "x-expects": WRITABLE },
     object: map({
       tmpfs: { title: "Size", description: "At most this much.", ...SIZE, examples: ["1GiB"] },
     }, { required: ["tmpfs"] }),
@@ -95,7 +97,7 @@ export const ROOTFS_SCHEMA: Schema = map({
       "Where writes go: `tmpfs` (gone with the container; `{tmpfs: 1GiB}` bounds it), `disk` (kept by name), or `false` for a read-only root.",
     default: "tmpfs",
     examples: [{ tmpfs: "1GiB" }],
-    "x-expects": "tmpfs, {tmpfs: 1GiB}, disk or false",
+    "x-expects": WRITABLE,
   }),
   path: {
     title: "Ready root",

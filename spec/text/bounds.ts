@@ -14,8 +14,10 @@ export const MAX_EXPANDED_NODES = 40_000;
 /** `*name` in one file. */
 export const MAX_ALIASES = 1_000;
 /** Pieces that the lexer cuts the text into (blanks, comments and indicators count too). */
-export const MAX_LEXEMES = 200_000;
+export const MAX_LEXEMES = 60_000;
 /** Characters of one key; the YAML specification gives implicit keys the same bound. */
 export const MAX_KEY_LENGTH = 1_024;
 /** More diagnostics than this are counted, not listed. */
 export const MAX_DIAGNOSTICS = 100;
+/** Faults that get a hint (a near word, another tool's word): the rest could not be listed anyway. */
+export const MAX_HINTED = 300;

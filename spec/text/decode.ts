@@ -118,8 +118,8 @@ function secondByteRange(lead: number): readonly [number, number] {
 }
 
 // C0 without tab, line feed, carriage return; DEL; C1 without NEL; lone surrogates; BOM; the two non-characters.
-// deno-lint-ignore no-control-regex
 const BAD_CHARACTER =
+  // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]|\p{Surrogate}|\r(?!\n)/u;
 
 function findBadCharacter(text: string): DecodeProblem | undefined {

@@ -67,7 +67,7 @@ function explainUnknownKey({ pointer, found, checker, root, schema }: Fault): Ex
   const hint = checker.unknownKey?.(pointer, { key, value: found ?? null });
   if (hint !== undefined) return { ...base, ...hint };
   const known = Object.keys(asSchema(schema.properties));
-  const near = suggest(key, known);
+  const near = checker.unknownKey === undefined ? undefined : suggest(key, known);
   if (near !== undefined) return { ...base, note: `did you mean \`${near}\`?` };
   const isTop = keys.length === 1 || Array.isArray(root);
   return known.length > 0 && known.length <= 12 && !isTop
@@ -114,7 +114,8 @@ function explainEnum(fault: Fault, allowed: readonly Value[]): Explained {
   const { found, pointer } = fault;
   const words = allowed.map((value) => showFlow(value));
   const [first = "", ...others] = words;
-  const choice = others.length === 0 ? first : `one of ${words.join(", ")}`;
+  const expects = others.length === 0 ? fault.schema["x-expects"] : undefined;
+  const choice = others.length === 0 ? String(expects ?? first) : `one of ${words.join(", ")}`;
   const message = `${showShort(found)} is not ${choice}`;
   const base = { code: "BAD_VALUE", message } as const;
   const near = typeof found === "string"

@@ -30,19 +30,25 @@ interface At {
 function read(reader: Reader, value: unknown, at: At): Tree {
   if (++reader.nodes > MAX_NODES) {
     if (reader.nodes === MAX_NODES + 1) {
-      report(reader, at, "TOO_LARGE", `the spec has more than ${MAX_NODES} values`);
+      report(reader, at, {
+        code: "TOO_LARGE",
+        message: `the spec has more than ${MAX_NODES} values`,
+      });
     }
     return scalar(null);
   }
   if (typeof value === "string") {
     const problem = checkText(value);
-    if (problem !== undefined) report(reader, at, problem.code, problem.message);
+    if (problem !== undefined) report(reader, at, { code: problem.code, message: problem.message });
     return scalar(value);
   }
   if (typeof value === "number") return scalar(readNumber(reader, value, at));
   if (typeof value === "boolean" || value === null) return scalar(value);
   if (typeof value !== "object") {
-    report(reader, at, "NOT_DATA", `a ${typeof value} is not data that a spec can hold`);
+    report(reader, at, {
+      code: "NOT_DATA",
+      message: `a ${typeof value} is not data that a spec can hold`,
+    });
     return scalar(null);
   }
   return readObject(reader, value, at);
@@ -51,7 +57,7 @@ function read(reader: Reader, value: unknown, at: At): Tree {
 function readNumber(reader: Reader, value: number, at: At): number {
   const isWhole = Number.isInteger(value);
   if (!Number.isFinite(value) || (isWhole && !Number.isSafeInteger(value))) {
-    report(reader, at, "LOSSY_NUMBER", `${value} is not an exact number`);
+    report(reader, at, { code: "LOSSY_NUMBER", message: `${value} is not an exact number` });
     return 0;
   }
   return value;
@@ -59,11 +65,14 @@ function readNumber(reader: Reader, value: number, at: At): number {
 
 function readObject(reader: Reader, value: object, at: At): Tree {
   if (reader.open.has(value)) {
-    report(reader, at, "ALIAS_CIRCLE", "this object stands inside itself");
+    report(reader, at, { code: "ALIAS_CIRCLE", message: "this object stands inside itself" });
     return scalar(null);
   }
   if (at.depth > MAX_DEPTH) {
-    report(reader, at, "TOO_DEEP", `maps and lists are nested deeper than ${MAX_DEPTH}`);
+    report(reader, at, {
+      code: "TOO_DEEP",
+      message: `maps and lists are nested deeper than ${MAX_DEPTH}`,
+    });
     return scalar(null);
   }
   const prototype = Object.getPrototypeOf(value);
@@ -71,7 +80,10 @@ function readObject(reader: Reader, value: object, at: At): Tree {
   const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
   if (!Array.isArray(value) && !isPlain) {
     const name = clip(String(prototype?.constructor?.name ?? "object"));
-    report(reader, at, "NOT_DATA", `an object of class ${name} is not plain data`);
+    report(reader, at, {
+      code: "NOT_DATA",
+      message: `an object of class ${name} is not plain data`,
+    });
     return scalar(null);
   }
   reader.open.add(value);
@@ -97,16 +109,22 @@ function readMap(reader: Reader, value: object, at: At): Tree {
     if (item === undefined) continue;
     if (reader.nodes > MAX_NODES) break;
     if (key.length > MAX_KEY_LENGTH) {
-      report(reader, at, "TOO_LARGE", `a key is longer than ${MAX_KEY_LENGTH} characters`);
+      report(reader, at, {
+        code: "TOO_LARGE",
+        message: `a key is longer than ${MAX_KEY_LENGTH} characters`,
+      });
       continue;
     }
     if (isForbiddenKey(key)) {
-      report(reader, at, "FORBIDDEN_KEY", `the key \`${key}\` is not allowed anywhere`);
+      report(reader, at, {
+        code: "FORBIDDEN_KEY",
+        message: `the key \`${key}\` is not allowed anywhere`,
+      });
       continue;
     }
     const problem = checkText(key);
     if (problem !== undefined) {
-      report(reader, at, problem.code, problem.message);
+      report(reader, at, { code: problem.code, message: problem.message });
       continue;
     }
     const pointer = join(at.pointer, key);
@@ -120,6 +138,6 @@ function scalar(value: ScalarTree["value"]): ScalarTree {
   return { kind: "scalar", value, source: JSON.stringify(value), start: -1, end: -1 };
 }
 
-function report(reader: Reader, at: At, code: string, message: string): void {
-  reader.problems.push({ code, message, pointer: at.pointer });
+function report(reader: Reader, at: At, fault: Pick<Problem, "code" | "message">): void {
+  reader.problems.push({ ...fault, pointer: at.pointer });
 }

@@ -43,7 +43,8 @@ export function resolvePlain(word: string): Plain {
   if (JSON_NUMBER.test(word)) return resolveNumber(word);
   if (MODE_LIKE.test(word)) return refuseMode(word);
   if (NOT_FINITE.test(word)) {
-    return refuse(word, "NUMBER_FORM", `${word} is not a finite number`, `"${word}"`);
+    const message = `${word} is not a finite number`;
+    return { value: word, code: "NUMBER_FORM", message, fix: `"${word}"` };
   }
   if (NUMBER_LIKE.test(word)) return refuseForm(word);
   return { value: word };
@@ -93,15 +94,11 @@ function refuseForm(word: string): Plain {
   const isUnderflow = value === 0 && /[1-9]/.test(word.split(/[eE]/)[0] ?? "");
   if (!Number.isFinite(value) || isUnderflow) {
     const message = `${word} can't be kept exactly: it would become ${value}`;
-    return refuse(word, "LOSSY_NUMBER", message, `"${word}"`);
+    return { value: word, code: "LOSSY_NUMBER", message, fix: `"${word}"` };
   }
   const message = `${word} is read differently by different YAML readers`;
   const refused = { value: word, code: "NUMBER_FORM", message, fix: `"${word}"` };
   return JSON_NUMBER.test(String(value))
     ? { ...refused, note: `or ${value} for the number` }
     : refused;
-}
-
-function refuse(word: string, code: string, message: string, fix: string): Plain {
-  return { value: word, code, message, fix };
 }

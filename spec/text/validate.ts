@@ -1,3 +1,4 @@
+import { MAX_HINTED } from "./bounds.ts";
 import type { Problem } from "./problem.ts";
 import { explain, type Explained } from "./explain.ts";
 import { isWithin, join, keysOf, type Value } from "./tree.ts";
@@ -58,7 +59,10 @@ export function validate(value: Value, checker: Checker): readonly Problem[] {
   const kept = real.filter((error) =>
     error.keyword === "type" || !wrongTypes.has(error.instancePath)
   );
-  return dropFollowing(kept).map((error) => toProblem(error, { value, checker }));
+  const { validator, schema } = checker;
+  return dropFollowing(kept).map((error, index) =>
+    toProblem(error, { value, checker: index < MAX_HINTED ? checker : { validator, schema } })
+  );
 }
 
 /** The branches of our `oneOf`s hold only `required`; which key is missing from each branch is not the message. */
