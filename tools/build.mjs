@@ -1,0 +1,198 @@
+/**
+ * `npm run build`: dist/containerv, one executable; and what the npm package is made of (with `--package` only that):
+ * dist/containerv.mjs with its chunks, dist/types, dist/schema.json, dist/licenses.txt.
+ *
+ * The executable is bundled by Bun itself, in chunks and with bytecode: measured against one file without bytecode, a run
+ * starts in a fifth of the time (docs/decisions/0006-one-executable-by-bun.md).
+ */
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { binary, bootstrap, ROOT } from "./bootstrap.mjs";
+import { runCommand, showMs } from "./lib/process.mjs";
+
+const DIST = join(ROOT, "dist");
+
+/** Nothing that lies in the caller's directory may change what the executable does (a hostile checkout may be one). */
+const NO_AUTOLOAD = ["dotenv", "bunfig", "tsconfig", "package-json"]
+  .map((name) => `--no-compile-autoload-${name}`);
+
+function read(path) {
+  return readFileSync(join(ROOT, path), "utf8");
+}
+
+function bundleOptions(define) {
+  return {
+    absWorkingDir: ROOT,
+    entryPoints: { containerv: "mod.ts" },
+    outdir: DIST,
+    outExtension: { ".js": ".mjs" },
+    chunkNames: "chunks/[name]-[hash]",
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "esnext",
+    minify: true,
+    external: ["bun:ffi"],
+    legalComments: "none",
+    metafile: true,
+    define,
+    logLevel: "silent",
+  };
+}
+
+/** esbuild's own errors, one line each. */
+async function bundle(options) {
+  const { build } = await import("esbuild");
+  try {
+    return await build(options);
+  } catch (error) {
+    const lines = (error.errors ?? []).map(({ location, text }) =>
+      location === null ? text : `${location.file}:${location.line}: ${text}`
+    );
+    throw new Error(lines.length > 0 ? lines.join("\n") : String(error), { cause: error });
+  }
+}
+
+/** Packages whose code is in generated files: the validators are ajv's output and hold pieces of it. */
+const GENERATED_FROM = ["ajv"];
+
+/** The npm packages that the bundle has code of, with version and the text of their licences. */
+function bundledPackages(inputs) {
+  const names = inputs.map((path) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1])
+    .filter((name) => name !== undefined);
+  return [...new Set([...names, ...GENERATED_FROM])].sort().map((name) => {
+    const { version, license } = JSON.parse(read(`node_modules/${name}/package.json`));
+    const file = ["LICENSE", "LICENSE.md", "LICENSE.txt", "license"]
+      .find((candidate) => existsSync(join(ROOT, "node_modules", name, candidate)));
+    if (file === undefined) throw new Error(`${name} has no licence text`);
+    return { name, version, license, text: read(`node_modules/${name}/${file}`).trim() };
+  });
+}
+
+/** What `containerv version --licenses` prints. */
+function licenceNotices(packages) {
+  const { version } = JSON.parse(read("package.json"));
+  const bun = JSON.parse(read("node_modules/bun/package.json")).version;
+  const own =
+    `containerv ${version}: GPL-3.0-only. This program comes with ABSOLUTELY NO WARRANTY.\n` +
+    "The licence's text: LICENSE in the source, https://www.gnu.org/licenses/gpl-3.0.html";
+  const runtime =
+    `The executable contains the Bun runtime ${bun}: MIT, with parts under other licences,\n` +
+    "JavaScriptCore (LGPL-2.0) among them: https://bun.com/docs/project/license";
+  const others = packages.map((item) =>
+    `${item.name} ${item.version}: ${item.license}\n\n${item.text.replace(/^/gm, "    ")}`
+  );
+  return `${[own, runtime, ...others].join("\n\n")}\n`;
+}
+
+/** A digest of every input and of the tools: caches made by another build are not used. */
+function digestOf(inputs) {
+  const hash = createHash("sha256");
+  for (const path of [...inputs].sort()) hash.update(`${path}\0`).update(read(path)).update("\0");
+  hash.update(read("package-lock.json"));
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** Constants that the build puts in; `typeof` tells the sources whether they are there. */
+async function definitions() {
+  const { metafile } = await bundle({ ...bundleOptions({}), write: false });
+  const inputs = Object.keys(metafile.inputs);
+  const licences = licenceNotices(bundledPackages(inputs));
+  writeFileSync(join(DIST, "licenses.txt"), licences);
+  return {
+    CONTAINERV_BUILD: JSON.stringify(digestOf(inputs)),
+    CONTAINERV_LICENSES: JSON.stringify(licences),
+  };
+}
+
+async function buildPackage(define) {
+  const { version } = JSON.parse(read("package.json"));
+  const banner =
+    `#!/usr/bin/env bun\n/*! containerv ${version}, GPL-3.0-only; licences of its parts: licenses.txt */`;
+  const { metafile } = await bundle({ ...bundleOptions(define), banner: { js: banner } });
+  const { chmodSync } = await import("node:fs");
+  chmodSync(join(DIST, "containerv.mjs"), 0o755);
+  writeFileSync(join(DIST, "schema.json"), read("spec/generated/schema.json"));
+  return Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);
+}
+
+async function emitTypes() {
+  const argv = [
+    binary("tsc"),
+    "--project",
+    "tools/tsconfig.types.json",
+    "--outDir",
+    join(DIST, "types"),
+  ];
+  const result = await runCommand(argv, { cwd: ROOT, timeoutMs: 120_000 });
+  if (result.code !== 0) throw new Error(`tsc: exit ${result.code}\n${result.output}`);
+}
+
+async function compile(define) {
+  const target = join(DIST, "containerv");
+  const next = `${target}.next`;
+  const defines = Object.entries(define).flatMap((
+    [name, value],
+  ) => ["--define", `${name}=${value}`]);
+  const form = [
+    "--compile",
+    "--target=bun",
+    "--format=esm",
+    "--splitting",
+    "--minify",
+    "--bytecode",
+  ];
+  const argv = [
+    binary("bun"),
+    "build",
+    ...form,
+    ...NO_AUTOLOAD,
+    ...defines,
+    "--outfile",
+    next,
+    "runtime/cli/entry.ts",
+  ];
+  const result = await runCommand(argv, { cwd: ROOT, timeoutMs: 300_000 });
+  if (result.code !== 0) throw new Error(`bun build: exit ${result.code}\n${result.output}`);
+  // Put in place at once: a run that goes on meanwhile keeps the old file.
+  renameSync(next, target);
+  return statSync(target).size;
+}
+
+async function step(name, work) {
+  const begin = Date.now();
+  const bytes = await work();
+  const size = typeof bytes === "number" ? ` · ${(bytes / 2 ** 20).toFixed(1)} MiB` : "";
+  console.error(`✔ ${name} ${showMs(Date.now() - begin)}${size}`);
+}
+
+async function main() {
+  bootstrap();
+  mkdirSync(DIST, { recursive: true });
+  for (const name of ["chunks", "types"]) {
+    rmSync(join(DIST, name), { recursive: true, force: true });
+  }
+  const define = await definitions();
+  const { stop } = await import("esbuild");
+  await step("dist/containerv.mjs", () => buildPackage(define));
+  await stop();
+  await step("dist/types", emitTypes);
+  if (!process.argv.includes("--package")) await step("dist/containerv", () => compile(define));
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`✘ ${error.message}`);
+  process.exitCode = 1;
+}
