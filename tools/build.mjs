@@ -7,6 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -24,6 +25,9 @@ const DIST = join(ROOT, "dist");
 /** Nothing that lies in the caller's directory may change what the executable does (a hostile checkout may be one). */
 const NO_AUTOLOAD = ["dotenv", "bunfig", "tsconfig", "package-json"]
   .map((name) => `--no-compile-autoload-${name}`);
+
+/** The same for Bun when it runs the package's file: else it reads all three from the working directory. */
+const BUN_ALONE = "bun --config=/dev/null --no-env-file --tsconfig-override=/dev/null";
 
 function read(path) {
   return readFileSync(join(ROOT, path), "utf8");
@@ -117,10 +121,9 @@ async function definitions() {
 
 async function buildPackage(define) {
   const { version } = JSON.parse(read("package.json"));
-  const banner =
-    `#!/usr/bin/env bun\n/*! containerv ${version}, GPL-3.0-only; licences of its parts: licenses.txt */`;
+  const notice = `/*! containerv ${version}, GPL-3.0-only; licences of its parts: licenses.txt */`;
+  const banner = `#!/usr/bin/env -S ${BUN_ALONE}\n${notice}`;
   const { metafile } = await bundle({ ...bundleOptions(define), banner: { js: banner } });
-  const { chmodSync } = await import("node:fs");
   chmodSync(join(DIST, "containerv.mjs"), 0o755);
   writeFileSync(join(DIST, "schema.json"), read("spec/generated/schema.json"));
   return Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);
