@@ -48,7 +48,8 @@ describe("a container of the defaults", { skip }, () => {
 
   test("has the default capabilities, none inheritable or ambient, and no new privileges", async () => {
     const status = await inside("grep -E '^(Cap|NoNewPrivs)' /proc/self/status");
-    const field = (name: string): string => new RegExp(`${name}:\\s*(\\S+)`).exec(status)?.[1] ?? "";
+    const field = (name: string): string =>
+      new RegExp(`${name}:\\s*(\\S+)`).exec(status)?.[1] ?? "";
     // CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE SYS_CHROOT SETFCAP
     const all = 0x800405fbn;
     for (const set of ["CapPrm", "CapEff", "CapBnd"]) {
@@ -65,7 +66,9 @@ describe("a container of the defaults", { skip }, () => {
   });
 
   test("has /dev with the devices every program expects", async () => {
-    const devices = await inside("for d in null zero full random urandom tty; do stat -c %t:%T /dev/$d; done");
+    const devices = await inside(
+      "for d in null zero full random urandom tty; do stat -c %t:%T /dev/$d; done",
+    );
     assertEquals(devices.split("\n"), ["1:3", "1:5", "1:7", "1:8", "1:9", "5:0"]);
   });
 
@@ -113,7 +116,11 @@ describe("the default rootfs shows no secret of the host", { skip }, () => {
     for (const mount of mounts.filter((line) => !own.test(line))) {
       // The masks are /dev/null itself: a device, and nothing else is one.
       const isMask = mount.includes(" /null ") && mount.includes("- devtmpfs ");
-      assertMatch(mount.split(" ")[5] ?? "", isMask ? /^ro,nosuid,noexec/ : /^ro,nosuid,nodev/, mount);
+      assertMatch(
+        mount.split(" ")[5] ?? "",
+        isMask ? /^ro,nosuid,noexec/ : /^ro,nosuid,nodev/,
+        mount,
+      );
     }
   });
 
@@ -124,8 +131,14 @@ describe("the default rootfs shows no secret of the host", { skip }, () => {
 
 describe("masked and read-only paths", { skip }, () => {
   test("kernel memory and keys are empty, the sysctls can't be written", async () => {
-    assertEquals(await inside("cat /proc/kcore /proc/keys /proc/timer_list 2>/dev/null | wc -c"), "0");
-    assertEquals(await inside("(echo x > /proc/sys/kernel/core_pattern) 2>/dev/null || echo ro"), "ro");
+    assertEquals(
+      await inside("cat /proc/kcore /proc/keys /proc/timer_list 2>/dev/null | wc -c"),
+      "0",
+    );
+    assertEquals(
+      await inside("(echo x > /proc/sys/kernel/core_pattern) 2>/dev/null || echo ro"),
+      "ro",
+    );
     assertEquals(await inside("(echo b > /proc/sysrq-trigger) 2>/dev/null || echo ro"), "ro");
     assertEquals(await inside("ls /sys/firmware"), "");
   });
