@@ -79,7 +79,9 @@ function keptUpper(
   container: DesiredContainer,
   answers: Answers,
 ): { path: string; ops: readonly Op[] } | undefined {
-  if (container.rootfs.writable.kind !== "disk") return undefined;
+  const { path: whole, writable } = container.rootfs;
+  // A rootfs that is used as it is keeps what is written to it by itself.
+  if (whole !== undefined || writable.kind !== "disk") return undefined;
   const origin = originOf(container, "rootfs/writable", "rootfs");
   const path = `${answers.dataDirectory}/uppers/${container.name}`;
   const op = { where: "stage", origin } as const;
