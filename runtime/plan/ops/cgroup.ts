@@ -82,21 +82,27 @@ export const makeGroup: OpDefinition<MakeGroup> = {
   lower(op, to) {
     const again = to.label("again");
     const retry = to.label("retry");
+    const giveUp = to.label("give up");
     to.add({ kind: "label", name: again });
     for (const parent of op.parents) {
-      if (parent.removable) mkdirUnlessThere(parent.path, to);
+      if (parent.removable) mkdirUnlessThere(parent.path, to, { otherwise: giveUp });
       if (parent.enable.length === 0) continue;
       const text = parent.enable.map((name) => `+${name}`).join(" ");
-      writeFile(to, { path: `${parent.path}/cgroup.subtree_control`, text, onError: retry });
+      // The hierarchy's root is never made: where it is missing, it will be missing again.
+      const onError = parent.removable ? retry : giveUp;
+      writeFile(to, { path: `${parent.path}/cgroup.subtree_control`, text, onError });
     }
     const made = to.label("made");
     to.call(mkdirat({ pathname: op.path, mode: 0o755 }), { onError: retry });
     to.add(
       { kind: "jump", to: made },
       { kind: "label", name: retry },
-      ...branchOnErrno([ENOENT], { to: again, otherwise: FAIL.stage }),
-      { kind: "label", name: made },
+      ...branchOnErrno([ENOENT], { to: again, otherwise: giveUp }),
+      { kind: "label", name: giveUp },
     );
+    // Not by `undo`: the group of that name may be another's. What these calls say leaves the first error as it is.
+    for (const parent of [...op.parents].reverse()) removeParent(parent, to);
+    to.add({ kind: "jump", to: FAIL.stage }, { kind: "label", name: made });
   },
   undo: (op) => [{
     kind: "cgroup.remove",
@@ -109,14 +115,19 @@ export const makeGroup: OpDefinition<MakeGroup> = {
 };
 
 /** mkdir on the host's side; a directory that is there already is fine. */
-export function mkdirUnlessThere(pathname: string, to: Emitter, mode = 0o755): void {
+export function mkdirUnlessThere(
+  pathname: string,
+  to: Emitter,
+  options: { readonly mode?: number; readonly otherwise?: string } = {},
+): void {
+  const { mode = 0o755, otherwise = FAIL.stage } = options;
   const failed = to.label("mkdir");
   const there = to.label("there");
   to.call(mkdirat({ pathname, mode }), { onError: failed });
   to.add(
     { kind: "jump", to: there },
     { kind: "label", name: failed },
-    ...branchOnErrno([EEXIST], { to: there, otherwise: FAIL.stage }),
+    ...branchOnErrno([EEXIST], { to: there, otherwise }),
     { kind: "label", name: there },
   );
 }

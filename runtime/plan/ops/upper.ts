@@ -29,7 +29,9 @@ export const keepUpper: OpDefinition<KeepUpper> = {
   lower(op, to) {
     const parts = op.path.split("/");
     for (let level = OWN_LEVELS - 1; level >= 0; level--) {
-      mkdirUnlessThere(parts.slice(0, parts.length - level).join("/"), to, op.mode);
+      mkdirUnlessThere(parts.slice(0, parts.length - level).join("/"), to, {
+        mode: op.mode,
+      });
     }
     // Two overlays on one upper are not refused by the kernel: the lock is ours, and ends with the stage.
     const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
