@@ -34,9 +34,16 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (given.options["--help"] === true) return await showHelp(name);
     return await (await load()).command(given);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    stderr(`containerv ${name}: ${error.message}\nusage: containerv ${name} ${row.usage}\n`);
-    return name === "run" ? OWN_FAILURE : BAD_INPUT;
+    const status = name === "run" ? OWN_FAILURE : BAD_INPUT;
+    if (error instanceof UsageError) {
+      stderr(`containerv ${name}: ${error.message}\nusage: containerv ${name} ${row.usage}\n`);
+      return status;
+    }
+    const { ContainervError } = await import("../plan/error.ts");
+    // Anything else is a fault of ours: its stack says where.
+    if (!(error instanceof ContainervError)) throw error;
+    await (await import("./spec.ts")).showFailure(error.facts, {});
+    return status;
   }
 }
 

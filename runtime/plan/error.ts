@@ -24,7 +24,20 @@ export interface ErrorFacts {
   readonly diagnostics?: readonly Diagnostic[];
 }
 
-/** Thrown by every function of the library; its fields say what, where, why, and what to do. */
+/**
+ * Thrown by every function of the library; its fields say what, where, why, and what to do.
+ *
+ * @example
+ * ```ts
+ * import { ContainervError, run } from "containerv";
+ *
+ * try {
+ *   await run({ commands: [["nonexistent"]] });
+ * } catch (error) {
+ *   if (error instanceof ContainervError) console.log(error.code, error.fix);
+ * }
+ * ```
+ */
 export class ContainervError extends Error {
   readonly code: string;
   readonly facts: ErrorFacts;

@@ -4,7 +4,7 @@ import {
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from "../../../ffi/abi/mount.ts";
-import { mount, moveMount, openTree } from "../../../ffi/calls/mount.ts";
+import { moveMount, openTree } from "../../../ffi/calls/mount.ts";
 import { close } from "../../../ffi/calls/open.ts";
 import { fchdir, mkdirat } from "../../../ffi/calls/path.ts";
 import { type Emitter, result } from "../emitter.ts";

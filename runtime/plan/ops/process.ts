@@ -136,7 +136,9 @@ export const execute: OpDefinition<Execute> = {
     to.call(umask({ mask: 0o022 }));
     to.call(rtSigprocmask({ how: SIG_SETMASK, set: 0n }));
     if (op.candidates.length === 1) {
-      return tryExecute(to, op, op.candidates[0] ?? "", FAIL.container);
+      {
+        return tryExecute(to, op, { pathname: op.candidates[0] ?? "", onError: FAIL.container });
+      }
     }
     searchPath(op, to);
   },
@@ -146,7 +148,11 @@ function shorten(text: string): string {
   return quote(text.length > 40 ? `${text.slice(0, 39)}…` : text);
 }
 
-function tryExecute(to: Emitter, op: Execute, pathname: string, onError: string): void {
+function tryExecute(
+  to: Emitter,
+  op: Execute,
+  { pathname, onError }: { readonly pathname: string; readonly onError: string },
+): void {
   to.call(execve({ pathname, argv: op.argv, envp: op.environment }), { onError });
 }
 
@@ -157,7 +163,7 @@ function searchPath(op: Execute, to: Emitter): void {
     const failed = to.label("failed");
     const next = to.label("next");
     const denied = to.label("denied");
-    tryExecute(to, op, pathname, failed);
+    tryExecute(to, op, { pathname, onError: failed });
     to.add(
       { kind: "label", name: failed },
       branch(ENOENT, next),

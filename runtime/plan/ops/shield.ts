@@ -5,11 +5,10 @@ import {
   MOUNT_ATTR_RDONLY,
   MOVE_MOUNT_F_EMPTY_PATH,
   MOVE_MOUNT_T_EMPTY_PATH,
-  MS_REC,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from "../../../ffi/abi/mount.ts";
-import { mount, mountSetattr, moveMount, openTree } from "../../../ffi/calls/mount.ts";
+import { mountSetattr, moveMount, openTree } from "../../../ffi/calls/mount.ts";
 import { close } from "../../../ffi/calls/open.ts";
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";

@@ -234,7 +234,7 @@ export const runCommand: OpDefinition<RunCommand> = {
     if (op.timeoutMs !== undefined) onAlarm(op, to, { ...info, offset: SI_CODE });
     to.call(kill({ pid: result("command"), sig: result("signal") }), { onError: "continue" });
     to.add({ kind: "jump", to: wait }, { kind: "label", name: reaping });
-    reapOne(op, to, wait, reaping);
+    reapOne(op, to, { wait, reaping });
   },
 };
 
@@ -265,7 +265,11 @@ function onAlarm(op: RunCommand, to: Emitter, siCode: Cell): void {
   to.add({ kind: "jump", to: "container.end" }, { kind: "label", name: sent });
 }
 
-function reapOne(op: RunCommand, to: Emitter, wait: string, reaping: string): void {
+function reapOne(
+  op: RunCommand,
+  to: Emitter,
+  { wait, reaping }: { readonly wait: string; readonly reaping: string },
+): void {
   const ended = to.label("ended");
   const quit = to.label("quit");
   const exited = to.label("exited");
