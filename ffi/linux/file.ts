@@ -46,7 +46,7 @@ export interface ReadOptions {
   readonly regular?: boolean;
 }
 
-/** The bytes of a file; `undefined` when it is not there. Throws SyscallError. */
+/** The bytes of a file; `undefined` when it is not there. Throws SyscallError and NotRegularError. */
 export function readBytes(path: string, options: ReadOptions = {}): Uint8Array | undefined {
   // O_NONBLOCK: opening a FIFO would wait for its other end.
   const call = openat({ pathname: path, flags: O_RDONLY | O_CLOEXEC | O_NONBLOCK });
@@ -111,9 +111,16 @@ function status(dirfd: Word, pathname: string, flags: number): Status | undefine
   return { uid: view.getUint32(20, true), mode: view.getUint16(28, true) };
 }
 
+/** A directory, FIFO, device or socket where a file was wanted. */
+export class NotRegularError extends Error {
+  constructor(path: string) {
+    super(`${path} is not a regular file`);
+  }
+}
+
 function mustBeRegular(fd: number, path: string): void {
   const mode = status(fd, "", AT_EMPTY_PATH)?.mode ?? 0;
-  if ((mode & S_IFMT) !== S_IFREG) throw new Error(`${path} is not a regular file`);
+  if ((mode & S_IFMT) !== S_IFREG) throw new NotRegularError(path);
 }
 
 /** When the directory or file last changed: seconds and nanoseconds, as text; `undefined` when it is not there. */

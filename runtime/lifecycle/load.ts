@@ -1,5 +1,6 @@
 /** A file, standard input, or an object → a checked spec. Reads through the cache of specs that were validated before. */
-import { getuid, readBytes, readInput } from "../../ffi/linux/file.ts";
+import { SyscallError } from "../../ffi/linux/error.ts";
+import { getuid, NotRegularError, readBytes, readInput } from "../../ffi/linux/file.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import { cacheDirectory, type CacheKey, readCache, writeCache } from "../state/spec_cache.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -86,11 +87,23 @@ function latin1(bytes: Uint8Array): string {
 }
 
 function readSpecFile(path: string, shown: string): Uint8Array {
-  const read = readBytes(path, { bytes: SPEC_BYTES_MAX, regular: true });
-  if (read !== undefined) return read;
-  throw new ContainervError({
-    code: "SPEC_UNREADABLE",
-    message: `cannot read ${shown}: no such file`,
-    fix: "name a spec, or `-` for standard input",
-  });
+  try {
+    const read = readBytes(path, { bytes: SPEC_BYTES_MAX, regular: true });
+    if (read !== undefined) return read;
+  } catch (error) {
+    if (error instanceof NotRegularError) throw unreadable(`${shown} is not a regular file`, {});
+    if (error instanceof SyscallError) {
+      throw unreadable(`cannot read ${shown}`, { syscall: error.message, errno: error.errno });
+    }
+    throw error;
+  }
+  throw unreadable(`cannot read ${shown}: no such file`, {});
+}
+
+function unreadable(
+  message: string,
+  facts: { readonly syscall?: string; readonly errno?: number },
+): ContainervError {
+  const fix = "name a spec, or `-` for standard input";
+  return new ContainervError({ code: "SPEC_UNREADABLE", message, fix, ...facts });
 }
