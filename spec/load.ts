@@ -98,9 +98,10 @@ function isExplained(fault: Problem, read: readonly Problem[]): boolean {
 function preferNumber(problem: Problem, text: string): Problem {
   const isForm = problem.code === "NUMBER_FORM" || problem.code === "MODE_LIKE_NUMBER";
   const keys = keysOf(problem.pointer);
-  if (!isForm || !takesNumber(keys)) return problem;
+  if (!isForm && problem.code !== "LOSSY_NUMBER") return problem;
+  if (!takesNumber(keys)) return problem;
   const number = Number(text.slice(problem.start, problem.end));
-  if (!Number.isFinite(number)) return problem;
-  const { note: _, ...rest } = problem;
+  const { note: _note, fix: _fix, ...rest } = problem;
+  if (!isForm || !Number.isFinite(number)) return rest;
   return { ...rest, fix: `${keys[keys.length - 1]}: ${number === 0 ? 0 : number}` };
 }

@@ -110,7 +110,7 @@ export const schema: Schema = {
       description: "Name → container. Not together with the keys of one container.",
       type: "object",
       minProperties: 1,
-      propertyNames: { $ref: "#/$defs/name" },
+      propertyNames: NAME_SCHEMA,
       additionalProperties: { $ref: "#/$defs/container" },
       examples: [{ web: { commands: [["nginx"]] } }],
       "x-expects": "a map such as {web: {commands: […]}}",

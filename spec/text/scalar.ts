@@ -78,9 +78,9 @@ function isExact(word: string, value: number): boolean {
 }
 
 function refuseMode(word: string): Plain {
-  const digits = word.replace(/^[-+]?0o?/, "");
-  const isOctalForm = word.includes("o");
-  const value = isOctalForm ? Number.parseInt(digits, 8) : Number.parseInt(digits, 10);
+  const digits = word.replace(/^[-+]?0o?0*/, "");
+  const sign = word.startsWith("-") ? "-" : "";
+  const value = sign + Number.parseInt(digits || "0", word.includes("o") ? 8 : 10);
   return {
     value: `0${digits}`,
     code: "MODE_LIKE_NUMBER",

@@ -128,7 +128,6 @@ function compiledAt(root: Schema, error: SchemaError): Schema {
     const properties = asSchema(schema.properties);
     enter(asSchema(Object.hasOwn(properties, key) ? properties[key] : schema.additionalProperties));
   }
-  if (error.propertyName !== undefined) enter(asSchema(schema.propertyNames));
   return compiled;
 }
 

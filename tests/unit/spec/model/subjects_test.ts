@@ -1,0 +1,197 @@
+import { describe, test } from "node:test";
+import { assertEquals } from "@std/assert";
+import { codesOf, containerOf } from "./load_from.ts";
+
+function table(name: string, rows: readonly (readonly [string, readonly string[]])[]): void {
+  describe(name, () => {
+    for (const [text, want] of rows) test(text, () => assertEquals(codesOf(text), want));
+  });
+}
+
+describe("user", () => {
+  const good: readonly (readonly [string, unknown])[] = [
+    ["0", { user: 0 }],
+    ['"0"', { user: 0 }],
+    ["1000", { user: 1000 }],
+    ["1000:1000", { user: 1000, group: 1000 }],
+    ['"0:1"', { user: 0, group: 1 }],
+    ["4294967294", { user: 4294967294 }],
+    ["root", { user: "root" }],
+    ["www-data:www-data", { user: "www-data", group: "www-data" }],
+    ["nobody:0", { user: "nobody", group: 0 }],
+    ["1:staff", { user: 1, group: "staff" }],
+    ["host$", { user: "host$" }],
+    ["_x", { user: "_x" }],
+  ];
+  for (const [text, want] of good) {
+    test(text, () => assertEquals(containerOf(`user: ${text}`).user, want as never));
+  }
+});
+
+describe("limits", () => {
+  const good: readonly (readonly [string, unknown])[] = [
+    ["{}", { pids: 4096, pidsIsDefault: true }],
+    ["{pids: 1}", { pids: 1, pidsIsDefault: false }],
+    ["{pids: 4096}", { pids: 4096, pidsIsDefault: false }],
+    ["{cpu: 2}", { cpus: 2, pids: 4096, pidsIsDefault: true }],
+    ["{cpu: 0.01}", { cpus: 0.01, pids: 4096, pidsIsDefault: true }],
+    ["{memory: {max: 1MB}}", { memoryBytes: 1e6, pids: 4096, pidsIsDefault: true }],
+  ];
+  for (const [text, want] of good) {
+    test(text, () => assertEquals(containerOf(`limits: ${text}`).limits, want as never));
+  }
+});
+table("limits that are refused", [
+  ["limits: {memory: {high: 1MiB}}", ["NOT_YET /limits/memory/high"]],
+  ["limits: {memory: {max: 1k}}", ["BAD_VALUE /limits/memory/max"]],
+  ["limits: {memory: {}}", ["EMPTY_VALUE /limits/memory"]],
+  ["limits: {memory: 0.1B}", ["BAD_SIZE /limits/memory"]],
+  ["limits: {swap: 0}", ["NOT_YET /limits/swap"]],
+  ["limits: {swap: 1}", ["NOT_YET /limits/swap", "BAD_VALUE /limits/swap"]],
+  ["limits: {io: [{device: /dev/sda}]}", ["NOT_YET /limits/io"]],
+  ["limits: {cpuset: 0-3}", ["NOT_YET /limits/cpuset"]],
+  ["limits: {hugetlb: {2MiB: 4MiB}}", ["NOT_YET /limits/hugetlb"]],
+  ["limits: {devices: [/dev/fuse]}", ["NOT_YET /limits/devices"]],
+  ["limits: {rlimits: {nofile: 10}}", ["NOT_YET /limits/rlimits"]],
+  ["limits: {rlimits: {nofiles: 10}}", [
+    "NOT_YET /limits/rlimits",
+    "BAD_VALUE /limits/rlimits/nofiles",
+  ]],
+  ["limits: {cpu: 0.001}", ["BAD_VALUE /limits/cpu"]],
+  ["limits: [a]", ["WRONG_TYPE /limits"]],
+]);
+
+describe("rootfs", () => {
+  test("a ready root", () => {
+    assertEquals(containerOf("rootfs: {path: ./root}").rootfs, {
+      layers: [],
+      writable: { kind: "disk" },
+      path: "/project/root",
+    });
+  });
+  const writable: readonly (readonly [string, unknown])[] = [
+    ["tmpfs", { kind: "tmpfs" }],
+    ["disk", { kind: "disk" }],
+    ["false", { kind: "readonly" }],
+    ["{tmpfs: 1MiB}", { kind: "tmpfs", sizeBytes: 1048576 }],
+  ];
+  for (const [text, want] of writable) {
+    test(`writable: ${text}`, () => {
+      assertEquals(containerOf(`rootfs: {writable: ${text}}`).rootfs.writable, want as never);
+    });
+  }
+});
+table("rootfs that is doubted or refused", [
+  ["rootfs: {layers: [{host: /}]}", ["HOST_ROOT /rootfs/layers/0/host"]],
+  ["rootfs: {layers: [{host: system}, {host: system}]}", ["CONTRADICTION /rootfs/layers/1"]],
+  ["rootfs: {path: a, layers: [{host: system}], writable: disk}", [
+    "CONTRADICTION /rootfs/layers",
+    "CONTRADICTION /rootfs/writable",
+  ]],
+  ["rootfs: {writable: true}", ["BAD_VALUE /rootfs/writable"]],
+  ["rootfs: {writable: {}}", ["MISSING_KEY /rootfs/writable"]],
+  ["rootfs: {writable: {tmpfs: 0B}}", ["BAD_SIZE /rootfs/writable/tmpfs"]],
+  ["rootfs: {layers: [{image: a}, {tar: b}, {squashfs: c}, {erofs: d}]}", [
+    "NOT_YET /rootfs/layers/0/image",
+    "NOT_YET /rootfs/layers/1/tar",
+    "NOT_YET /rootfs/layers/2/squashfs",
+    "NOT_YET /rootfs/layers/3/erofs",
+  ]],
+  ["rootfs: {layers: [{at: /x}]}", ["MISSING_KEY /rootfs/layers/0"]],
+  ["rootfs: {layers: [{dir: ~/x}]}", ["BAD_PATH /rootfs/layers/0/dir"]],
+  ["rootfs: {layers: [{dir: x, at: /a/../b}]}", ["BAD_PATH /rootfs/layers/0/at"]],
+  ["rootfs: system", ["WRONG_TYPE /rootfs"]],
+]);
+
+describe("policy", () => {
+  const good: readonly (readonly [string, unknown])[] = [
+    ["none", { presets: [], isDefault: false }],
+    ["[none]", { presets: [], isDefault: false }],
+    ["{}", { presets: ["build", "network"], isDefault: true }],
+    ["{capabilities: []}", { presets: ["build", "network"], isDefault: true, capabilities: [] }],
+    ["{capabilities: [CAP_CHOWN]}", {
+      presets: ["build", "network"],
+      isDefault: true,
+      capabilities: ["CHOWN"],
+    }],
+    ["{preset: none, capabilities: [bpf]}", {
+      presets: [],
+      isDefault: false,
+      capabilities: ["BPF"],
+    }],
+    ["{preset: [none]}", { presets: [], isDefault: false }],
+    ["{capabilities: [CHECKPOINT_RESTORE]}", {
+      presets: ["build", "network"],
+      isDefault: true,
+      capabilities: ["CHECKPOINT_RESTORE"],
+    }],
+  ];
+  for (const [text, want] of good) {
+    test(text, () => assertEquals(containerOf(`policy: ${text}`).policy, want as never));
+  }
+});
+table("policy that is refused", [
+  ["policy: build", ["NOT_YET /policy"]],
+  ["policy: [minimal, custom]", ["NOT_YET /policy/0", "NOT_YET /policy/1"]],
+  ["policy: {preset: network}", ["NOT_YET /policy/preset"]],
+  ["policy: {preset: [build]}", ["NOT_YET /policy/preset/0"]],
+  ["policy: {syscalls: {deny: [bpf]}}", ["NOT_YET /policy/syscalls"]],
+  ["policy: {paths: [{path: /a, access: read}]}", ["NOT_YET /policy/paths"]],
+  ["policy: {capabilities: [CAP_FOO]}", ["UNKNOWN_CAPABILITY /policy/capabilities/0"]],
+  ["policy: {capabilities: [CHOWN, CAP_CHOWN]}", ["DUPLICATE_VALUE /policy/capabilities/1"]],
+  ["policy: {capabilities: [CHOWN, CHOWN]}", ["DUPLICATE_VALUE /policy/capabilities"]],
+  ["policy: []", ["EMPTY_VALUE /policy"]],
+  ["policy: nonne", ["BAD_VALUE /policy"]],
+]);
+
+table("network", [
+  ["network: host", []],
+  ["network: {}", []],
+  ["network: bridge", ["NOT_YET /network"]],
+  ["network: {mode: private}", ["NOT_YET /network/mode"]],
+  ["network: {ports: ['80']}", ["NOT_YET /network/ports"]],
+  ["network: {ports: [80]}", ["NOT_YET /network/ports", "WRONG_TYPE /network/ports/0"]],
+  ["network: {egress: any, dns: [9.9.9.9], names: {a: 10.0.0.1}}", [
+    "NOT_YET /network/egress",
+    "NOT_YET /network/dns",
+    "NOT_YET /network/names",
+  ]],
+]);
+
+table("stop", [
+  ["stop: {}", []],
+  ["stop: {signal: SIGUSR1, grace: 0s}", []],
+  ["stop: {signal: TERMM}", ["UNKNOWN_SIGNAL /stop/signal"]],
+  ["stop: {signal: KILL}", ["BAD_SIGNAL /stop/signal"]],
+  ["stop: {signal: 15}", ["WRONG_TYPE /stop/signal"]],
+  ["stop: {signal: 99}", ["WRONG_TYPE /stop/signal"]],
+  ["stop: {grace: 5}", ["WRONG_TYPE /stop/grace"]],
+]);
+
+table("not yet", [
+  ["environmentFiles: [a.env]", ["NOT_YET /environmentFiles"]],
+  [
+    "userns: {uids: [{inside: 0, outside: 1, count: 1}], gids: [{inside: 0, outside: 1, count: 1}]}",
+    ["NOT_YET /userns"],
+  ],
+  ["tty: true", ["NOT_YET /tty"]],
+  ["volumes: [./a:/b:ro, {bind: a, at: /b}]", ["NOT_YET /volumes"]],
+  ["volumes: {data: {}}", ["NOT_YET /volumes"]],
+  ["secrets: {/run/a: b}", ["NOT_YET /secrets"]],
+  ["inputs: [{from: a, to: /b}]", ["NOT_YET /inputs"]],
+  ["outputs: [{from: /a, to: b, when: always}]", ["NOT_YET /outputs"]],
+  ["healthcheck: {tcp: {port: 80}}", ["NOT_YET /healthcheck"]],
+  ["restart: always", ["NOT_YET /restart"]],
+  ["dependsOn: [db]", ["NOT_YET /dependsOn"]],
+  ["platform: windows", ["NOT_YET /platform"]],
+  ["vm: {driver: qemu}", ["NOT_YET /vm"]],
+  ["onUnsupported: warn", ["NOT_YET /onUnsupported"]],
+  ["variables: {A: {default: b}}", ["NOT_YET /variables"]],
+  ["hostname: a\nenvironment: {A: 'x${{ B }}'}", ["NOT_YET /environment/A"]],
+  ["x-a: '${{ B }}'", []],
+]);
+
+table("wrong and not yet at once", [
+  ["healthcheck: {exec: [a], shell: b}", ["NOT_YET /healthcheck", "CONTRADICTION /healthcheck"]],
+  ["restart: sometimes", ["NOT_YET /restart", "BAD_VALUE /restart"]],
+]);
