@@ -80,7 +80,8 @@ function explainType(fault: Fault): Explained {
   const expected = String(schema["x-expects"] ?? asList(schema.type).join(" or "));
   if (found === null) {
     const message = `${nameOf(fault)} has no value`;
-    return { code: "NO_VALUE", message, note: `expected ${expected}`, part: "key" };
+    const base = { code: "NO_VALUE", message, note: `expected ${expected}`, part: "key" } as const;
+    return isFreeText(schema) ? { ...base, fix: withKey(pointer, '""') } : base;
   }
   const message = `expected ${expected}, not ${describe(found)}`;
   const base = { code: "WRONG_TYPE", message } as const;
@@ -90,12 +91,18 @@ function explainType(fault: Fault): Explained {
   return fix === undefined ? base : { ...base, fix: withKey(pointer, fix) };
 }
 
+/** Text of any form: what is written can be kept by quoting it. */
+function isFreeText(schema: Schema): boolean {
+  return schema.type === "string" && schema.pattern === undefined && schema.minLength === undefined;
+}
+
 /** The same thing in the type that was expected, where that is plain to see. */
 function convert({ found, schema, pointer, checker }: Fault): string | undefined {
   const types = asList(schema.type);
   if (typeof found === "number" || typeof found === "boolean") {
-    const isText = types.length === 1 && types[0] === "string" && schema.pattern === undefined;
-    return isText ? JSON.stringify(checker.source?.(pointer) ?? String(found)) : undefined;
+    return isFreeText(schema)
+      ? JSON.stringify(checker.source?.(pointer) ?? String(found))
+      : undefined;
   }
   if (typeof found !== "string") return undefined;
   const word = found.toLowerCase();

@@ -1,6 +1,6 @@
 import type { Value } from "./tree.ts";
 
-const PLAIN = /^[A-Za-z_./][A-Za-z0-9_./+-]*$/;
+const PLAIN = /^(?:[A-Za-z_./][A-Za-z0-9_./+-]*|[1-9][0-9]*(?:\.[0-9]+)?[A-Za-z]{1,3})$/;
 /** Words that some YAML reader takes for something else than text. */
 const NOT_PLAIN = /^(?:true|false|null|yes|no|on|off|y|n|\.inf|\.nan)$/i;
 

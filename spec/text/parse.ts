@@ -123,6 +123,10 @@ function findSyntaxProblems(
   const problems = documents.flatMap((document) =>
     document.errors.map((error) => explainSyntax(error, text))
   );
+  // A quote that is not closed swallows the rest: what is missing after it is not missing.
+  if (/^a `["']` is missing/.test(problems[0]?.message ?? "")) {
+    return problems.slice(0, 1);
+  }
   const [, second] = documents;
   if (second !== undefined) {
     problems.push({

@@ -1,5 +1,6 @@
 import type { YAMLParseError } from "yaml";
 import type { Problem } from "./problem.ts";
+import { clip } from "./strings.ts";
 
 /** What the reader of a syntax error wants to know, by the code of the `yaml` package. */
 const SYNTAX: Readonly<Record<string, { readonly message?: string; readonly note?: string }>> = {
@@ -23,25 +24,32 @@ const SYNTAX: Readonly<Record<string, { readonly message?: string; readonly note
 /** An error of the `yaml` package → a problem in our words; its own message where it says it best. */
 export function explainSyntax(error: YAMLParseError, text: string): Problem {
   const known = SYNTAX[error.code];
+  const missing = /^Flow (?:sequence|map) .* end with a ([\]}])$/.exec(error.message)?.[1] ??
+    /^Missing closing (["'])quote$/.exec(error.message)?.[1];
   const [from, to] = error.pos;
   const start = Math.min(from, text.length);
-  const missing = error.code === "MISSING_CHAR" || error.code === "UNEXPECTED_TOKEN";
-  const message = known?.message ?? lowerFirst(clip(error.message));
+  const end = Math.min(to, text.length);
+  if (missing !== undefined) {
+    return {
+      code: "SYNTAX",
+      message: `a \`${missing}\` is missing before this`,
+      pointer: "",
+      start,
+      end,
+    };
+  }
+  const isPlainSyntax = error.code === "MISSING_CHAR" || error.code === "UNEXPECTED_TOKEN";
+  const message = known?.message ?? lowerFirst(clip(error.message, 200));
   return {
-    code: missing ? "SYNTAX" : error.code,
+    code: isPlainSyntax ? "SYNTAX" : error.code,
     message,
     pointer: "",
     start,
-    end: Math.min(to, text.length),
+    end,
     ...(known?.note === undefined ? {} : { note: known.note }),
   };
 }
 
 function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
-}
-
-/** The library quotes the text that it met, however long that is. */
-function clip(text: string): string {
-  return text.length <= 200 ? text : `${text.slice(0, 200)}…`;
 }

@@ -113,7 +113,8 @@ bad.yaml:21:30: error: 0644 is the number 644 in YAML 1.2
     ) {
       assertStringIncludes(shown, part);
     }
-    assertEquals(shown.replaceAll(/\x1b\[[0-9;]*m/g, ""), show({ ...BASE, fix: "f" }));
+    const bare = shown.replaceAll("\x1b", "ESC").replaceAll(/ESC\[[0-9;]*m/g, "");
+    assertEquals(bare, show({ ...BASE, fix: "f" }));
   });
 });
 

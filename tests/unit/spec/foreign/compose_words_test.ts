@@ -87,10 +87,10 @@ const WORDS: readonly (readonly [string, Value, string])[] = [
   ["links", ["db:database"], "here: dependsOn: [db]"],
   ["logging", { driver: "none" }, "here: logs are kept and rotated without a setting"],
   ["mac_address", "02:42:ac:11:00:02", "here: addresses are chosen by containerv"],
-  ["mem_limit", "512m", 'here: limits: {memory: "512MiB"}'],
-  ["mem_reservation", "1g", 'here: limits: {memory: {low: "1GiB"}}'],
+  ["mem_limit", "512m", "here: limits: {memory: 512MiB}"],
+  ["mem_reservation", "1g", "here: limits: {memory: {low: 1GiB}}"],
   ["mem_swappiness", 0, "here: limits: {swap: 0} forbids swap; a degree has no key here"],
-  ["memswap_limit", 1073741824, 'here: limits: {swap: "1GiB"}'],
+  ["memswap_limit", 1073741824, "here: limits: {swap: 1GiB}"],
   ["models", [], "here: language models have no key here"],
   ["network_mode", "host", "here: network: host"],
   [
@@ -132,9 +132,9 @@ const WORDS: readonly (readonly [string, Value, string])[] = [
   ],
   ["shm_size", "64m", "here: /dev/shm counts into limits: {memory: …}"],
   ["stdin_open", true, "here: stdin: true"],
-  ["stop_grace_period", "30s", 'here: stop: {grace: "30s"}'],
+  ["stop_grace_period", "30s", "here: stop: {grace: 30s}"],
   ["stop_signal", "SIGINT", "here: stop: {signal: SIGINT}"],
-  ["storage_opt", { size: "1G" }, 'here: rootfs: {writable: {tmpfs: "1GiB"}}'],
+  ["storage_opt", { size: "1G" }, "here: rootfs: {writable: {tmpfs: 1GiB}}"],
   ["sysctls", {}, "here: kernel parameters have no key here"],
   ["tmpfs", "/run:size=1m", 'here: volumes: [{tmpfs: "64MiB", at: /run}]'],
   ["tty", true, "and ours"],
@@ -153,13 +153,7 @@ describe("each word of a compose service", () => {
     test(word, () => {
       const said = explainComposeWord(word, value) ?? "";
       const isSame = note.startsWith("and ours");
-      assertEquals(
-        said.replaceAll(/"([0-9.]+[A-Za-z]+)"/g, "$1"),
-        `${isSame ? "compose's word, " : "compose's word; "}${note}`.replaceAll(
-          /"([0-9.]+[A-Za-z]+)"/g,
-          "$1",
-        ),
-      );
+      assertEquals(said, `${isSame ? "compose's word, " : "compose's word; "}${note}`);
       if (isSame) assert(Object.hasOwn(CONTAINER_KEYS, word), "our own key");
     });
   }
@@ -215,8 +209,8 @@ describe("other forms of values", () => {
     ["devices", [{ source: "/dev/fuse", target: "/dev/fuse" }], "limits: {devices: [/dev/fuse]}"],
     ["extra_hosts", { db: "x" }, "network: {names: {db: x}}"],
     ["extra_hosts", ["db"], "network: {names: {db: ADDRESS}}"],
-    ["mem_limit", 1048576, 'limits: {memory: "1MiB"}'],
-    ["mem_limit", 1000, 'limits: {memory: "1000B"}'],
+    ["mem_limit", 1048576, "limits: {memory: 1MiB}"],
+    ["mem_limit", 1000, "limits: {memory: 1000B}"],
     ["mem_limit", "half", "limits: {memory: half}"],
     ["cpus", "lots", "limits: {cpu: lots}"],
     ["cpu_quota", -1, "limits: {cpu: -1}"],
