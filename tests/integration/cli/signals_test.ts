@@ -1,117 +1,179 @@
-/** What happens to a container when its runner is signalled or killed. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+/** Signals: what the runner passes on, what ends a container, and the status that each becomes. */
 import process from "node:process";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { runCli } from "../../support/cli.ts";
+import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { SIGNALS } from "../../../ffi/abi/signal.ts";
 import { missing, root } from "../../support/require.ts";
-import { tempDir } from "../../support/temp.ts";
-import { writeFileSync } from "node:fs";
+import { guardWorld, lives, processesOf, runSpec, sh, startSpec, until } from "./sandbox.ts";
 
+guardWorld();
 const skip = missing(root());
+const BASE = { policy: "none" };
 
-/** Processes below `pid`, nearest first. */
-function descendants(pid: number): number[] {
-  const children = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((name) => {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-      return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === pid
-        ? [Number(name)]
-        : [];
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-      if ((error as NodeJS.ErrnoException).code === "ESRCH") return [];
-      throw error;
+/** What each of them does to a program that says nothing about it: signal(7). */
+const HARMLESS = new Set(["SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH"]);
+const STOPPING = new Set(["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"]);
+
+describe("the status of each signal", { skip }, () => {
+  // One container below its own PID 1 per signal: which number it was is told by the status alone.
+  const deadly = Object.entries(SIGNALS).filter(([name, number]) =>
+    number > 0 && number < 32 && !HARMLESS.has(name) && !STOPPING.has(name)
+  );
+
+  test("every signal that ends a program is 128 and its number", async () => {
+    const numbers = [...new Set(deadly.map(([, number]) => number)), 34, 64];
+    assert(numbers.length >= 24, `${numbers}`);
+    const got: [number, number | null][] = [];
+    for (let at = 0; at < numbers.length; at += 4) {
+      got.push(
+        ...await Promise.all(
+          numbers.slice(at, at + 4).map(async (number): Promise<[number, number | null]> => {
+            const script = `ulimit -c 0; kill -${number} $$; sleep 10`;
+            const { code } = await runSpec({ ...BASE, init: true, commands: [sh(script)] });
+            return [number, code];
+          }),
+        ),
+      );
     }
-  });
-  return children.flatMap((child) => [child, ...descendants(child)]);
-}
-
-const alive = (pid: number): boolean => {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch (error) {
-    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
-    throw error;
-  }
-};
-
-async function until(condition: () => boolean, withinMs: number): Promise<boolean> {
-  const deadline = performance.now() + withinMs;
-  while (!condition()) {
-    if (performance.now() > deadline) return false;
-    await sleep(20);
-  }
-  return true;
-}
-
-interface Running {
-  readonly pid: number;
-  /** The stage and the container's processes. */
-  readonly others: readonly number[];
-  readonly result: ReturnType<typeof runCli>;
-}
-
-/** Runs a spec by the command line until its command has said `ready` by making a file. */
-async function running(script: string, limits = ""): Promise<Running & { groups: () => string[] }> {
-  const directory = tempDir();
-  const name = `signals-${process.pid}-${Math.floor(Math.random() * 1e9)}`;
-  const spec = join(directory.path, `${name}.yaml`);
-  writeFileSync(spec, `init: true\n${limits}commands:\n  - ${JSON.stringify(script)}\n`);
-  let pid = 0;
-  const result = runCli(["run", spec], { started: (started) => pid = started });
-  result.finally(() => directory[Symbol.dispose]());
-  // Runner, stage, PID 1, the shell, and sleep below it.
-  const ready = await until(() => pid !== 0 && descendants(pid).length >= 4, 15_000);
-  assert(ready, "the container did not start");
-  const groups = (): string[] =>
-    ["memory", "pids", "unified", ""].map((hierarchy) =>
-      join("/sys/fs/cgroup", hierarchy, "containerv", name)
-    ).filter((path) => existsSync(path));
-  return { pid, others: descendants(pid), result, groups };
-}
-
-describe("a runner that is signalled", { skip }, () => {
-  test("passes SIGTERM on, and the command's own status comes back", async () => {
-    const container = await running("trap 'exit 42' TERM; while :; do sleep 0.1; done");
-    process.kill(container.pid, "SIGTERM");
-    const { code, stderr } = await container.result;
-    assertEquals(code, 42);
-    assertMatch(stderr, /✘ exit 42/);
+    assertEquals(got, numbers.map((number) => [number, 128 + number]));
   });
 
-  test("ends a command that ignores it at the second SIGINT", async () => {
-    const container = await running("trap '' INT; while :; do sleep 0.1; done");
-    process.kill(container.pid, "SIGINT");
-    await sleep(200);
-    assert(alive(container.pid));
-    process.kill(container.pid, "SIGINT");
-    const { code } = await container.result;
-    assertEquals(code, 137);
+  test("a program that is PID 1 itself ends by a signal from outside that it does not handle: SIGKILL", async () => {
+    const run = startSpec({ ...BASE, commands: [sh("echo up; sleep 60; echo never")] });
+    await run.says("up");
+    process.kill(processesOf(run).first, "SIGKILL");
+    assertEquals(await run.ended, { code: 137, signal: null });
   });
 });
 
-describe("SIGKILL", { skip }, () => {
-  const limits = "limits: {memory: 64MiB, pids: 20}\n";
+describe("the runner passes signals on", { skip }, () => {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT"] as const) {
+    test(`${signal} to PID 1, which handles it`, async () => {
+      const script = `trap 'echo got; exit 42' ${
+        signal.slice(3)
+      }; echo up; while :; do sleep 0.05; done`;
+      const run = startSpec({ ...BASE, commands: [sh(script)] });
+      await run.says("up");
+      process.kill(run.pid, signal);
+      assertEquals(await run.ended, { code: 42, signal: null });
+      assertStringIncludes(run.stdout(), "got");
+    });
+  }
 
-  test("of the runner ends the container and takes everything back", async () => {
-    const container = await running("while :; do sleep 0.1; done", limits);
-    assert(container.groups().length > 0);
-    process.kill(container.pid, "SIGKILL");
-    await container.result;
-    assert(await until(() => !container.others.some(alive), 2000), "processes are left");
-    assert(await until(() => container.groups().length === 0, 3000), `${container.groups()}`);
+  test("through our own PID 1 to the command, whose default it is", async () => {
+    const run = startSpec({ ...BASE, init: true, commands: [sh("echo up; exec sleep 60")] });
+    await run.says("up");
+    process.kill(run.pid, "SIGTERM");
+    assertEquals(await run.ended, { code: 143, signal: null });
   });
 
-  test("of the stage ends the container, and the runner takes everything back", async () => {
-    const container = await running("while :; do sleep 0.1; done", limits);
-    process.kill(container.others[0] ?? 0, "SIGKILL");
-    const { code, stderr } = await container.result;
-    assertEquals(code, 125);
-    assertMatch(stderr, /the stage was killed/);
-    assert(!container.others.some(alive));
-    assertEquals(container.groups(), []);
+  test("to the second of several commands", async () => {
+    const second = "trap 'exit 9' USR1; echo second; while :; do sleep 0.05; done";
+    const run = startSpec({ ...BASE, commands: [sh("echo first"), sh(second), sh("echo third")] });
+    await run.says("second");
+    process.kill(run.pid, "SIGUSR1");
+    assertEquals((await run.ended).code, 9);
+    assertEquals(run.stdout(), "first\nsecond\n");
   });
+});
+
+describe("grace", { skip }, () => {
+  test("who does not end is killed when the grace time is over, not before", async () => {
+    const script = "trap 'echo no' TERM; echo up; while :; do sleep 0.05; done";
+    const run = startSpec({ ...BASE, stop: { grace: "700ms" }, commands: [sh(script)] });
+    await run.says("up");
+    const begin = performance.now();
+    process.kill(run.pid, "SIGTERM");
+    await run.says("no");
+    assertEquals((await run.ended).code, 137);
+    const ms = performance.now() - begin;
+    assert(ms >= 650 && ms < 5000, `${ms} ms`);
+  });
+
+  test("a second SIGINT ends it at once", async () => {
+    const run = startSpec({
+      ...BASE,
+      stop: { grace: "60s" },
+      commands: [sh("trap 'echo no' INT; echo up; while :; do sleep 0.05; done")],
+    });
+    await run.says("up");
+    process.kill(run.pid, "SIGINT");
+    await run.says("no");
+    const begin = performance.now();
+    process.kill(run.pid, "SIGINT");
+    assertEquals((await run.ended).code, 137);
+    assertLess(performance.now() - begin, 3000);
+  });
+
+  test("nothing of a container outlives its first process, in whatever session or group", async () => {
+    const script =
+      "setsid sleep 61 & (setsid sh -c 'trap \"\" TERM HUP INT; sleep 61' &) ; echo up; sleep 0.2; exit 5";
+    const run = startSpec({ ...BASE, commands: [sh(script)] });
+    await run.says("up");
+    const { first } = processesOf(run);
+    assertEquals((await run.ended).code, 5);
+    assertEquals(lives(first), false);
+  });
+});
+
+describe("PID 1 of ours", { skip }, () => {
+  test("reaps orphans while the command runs", async () => {
+    const script = [
+      "for i in 1 2 3 4 5 6 7 8 9 10; do (sleep 0.01 &) ; done; sleep 0.5",
+      "for s in /proc/[0-9]*/stat; do read -r line < $s || continue; set -- ${line##*) }; [ $1 = Z ] && echo zombie; done",
+      "echo done",
+    ].join("\n");
+    const { stdout } = await runSpec({ ...BASE, init: true, commands: [sh(script)] });
+    assertEquals(stdout, "done\n");
+  });
+
+  test("is not killed by what the command sends it", async () => {
+    const script =
+      "for s in HUP INT QUIT TERM USR1 USR2 ALRM SEGV; do trap '' $s 2>/dev/null; kill -$s 1; done; kill -9 1; sleep 0.2; echo alive";
+    const { code, stdout } = await runSpec({ ...BASE, init: true, commands: [sh(script)] });
+    assertEquals([code, stdout], [0, "alive\n"]);
+  });
+
+  test("a stopped command goes on with SIGCONT, and its time runs on a clock that does not stop", async () => {
+    const spec = {
+      ...BASE,
+      init: true,
+      commands: [{ exec: sh("echo up; kill -STOP $$; echo on; exit 6"), timeout: "20s" }],
+    };
+    const run = startSpec(spec);
+    await run.says("up");
+    await sleep(200);
+    assertEquals(run.stdout(), "up\n");
+    process.kill(run.pid, "SIGCONT");
+    assertEquals((await run.ended).code, 6);
+    const late = startSpec({
+      ...BASE,
+      init: true,
+      commands: [{ exec: sh("kill -STOP $$"), timeout: "300ms" }],
+    });
+    assertEquals((await late.ended).code, 124);
+  });
+});
+
+describe("timeout", { skip }, () => {
+  for (const init of [false, true]) {
+    test(`ends a command that ignores every signal with 124${init ? ", below PID 1" : ""}`, async () => {
+      const spec = {
+        ...BASE,
+        init,
+        commands: [{
+          exec: sh("trap '' TERM INT HUP; echo up; sleep 60 & wait; sleep 60"),
+          timeout: "1s",
+        }],
+      };
+      const run = startSpec(spec);
+      await run.says("up");
+      const { first } = processesOf(run);
+      const begin = performance.now();
+      assertEquals((await run.ended).code, 124);
+      assertLess(performance.now() - begin, 4000);
+      await until(() => !lives(first), "the container's first process is gone", 1000);
+    });
+  }
 });
