@@ -105,6 +105,14 @@ export const HINTS: readonly Hint[] = [
   {
     kind: "mount.overlay",
     errno: EINVAL,
+    when: (op) => op.kind === "mount.overlay" && op.lowers.includes("/"),
+    fix:
+      "the host's root is an overlay itself, and the kernel stacks no more of them: use {host: system}, " +
+      "or give the other layer an at:",
+  },
+  {
+    kind: "mount.overlay",
+    errno: EINVAL,
     fix: "this file system can't carry the upper layer: use writable: tmpfs, or false",
   },
   {
