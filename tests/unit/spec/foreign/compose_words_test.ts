@@ -136,7 +136,7 @@ const WORDS: readonly (readonly [string, Value, string])[] = [
   ["stop_signal", "SIGINT", "here: stop: {signal: SIGINT}"],
   ["storage_opt", { size: "1G" }, "here: rootfs: {writable: {tmpfs: 1GiB}}"],
   ["sysctls", {}, "here: kernel parameters have no key here"],
-  ["tmpfs", "/run:size=1m", 'here: volumes: [{tmpfs: "64MiB", at: /run}]'],
+  ["tmpfs", "/run:size=1m", "here: volumes: [{tmpfs: 64MiB, at: /run}]"],
   ["tty", true, "and ours"],
   ["ulimits", { nofile: 1024 }, "here: limits: {rlimits: {nofile: 1024}}"],
   ["use_api_socket", true, "here: there is no daemon and so no socket"],

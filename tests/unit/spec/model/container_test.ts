@@ -35,8 +35,7 @@ test("the smallest spec has every default", () => {
   });
 });
 
-test("a whole spec", () => {
-  const container = containerOf(`
+const WHOLE = `
 name: shop
 rootfs:
   layers: [{host: system}, {dir: ./site/../www, at: /srv//x/}, {dir: /opt}]
@@ -61,7 +60,10 @@ stop: {signal: int, grace: 1m30s}
 platform: linux
 onUnsupported: error
 x-own: {a: 0}
-`);
+`;
+
+test("a whole spec", () => {
+  const container = containerOf(WHOLE);
   assertEquals(container, {
     name: "shop",
     rootfs: {

@@ -1,7 +1,7 @@
 import { describe, test } from "node:test";
 import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import type { Diagnostic } from "../../../spec/text/diagnostic.ts";
-import { githubAnnotations, showDiagnostics } from "../../../runtime/show/diagnostics.ts";
+import type { Diagnostic } from "../../../../spec/text/diagnostic.ts";
+import { githubAnnotations, showDiagnostics } from "../../../../runtime/show/diagnostics.ts";
 
 const BASE: Diagnostic = {
   code: "UNKNOWN_KEY",
