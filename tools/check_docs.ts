@@ -9,7 +9,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, posix, resolve } from "node:path";
 import process from "node:process";
 import ts from "typescript";
-import { finish, listFiles, parseSource, placeOf, rootArgument } from "./lib/source.ts";
+import { finish, listFiles, parseSource, placeOf, rootArgument, visitAll } from "./lib/source.ts";
 
 /** What the comment right before a node says, without the stars. */
 function docOf(node: ts.Node): string {
@@ -140,6 +140,53 @@ export function checkLinks(root: string): string[] {
   });
 }
 
+function codeTexts(node: ts.Node | undefined): string[] {
+  if (node === undefined) return [];
+  if (ts.isStringLiteralLike(node)) return /^[A-Z][A-Z0-9_]+$/.test(node.text) ? [node.text] : [];
+  if (ts.isConditionalExpression(node)) {
+    return [...codeTexts(node.whenTrue), ...codeTexts(node.whenFalse)];
+  }
+  return ts.isParenthesizedExpression(node) || ts.isAsExpression(node)
+    ? codeTexts(node.expression)
+    : [];
+}
+
+/** The codes that a node gives to an error: `code: …`, `new HostError(…)`, `return …` in a function codeOf. */
+function codesAt(node: ts.Node): string[] {
+  if (ts.isPropertyAssignment(node) && node.name.getText() === "code") {
+    return codeTexts(node.initializer);
+  }
+  if (ts.isNewExpression(node) && node.expression.getText() === "HostError") {
+    return codeTexts(node.arguments?.[0]);
+  }
+  if (ts.isReturnStatement(node)) {
+    const owner = ts.findAncestor(node, ts.isFunctionDeclaration);
+    return owner?.name?.text === "codeOf" ? codeTexts(node.expression) : [];
+  }
+  return [];
+}
+
+/** Every code of an error or warning has its heading in docs/errors.md, and every heading there is a code. */
+export function checkErrorCodes(root: string): string[] {
+  const page = join(root, "docs/errors.md");
+  if (!existsSync(page)) return [];
+  const headings = [...readFileSync(page, "utf8").matchAll(/^### `?([A-Z][A-Z0-9_]+)`?$/gm)]
+    .map(([, code]) => code ?? "");
+  const used = new Map<string, string>();
+  for (const path of listFiles(root, { folders: ["spec", "runtime"], pattern: /\.ts$/ })) {
+    const source = parseSource(root, path);
+    visitAll(source.tree, (node) => {
+      for (const code of codesAt(node)) used.set(code, placeOf(source, node));
+    });
+  }
+  return [
+    ...[...used].filter(([code]) => !headings.includes(code))
+      .map(([code, place]) => `${place}: docs/errors.md does not tell what ${code} is`),
+    ...headings.filter((code) => !used.has(code))
+      .map((code) => `docs/errors.md: no error has the code ${code}`),
+  ];
+}
+
 /** The public registry is a name that specs may well allow; a mirror's is nobody's business. */
 function registryHost(root: string): string[] {
   const url = execFileSync("npm", ["config", "get", "registry"], { cwd: root, encoding: "utf8" });
@@ -184,7 +231,8 @@ export function checkTree(root: string, texts: readonly string[] = forbiddenText
 
 /** All of the above. */
 export function checkDocs(root: string): string[] {
-  return [...checkCalls(root), ...checkApi(root), ...checkLinks(root), ...checkTree(root)];
+  const checks = [checkCalls, checkApi, checkLinks, checkErrorCodes, checkTree];
+  return checks.flatMap((check) => check(root));
 }
 
 if (import.meta.main) finish("docs", checkDocs(rootArgument()));
