@@ -41,10 +41,17 @@ export function compileRootfs(
     : systemOps(host, { origin, hostname: container.hostname });
   return {
     stage: kept?.ops ?? [],
-    container: [root, ...inner, ...layers.at.flatMap(atOps), ...workdirOps(container)],
+    container: once([root, ...inner, ...layers.at.flatMap(atOps), ...workdirOps(container)]),
     readOnly: container.rootfs.writable.kind === "readonly",
     losses,
   };
+}
+
+/** A directory that several keys need is made for the first of them. */
+function once(ops: readonly Op[]): readonly Op[] {
+  const known = new Map<string, Op>();
+  for (const op of ops) if (!known.has(op.id)) known.set(op.id, op);
+  return [...known.values()];
 }
 
 function sortLayers(container: DesiredContainer): Layers {
@@ -101,7 +108,7 @@ function rootOp(
   },
 ): Op {
   const { rootfs } = container;
-  const common = { id: "rootfs/root", where: "container" } as const;
+  const common = { id: "rootfs", where: "container" } as const;
   if (rootfs.path !== undefined) {
     const origin = originOf(container, "rootfs/path", "rootfs");
     return { ...common, kind: "mount.bind", origin, ...bindRoot(rootfs.path) };
@@ -144,7 +151,7 @@ function overlayOp(
   first: DesiredLayer,
   from: { layers: Layers; host: Host; kept: string | undefined; losses: Loss[] },
 ): Op {
-  const common = { id: "rootfs/root", where: "container", origin: first.origin } as const;
+  const common = { id: "rootfs", where: "container", origin: first.origin } as const;
   const hostRoot = from.layers.content.find((layer) => layer.kind === "host");
   if (hostRoot !== undefined && !from.host.privileged) {
     return wholeHostByBind(container, hostRoot, from);
@@ -192,7 +199,7 @@ function wholeHostByBind(
     });
   }
   return {
-    id: "rootfs/root",
+    id: "rootfs",
     where: "container",
     origin: hostRoot.origin,
     kind: "mount.bind",
@@ -259,12 +266,9 @@ function workdirOps(container: DesiredContainer): readonly Op[] {
     [container.workdir, originOf(container, "workdir")],
     ...container.commands.map((command) => [command.workdir, `${command.origin}/workdir`]),
   ] as const;
-  const ops = new Map<string, Op>();
-  for (const [path, origin] of asked) {
-    if (path === undefined || path === "/") continue;
-    for (const op of directoryOps(path, { where: "container", origin: origin ?? DEFAULT })) {
-      ops.set(op.id, op);
-    }
-  }
-  return [...ops.values()];
+  return asked.flatMap(([path, origin]) =>
+    path === undefined || path === "/"
+      ? []
+      : directoryOps(path, { where: "container", origin: origin ?? DEFAULT })
+  );
 }

@@ -1,0 +1,274 @@
+/** Operations of every kind, each form of it once. A new kind does not type-check before it has its samples here. */
+import type { Op, OpKind } from "../../../../runtime/plan/ops/registry.ts";
+
+type Sample<K extends OpKind> = Extract<Op, { kind: K }>;
+
+const stage = { where: "stage", origin: "/limits" } as const;
+const container = { where: "container", origin: "default" } as const;
+const process = { where: "process", origin: "/commands/0", command: 0 } as const;
+
+const V1 = "/sys/fs/cgroup/pids/containerv";
+const V2 = "/sys/fs/cgroup/containerv";
+const PARENTS_V1 = [{ path: V1, enable: [], disable: [], removable: true }];
+const PARENTS_V2 = [
+  { path: "/sys/fs/cgroup", enable: ["memory", "pids"], disable: ["memory"], removable: false },
+  { path: V2, enable: ["memory", "pids"], disable: [], removable: true },
+];
+
+const GROUPS = {
+  "cgroup.make": [
+    { ...stage, kind: "cgroup.make", id: "v1", path: `${V1}/box`, parents: PARENTS_V1 },
+    { ...stage, kind: "cgroup.make", id: "v2", path: `${V2}/box`, parents: PARENTS_V2 },
+  ],
+  "cgroup.remove": [
+    { ...stage, kind: "cgroup.remove", id: "v1", path: `${V1}/box`, parents: PARENTS_V1 },
+    { ...stage, kind: "cgroup.remove", id: "v2", path: `${V2}/box`, parents: PARENTS_V2 },
+  ],
+  "cgroup.write": [{
+    ...stage,
+    kind: "cgroup.write",
+    id: "memory",
+    path: `${V2}/box/memory.max`,
+    value: "100000",
+    holds: "98304",
+  }],
+  "cgroup.open": [
+    { ...stage, kind: "cgroup.open", id: "v1", path: `${V1}/box`, as: "procs", fd: "group" },
+    { ...stage, kind: "cgroup.open", id: "v2", path: `${V2}/box`, as: "directory", fd: "group" },
+  ],
+  "cgroup.join": [
+    { ...container, kind: "cgroup.join", id: "join", path: `${V1}/box`, fd: "group" },
+  ],
+} as const satisfies { [K in OpKind & `cgroup.${string}`]: readonly Sample<K>[] };
+
+const FILES = {
+  "directory": [
+    { ...container, kind: "directory", id: "top", path: "/top", mode: 0o755 },
+    {
+      ...container,
+      kind: "directory",
+      id: "owned",
+      path: "/srv/own",
+      mode: 0o1777,
+      owner: { uid: 1000, gid: 100 },
+    },
+  ],
+  "file": [
+    { ...container, kind: "file", id: "file", path: "/etc/hostname", mode: 0o644, text: "box\n" },
+  ],
+  "symlink": [
+    { ...container, kind: "symlink", id: "link", path: "/dev/fd", target: "/proc/self/fd" },
+  ],
+  "device": [
+    {
+      ...container,
+      kind: "device",
+      id: "node",
+      path: "/dev/null",
+      mode: 0o666,
+      major: 1,
+      minor: 3,
+    },
+  ],
+} as const satisfies {
+  [K in "directory" | "file" | "symlink" | "device"]: readonly Sample<K>[];
+};
+
+const BIND = {
+  ...container,
+  kind: "mount.bind",
+  source: "/srv/data",
+  attributes: ["ro", "nosuid", "nodev"],
+  optional: false,
+} as const;
+
+const MOUNTS = {
+  "mount.private": [{ ...container, kind: "mount.private", id: "private" }],
+  "mount.new": [
+    {
+      ...container,
+      kind: "mount.new",
+      id: "root",
+      fs: "tmpfs",
+      at: "/",
+      options: [["mode", "0755"], ["size", "4096"]],
+      attributes: ["nosuid", "nodev"],
+    },
+    {
+      ...container,
+      kind: "mount.new",
+      id: "devpts",
+      fs: "devpts",
+      at: "/dev/pts",
+      options: [["newinstance"], ["gid", "5"]],
+      attributes: [],
+    },
+  ],
+  "mount.bind": [
+    { ...BIND, id: "root", at: "/", target: "root" },
+    { ...BIND, id: "directory", at: "/data", target: "directory" },
+    { ...BIND, id: "file", at: "/etc/file", target: "file", optional: true, attributes: [] },
+  ],
+  "mount.overlay": [
+    {
+      ...container,
+      kind: "mount.overlay",
+      id: "memory",
+      lowers: ["/a", "/b"],
+      upper: { kind: "tmpfs", size: 1048576 },
+      userxattr: true,
+    },
+    {
+      ...container,
+      kind: "mount.overlay",
+      id: "disk",
+      lowers: ["/", "/a"],
+      upper: { kind: "disk", path: "/var/lib/containerv/uppers/box" },
+      userxattr: false,
+    },
+  ],
+  "mount.readonly": [{ ...container, kind: "mount.readonly", id: "readonly", at: "/" }],
+  "mount.shield": [
+    { ...container, kind: "mount.shield", id: "dir", how: "hide directory", at: "/proc/acpi" },
+    { ...container, kind: "mount.shield", id: "file", how: "hide file", at: "/proc/kcore" },
+    { ...container, kind: "mount.shield", id: "ro", how: "read-only", at: "/proc/sys" },
+  ],
+  "pivot": [
+    { ...container, kind: "pivot", id: "one", stacked: 1 },
+    { ...container, kind: "pivot", id: "two", stacked: 2 },
+  ],
+  "upper": [{
+    ...stage,
+    kind: "upper",
+    id: "upper",
+    path: "/var/lib/containerv/uppers/box",
+    mode: 0o700,
+  }],
+} as const satisfies {
+  [K in (OpKind & `mount.${string}`) | "pivot" | "upper"]: readonly Sample<K>[];
+};
+
+const NAMESPACES = {
+  "clone": [
+    {
+      ...stage,
+      kind: "clone",
+      id: "root",
+      namespaces: ["mount", "pid", "net", "uts", "ipc", "cgroup"],
+      group: "group",
+      announce: false,
+    },
+    { ...stage, kind: "clone", id: "user", namespaces: ["user", "mount"], announce: true },
+  ],
+  "tether": [{ ...container, kind: "tether", id: "tether" }],
+  "idmap": [
+    { ...container, kind: "idmap", id: "map", uid: 0, hostUid: 1000, gid: 5, hostGid: 1001 },
+  ],
+  "unshare.cgroup": [{ ...container, kind: "unshare.cgroup", id: "unshare" }],
+  "hostname": [{ ...container, kind: "hostname", id: "hostname", name: "box" }],
+  "loopback": [{ ...container, kind: "loopback", id: "lo" }],
+} as const satisfies {
+  [K in "clone" | "tether" | "idmap" | "unshare.cgroup" | "hostname" | "loopback"]: readonly Sample<
+    K
+  >[];
+};
+
+const EXECUTE = {
+  ...process,
+  kind: "execute",
+  argv: ["tool", "x".repeat(50), 'a "b"'],
+  environment: ["PATH=/a:/b", "HOME=/"],
+} as const;
+
+const PROCESSES = {
+  "session": [{ ...process, kind: "session", id: "session" }],
+  "bound": [
+    { ...process, kind: "bound", id: "some", keep: ["CHOWN"], last: 2, noNewPrivileges: true },
+    { ...process, kind: "bound", id: "none", keep: [], last: 1, noNewPrivileges: false },
+  ],
+  "identity": [
+    {
+      ...process,
+      kind: "identity",
+      id: "root",
+      uid: 0,
+      gid: 0,
+      groups: [],
+      capabilities: ["CHOWN", "KILL"],
+      ambient: false,
+    },
+    {
+      ...process,
+      kind: "identity",
+      id: "user",
+      uid: 1000,
+      gid: 100,
+      groups: [4, 24],
+      capabilities: ["NET_BIND_SERVICE"],
+      ambient: true,
+    },
+    {
+      ...process,
+      kind: "identity",
+      id: "mapped",
+      uid: 1000,
+      gid: 100,
+      capabilities: [],
+      ambient: false,
+    },
+  ],
+  "workdir": [
+    { ...process, kind: "workdir", id: "workdir", path: "/work", announce: false },
+    { ...process, kind: "workdir", id: "announced", path: "/work", announce: true },
+  ],
+  "execute": [
+    { ...EXECUTE, id: "one", candidates: ["/a/tool"] },
+    { ...EXECUTE, id: "two", candidates: ["/a/tool", "/b/tool"] },
+  ],
+  "prepare": [
+    { ...stage, kind: "prepare", id: "prepare", announce: false },
+    { ...stage, kind: "prepare", id: "announced", announce: true },
+  ],
+  "watch": [
+    { ...stage, kind: "watch", id: "watch" },
+    { ...stage, kind: "watch", id: "timed", timeoutMs: 1500 },
+  ],
+  "end": [{ ...stage, kind: "end", id: "end" }],
+  "command": [
+    { ...container, kind: "command", id: "first", index: 0, last: false, announce: true },
+    {
+      ...container,
+      kind: "command",
+      id: "last",
+      index: 1,
+      last: true,
+      announce: false,
+      timeoutMs: 2250,
+    },
+  ],
+} as const satisfies {
+  [
+    K in
+      | "session"
+      | "bound"
+      | "identity"
+      | "workdir"
+      | "execute"
+      | "prepare"
+      | "watch"
+      | "end"
+      | "command"
+  ]: readonly Sample<K>[];
+};
+
+/** Per kind, its forms. */
+export const SAMPLES: { readonly [K in OpKind]: readonly Sample<K>[] } = {
+  ...GROUPS,
+  ...FILES,
+  ...MOUNTS,
+  ...NAMESPACES,
+  ...PROCESSES,
+};
+
+/** All of them in one list. */
+export const ALL_SAMPLES: readonly Op[] = Object.values(SAMPLES).flat();
