@@ -17,6 +17,11 @@ export const MAX_ALIASES = 1_000;
 export const MAX_LEXEMES = 60_000;
 /** Characters of one key; the YAML specification gives implicit keys the same bound. */
 export const MAX_KEY_LENGTH = 1_024;
+/**
+ * Characters of one text. execve(2) takes no longer argument or variable (MAX_ARG_STRLEN, 32 pages), so nothing of use is
+ * lost; and the YAML library builds a text character by character, which costs 25 bytes for each.
+ */
+export const MAX_TEXT_LENGTH = 131_072;
 /** More diagnostics than this are counted, not listed. */
 export const MAX_DIAGNOSTICS = 100;
 /** Faults that get a hint (a near word, another tool's word): the rest could not be listed anyway. */

@@ -4,15 +4,21 @@ import type { Place } from "./diagnostic.ts";
 export interface Lines {
   readonly file: string;
   readonly text: string;
-  readonly starts: readonly number[];
+  readonly starts: Uint32Array;
   /** Offsets of the second halves of surrogate pairs, ascending: a character may be two units. */
   readonly pairs: readonly number[];
 }
 
 /** Finds the line starts of `text`; `\n` and `\r\n` end a line. */
 export function indexLines(file: string, text: string): Lines {
-  const starts = [0];
-  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  let count = 1;
+  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) count++;
+  // 4 bytes a line and no growing: a file may be 10^6 empty lines.
+  const starts = new Uint32Array(count);
+  let line = 1;
+  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) {
+    starts[line++] = at + 1;
+  }
   const pairs = Array.from(text.matchAll(/[\u{10000}-\u{10ffff}]/gu), (match) => match.index + 1);
   return { file, text, starts, pairs };
 }
@@ -63,7 +69,7 @@ function countCharacters(lines: Lines, from: number, to: number): number {
 }
 
 /** How many of the ascending numbers are at most `limit`. */
-function countUpTo(numbers: readonly number[], limit: number): number {
+function countUpTo(numbers: ArrayLike<number>, limit: number): number {
   let low = 0;
   let high = numbers.length;
   while (low < high) {

@@ -1,5 +1,5 @@
 import { Composer, type Document, Lexer, type ParsedNode, Parser } from "yaml";
-import { MAX_DEPTH, MAX_LEXEMES } from "./bounds.ts";
+import { MAX_DEPTH, MAX_LEXEMES, MAX_TEXT_LENGTH } from "./bounds.ts";
 import { buildTree } from "./build.ts";
 import { decode } from "./decode.ts";
 import { indexLines, type Lines } from "./lines.ts";
@@ -43,6 +43,9 @@ export function parse(input: Uint8Array | string, file: string): Parsed {
   return { lines, ...buildTree(document, lines) };
 }
 
+/** What the lexer puts before a plain or block scalar. */
+const SCALAR = "\x1f";
+
 type Cut = { readonly tokens: readonly Token[] } | { readonly problem: Problem };
 
 /**
@@ -53,6 +56,7 @@ function tokenize(text: string): Cut {
   const parser = new Parser();
   const tokens: Token[] = [];
   let lexemes = 0;
+  let last = "";
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) {
       const problem = token.type === "directive" ? checkDirective(token) : undefined;
@@ -61,6 +65,11 @@ function tokenize(text: string): Cut {
     }
     // The stack holds the document, each open collection, and the scalar that is being read.
     if (parser.stack.length > MAX_DEPTH + 2) return { problem: tooDeep(parser.offset) };
+    const isText = last === SCALAR || lexeme.startsWith('"') || lexeme.startsWith("'");
+    if (isText && lexeme.length > MAX_TEXT_LENGTH) {
+      return { problem: tooLong(parser.offset - lexeme.length) };
+    }
+    last = lexeme;
     if (++lexemes > MAX_LEXEMES) return { problem: tooMany(parser.offset) };
   }
   for (const token of parser.end()) tokens.push(token);
@@ -89,6 +98,16 @@ function tooDeep(offset: number): Problem {
     pointer: "",
     start: Math.max(0, offset - 1),
     end: offset,
+  };
+}
+
+function tooLong(offset: number): Problem {
+  return {
+    code: "TOO_LARGE",
+    message: `a text is longer than ${MAX_TEXT_LENGTH} characters`,
+    pointer: "",
+    start: offset,
+    end: offset + 1,
   };
 }
 

@@ -64,6 +64,21 @@ describe("parse() refuses", () => {
   ];
   for (const [name, text, want] of table) test(name, () => assertEquals(codes(text), want));
 
+  test("a text that is longer than an argument can be, however it is written", () => {
+    const long = "a".repeat(131_073);
+    for (
+      const [text, start] of [[`a: ${long}`, 3], [`a: "${long}"`, 3], [`a: '${long}'`, 3], [
+        `a: |\n  ${long}\n`,
+        5,
+      ]] as const
+    ) {
+      const [problem] = parse(text, "a.yaml").problems;
+      assertEquals([problem?.code, problem?.start], ["TOO_LARGE", start]);
+    }
+    assertEquals(codes(`a: "${"\\n".repeat(60_000)}${"b".repeat(100_000)}"`), ["TOO_LARGE"]);
+    assertEquals(codes(`a: ${"b".repeat(131_072)} # ${long}\n`), []);
+  });
+
   test("the second of two keys, and says where the first is", () => {
     const [problem] = parse("a: 1\n\nb: 2\na: 3\n", "a.yaml").problems;
     assertEquals([problem?.note, problem?.start], ["first in line 1", 11]);
