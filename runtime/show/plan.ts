@@ -4,6 +4,7 @@ import type { Op } from "../plan/ops/registry.ts";
 import { definition } from "../plan/ops/registry.ts";
 import { showCalls, undoOps } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
+import { escapeControls } from "./diagnostics.ts";
 
 export type Places = Readonly<Record<string, Place>>;
 
@@ -24,17 +25,17 @@ export function showPlan(plan: Plan, options: ShowOptions): string {
   if (after.length > 0) lines.push("  afterwards, and whenever a step fails:");
   for (const { back } of after) lines.push(...opLines(back, "-", options));
   for (const loss of plan.losses) {
-    lines.push(`! ${loss.message} ${showOrigin(loss.origin, options.places)}`);
+    lines.push(`! ${escapeControls(loss.message)} ${showOrigin(loss.origin, options.places)}`);
   }
   lines.push("1 to create. Nothing was changed.");
   return `${lines.join("\n")}\n`;
 }
 
 function opLines(op: Op, number: string, options: ShowOptions): readonly string[] {
-  const text = `${number.padStart(4)} ${definition(op).describe(op)}`;
+  const text = `${number.padStart(4)} ${escapeControls(definition(op).describe(op))}`;
   const line = `${text.padEnd(ORIGIN_COLUMN)} ${showOrigin(op.origin, options.places)}`;
   if (!options.calls) return [line];
-  return [line, ...showCalls(op).map((call) => `       ${call}`)];
+  return [line, ...showCalls(op).map((call) => `       ${escapeControls(call)}`)];
 }
 
 /** `:3 limits.memory`, or `default`; for a spec without lines only the key. */
