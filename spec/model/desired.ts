@@ -3,7 +3,10 @@
  * Plain data, JSON-safe (64-bit quantities are bigint only where said; all sizes here are exact integers below 2^53).
  */
 
-/** JSON pointer into the document, or `"default"` when no line of the document asked for it. */
+/**
+ * JSON pointer into the document; `"default"` when no line of the document asked for it; `"command line"` for a command that
+ * the caller gave in place of the document's.
+ */
 export type Origin = string;
 
 export interface Desired {

@@ -12,6 +12,7 @@ import { NETWORK_SCHEMA } from "./network.ts";
 import { ON_UNSUPPORTED_SCHEMA, PLATFORM_SCHEMA, VARIABLES_SCHEMA, VM_SCHEMA } from "./platform.ts";
 import { POLICY_SCHEMA } from "./policy.ts";
 import { ROOTFS_SCHEMA } from "./rootfs.ts";
+import type { ContainerKeys, ProjectKeys } from "./spec_type.ts";
 import { STOP_SCHEMA } from "./stop.ts";
 import { INPUTS_SCHEMA, OUTPUTS_SCHEMA, TOP_VOLUMES_SCHEMA, VOLUMES_SCHEMA } from "./storage.ts";
 import { DEPENDS_ON_SCHEMA, HEALTHCHECK_SCHEMA, RESTART_SCHEMA } from "./supervision.ts";
@@ -19,8 +20,8 @@ import { USER_SCHEMA, USERNS_SCHEMA } from "./user.ts";
 
 const BOOLEAN: Schema = { type: "boolean", "x-expects": "true or false" };
 
-/** Each key of a container, in the order in which the documentation lists them. */
-export const CONTAINER_KEYS: Readonly<Record<string, Schema>> = {
+/** In the order in which the documentation lists them. */
+const KEYS = {
   rootfs: ROOTFS_SCHEMA,
   commands: COMMANDS_SCHEMA,
   environment: ENVIRONMENT_SCHEMA,
@@ -81,13 +82,18 @@ export const CONTAINER_KEYS: Readonly<Record<string, Schema>> = {
   platform: PLATFORM_SCHEMA,
   vm: VM_SCHEMA,
   onUnsupported: ON_UNSUPPORTED_SCHEMA,
-};
+} satisfies Record<keyof ContainerKeys, Schema>;
 
-/** Keys that stand at the top of a file only. */
-export const PROJECT_KEYS: Readonly<Record<string, Schema>> = {
+/** Each key of a container; the type above keeps it in step with `spec_type.ts`. */
+export const CONTAINER_KEYS: Readonly<Record<string, Schema>> = KEYS;
+
+const TOP_KEYS = {
   name: NAME_SCHEMA,
   variables: VARIABLES_SCHEMA,
-};
+} satisfies Record<keyof ProjectKeys, Schema>;
+
+/** Keys that stand at the top of a file only. */
+export const PROJECT_KEYS: Readonly<Record<string, Schema>> = TOP_KEYS;
 
 const EXTENSIONS: Schema = { patternProperties: { "^x-": true }, additionalProperties: false };
 
