@@ -34,13 +34,24 @@ export function recallRun(
   const text = decoder.decode(bytes.subarray(LENGTH_DIGITS, end));
   // The key comes first: one comparison of texts, and only then is anything parsed.
   if (!text.startsWith(expected)) return undefined;
-  const known = JSON.parse(text.slice(expected.length)) as Header;
+  const known = parseHeader(text.slice(expected.length));
+  // A machine that lost its power may have kept a part of it.
+  if (known === undefined || known.imageBytes !== bytes.length - end) return undefined;
   if (known.fingerprint !== fingerprint(known.switches)) return undefined;
   return { image: bytes.subarray(end), summary: known.summary, switches: known.switches };
 }
 
 interface Header extends Omit<RememberedRun, "image"> {
   readonly fingerprint: string;
+  readonly imageBytes: number;
+}
+
+function parseHeader(text: string): Header | undefined {
+  try {
+    return JSON.parse(text) as Header;
+  } catch {
+    return undefined; // torn: it is written anew
+  }
 }
 
 function keyText({ version, file, directory, text }: CacheKey): string {
@@ -51,13 +62,15 @@ function keyText({ version, file, directory, text }: CacheKey): string {
 export function rememberRun(
   directory: string,
   key: CacheKey,
-  run: RememberedRun & Header,
+  run: RememberedRun & Pick<Header, "fingerprint">,
 ): string | undefined {
-  const { image: _, ...rest } = run;
-  const header = new TextEncoder().encode(keyText(key) + JSON.stringify(rest satisfies Header));
-  const bytes = new Uint8Array(LENGTH_DIGITS + header.length + run.image.length);
+  const { image, ...rest } = run;
+  const header = new TextEncoder().encode(
+    keyText(key) + JSON.stringify({ ...rest, imageBytes: image.length } satisfies Header),
+  );
+  const bytes = new Uint8Array(LENGTH_DIGITS + header.length + image.length);
   bytes.set(new TextEncoder().encode(`${header.length}`.padEnd(LENGTH_DIGITS)));
   bytes.set(header, LENGTH_DIGITS);
-  bytes.set(run.image, LENGTH_DIGITS + header.length);
+  bytes.set(image, LENGTH_DIGITS + header.length);
   return replaceFile(pathOf(directory, key), bytes);
 }

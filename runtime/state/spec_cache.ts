@@ -55,7 +55,7 @@ export function cacheName(key: CacheKey): string {
   return nameOf(`${key.directory}/${key.file}`);
 }
 
-const sameKey = (a: CacheKey, b: CacheKey): boolean =>
+const sameKey = (a: Partial<CacheKey>, b: CacheKey): boolean =>
   a.version === b.version && a.file === b.file && a.directory === b.directory && a.text === b.text;
 
 /** What was made of the same text before; `undefined` when nothing fits. */
@@ -65,15 +65,13 @@ export function readCache<Result>(directory: string, key: CacheKey): Result | un
   if (!isPrivateDirectory(directory)) return undefined;
   const text = readFile(path);
   if (text === undefined) return undefined;
-  let entry: Partial<Entry<Result>>;
+  let entry: Partial<Entry<Result>> | null;
   try {
-    entry = JSON.parse(text) as Partial<Entry<Result>>;
+    entry = JSON.parse(text) as Partial<Entry<Result>> | null;
   } catch {
     return undefined; // torn by a full disk: it is written anew
   }
-  const { result } = entry;
-  if (result === undefined || !sameKey({ ...key, ...entry }, key)) return undefined;
-  return result;
+  return entry !== null && sameKey(entry, key) ? entry.result : undefined;
 }
 
 /** Keeps a good result. Gives the reason when it could not; that is no error. */
