@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { assertEquals } from "@std/assert";
+import { REPOSITORY, runCli } from "../../support/cli.ts";
+import { linux, missing, root } from "../../support/require.ts";
+import { tempDir } from "../../support/temp.ts";
+
+interface Row {
+  /** The first two columns of the table in docs/exit-codes.md. */
+  readonly row: string;
+  readonly args: readonly string[];
+  readonly want: number;
+}
+
+const shell = (script: string) => ["run", "-q", "--", "/bin/sh", "-c", script];
+
+/** At least one case for each row of the page. */
+const RUN: readonly Row[] = [
+  { row: "`run` | that of the container's main command", args: shell("exit 7"), want: 7 },
+  { row: "`run` | that of the container's main command", args: shell("exit 125"), want: 125 },
+  { row: "`run` | 128 + n", args: shell("sh -c 'kill -KILL $$'"), want: 137 },
+  { row: "`run` | 128 + n", args: shell("sh -c 'kill -TERM $$'"), want: 143 },
+  { row: "`run` | 127", args: ["run", "-q", "--", "/no/such/program"], want: 127 },
+  { row: "`run` | 127", args: ["run", "-q", "--", "no-such-program"], want: 127 },
+  { row: "`run` | 126", args: ["run", "-q", "--", "/etc/passwd"], want: 126 },
+  { row: "`doctor` | 0, 1", args: ["doctor"], want: 0 },
+];
+
+const PURE: readonly Row[] = [
+  { row: "`run` | 125", args: ["run", "bad.yaml"], want: 125 },
+  { row: "`run` | 125", args: ["run", "missing.yaml"], want: 125 },
+  { row: "`run` | 125", args: ["run", "--bad-option"], want: 125 },
+  { row: "`validate`, `plan`, `schema` | 0", args: ["validate", "good.yaml"], want: 0 },
+  { row: "`validate`, `plan`, `schema` | 0", args: ["plan", "good.yaml"], want: 0 },
+  { row: "`validate`, `plan`, `schema` | 0", args: ["schema"], want: 0 },
+  { row: "`validate`, `plan`, `schema` | 2", args: ["validate", "bad.yaml"], want: 2 },
+  { row: "`validate`, `plan`, `schema` | 2", args: ["validate", "missing.yaml"], want: 2 },
+  { row: "`validate`, `plan`, `schema` | 2", args: ["plan", "bad.yaml"], want: 2 },
+  { row: "`validate`, `plan`, `schema` | 2", args: ["plan", "missing.yaml"], want: 2 },
+  { row: "`validate`, `plan`, `schema` | 2", args: ["schema", "--bad-option"], want: 2 },
+  { row: "`plan --exit-code` | 0, 3", args: ["plan", "--exit-code", "good.yaml"], want: 3 },
+  { row: "`completions`, `help`, `version` | 0, 2", args: ["completions", "bash"], want: 0 },
+  { row: "`completions`, `help`, `version` | 0, 2", args: ["completions", "tcsh"], want: 2 },
+  { row: "`completions`, `help`, `version` | 0, 2", args: ["help", "run"], want: 0 },
+  { row: "`completions`, `help`, `version` | 0, 2", args: ["help", "walk"], want: 2 },
+  { row: "`completions`, `help`, `version` | 0, 2", args: ["version"], want: 0 },
+  { row: "an unknown command | 2", args: ["walk"], want: 2 },
+];
+
+async function check({ args, want }: Row): Promise<void> {
+  using dir = tempDir();
+  dir.write("good.yaml", "commands: [[/bin/true]]\n");
+  dir.write("bad.yaml", "comands: [[/bin/true]]\n");
+  const { code, stdout, stderr } = await runCli(args, { cwd: dir.path });
+  assertEquals(code, want, `${stdout}${stderr}`);
+}
+
+describe("exit codes", () => {
+  for (const row of PURE) {
+    test(`${row.args.join(" ")}: ${row.want}`, () => check(row));
+  }
+});
+
+describe("exit codes of what runs", { skip: missing(linux(), root()) }, () => {
+  for (const row of RUN) {
+    test(`${row.args.join(" ")}: ${row.want}`, () => check(row));
+  }
+});
+
+test("every row of docs/exit-codes.md is tested, and every test has its row", () => {
+  const page = readFileSync(`${REPOSITORY}/docs/exit-codes.md`, "utf8");
+  const rows = page.split("\n").filter((line) => /^\| [^c-]/.test(line))
+    .map((line) => line.slice(2).split(" | ").slice(0, 2).join(" | "));
+  const tested = new Set([...RUN, ...PURE].map(({ row }) => row));
+  assertEquals([...tested].sort(), rows.sort());
+});
