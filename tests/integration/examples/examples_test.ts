@@ -1,0 +1,78 @@
+/** Every file of examples/ runs as it stands, prints what lies beside it, and plans what is shown beside it. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { type CliResult, REPOSITORY, runCli } from "../../support/cli.ts";
+import { assertGolden } from "../../support/golden.ts";
+import { missing, root, tool, userns } from "../../support/require.ts";
+
+const FOLDER = `${REPOSITORY}/examples`;
+const FILES = readdirSync(FOLDER).filter((name) => name.endsWith(".yaml")).sort();
+
+const beside = (file: string, ending: string): string =>
+  `${FOLDER}/${file.replace(/\.yaml$/, ending)}`;
+
+/** What the example is given on its standard input, when it reads any. */
+function inputOf(file: string): { stdin?: string } {
+  const path = beside(file, ".in.txt");
+  return existsSync(path) ? { stdin: readFileSync(path, "utf8") } : {};
+}
+
+const needsRoot = (file: string): boolean =>
+  /^limits:/m.test(readFileSync(`${FOLDER}/${file}`, "utf8"));
+
+function assertGood(file: string, result: CliResult): void {
+  assertEquals([result.code, result.signal], [0, null], result.stderr);
+  assertMatch(result.stderr.trimEnd().split("\n").at(-1) ?? "", /^✔ exit 0 · \d+ ms · /);
+  assertGolden(beside(file, ".out.txt"), result.stdout);
+}
+
+test("there are examples, each with a comment that says what it shows", () => {
+  assert(FILES.length >= 8, `${FILES}`);
+  for (const file of FILES) {
+    const [first = "", second = ""] = readFileSync(`${FOLDER}/${file}`, "utf8").split("\n");
+    assert(first.startsWith("# ") && !second.startsWith("#"), file);
+  }
+});
+
+describe("run, as root", () => {
+  for (const file of FILES) {
+    test(file, { skip: missing(root()) }, async () => {
+      assertGood(file, await runCli(["run", `examples/${file}`], inputOf(file)));
+    });
+  }
+});
+
+describe("run, as an ordinary user", () => {
+  const skip = missing(root(), tool("setpriv"), userns());
+  const prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+  const asUser = (file: string) =>
+    runCli(["run", `examples/${file}`], { prefix, env: { HOME: "/tmp" }, ...inputOf(file) });
+
+  // Changing a file of a layer takes the id of its owner, which the user of this test is not.
+  const others = ["11-layers.yaml"];
+  for (const file of FILES.filter((name) => !needsRoot(name) && !others.includes(name))) {
+    test(file, { skip }, async () => assertGood(file, await asUser(file)));
+  }
+
+  test("what asks for limits is refused, with the line and what to do", { skip }, async () => {
+    const result = await asUser("12-limits.yaml");
+    assertEquals([result.code, result.stdout], [125, ""]);
+    assertMatch(result.stderr, /^examples\/12-limits\.yaml:\d+:\d+: error LIMITS_NEED_ROOT: /m);
+    assertMatch(result.stderr, /^ {2}fix {4,}\S/m);
+  });
+});
+
+describe("plan", () => {
+  for (const file of FILES) {
+    const text = readFileSync(`${FOLDER}/${file}`, "utf8");
+    // A plan names directories by their place on this machine: the pure golden has those.
+    if (/dir:/.test(text)) continue;
+    test(`${file}: for the saved machine, from any user`, async () => {
+      const host = "tests/golden/plan/host_v2.json";
+      const result = await runCli(["plan", "--host", host, `examples/${file}`]);
+      assertEquals([result.code, result.stderr.includes("error")], [0, false], result.stderr);
+      assertEquals(result.stdout, readFileSync(beside(file, ".plan.txt"), "utf8"));
+    });
+  }
+});
