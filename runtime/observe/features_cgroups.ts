@@ -1,0 +1,156 @@
+/** What limits need: hierarchies, controllers, groups that this user may make. */
+import { E2BIG, EINVAL, ENOSYS } from "../../ffi/abi/errno.ts";
+import { O_CLOEXEC, O_WRONLY } from "../../ffi/abi/fcntl.ts";
+import { close, openat } from "../../ffi/calls/open.ts";
+import { callSync } from "../../ffi/linux/run.ts";
+import type { Host } from "../plan/host.ts";
+import {
+  type Feature,
+  type FeatureAnswer,
+  readText,
+  refused,
+  showFailure,
+} from "./features_probe.ts";
+import { NEW_KERNEL } from "./features_calls.ts";
+import { runProbe } from "./features_program.ts";
+
+const NO_LIMITS =
+  "no limits: specs with `limits:` are refused, the default of 4096 processes is not held";
+const RUN_AS_ROOT = "sudo containerv run FILE";
+
+function probeHierarchies({ cgroups: { v1, v2 } }: Host): FeatureAnswer {
+  const old = Object.keys(v1);
+  const unified = v2 === undefined
+    ? []
+    : [`v2 at ${v2.mount} (${v2.controllers.join(", ") || "no controller"})`];
+  const first = old.length === 0 ? [] : [`v1 (${old.join(", ")})`];
+  const seen = [...unified, ...first];
+  if (seen.length === 0) return { state: "no", detail: "none is mounted" };
+  return { state: "yes", detail: (seen.length > 1 ? "hybrid: " : "") + seen.join(" and ") };
+}
+
+function controllerProbe(name: string): (host: Host) => FeatureAnswer {
+  return ({ cgroups: { v1, v2 } }) => {
+    const at = v1[name];
+    if (at !== undefined) return { state: "yes", detail: `v1 at ${at}` };
+    if (v2?.controllers.includes(name) === true) {
+      return { state: "yes", detail: `v2 at ${v2.mount}` };
+    }
+    return { state: "no", detail: "no mounted hierarchy offers it" };
+  };
+}
+
+/** Where this process is in the v2 hierarchy, seen from where that is mounted. */
+export function ownUnifiedGroup({ cgroups: { v2 } }: Host): string | undefined {
+  if (v2 === undefined) return undefined;
+  const text = readText("/proc/self/cgroup");
+  if (typeof text !== "string") return undefined;
+  const path = /^0::(\/.*)$/m.exec(text)?.[1];
+  // Above the root of a cgroup namespace nothing can be named.
+  if (path === undefined || path.startsWith("/..")) return undefined;
+  return path === "/" ? v2.mount : `${v2.mount}${path}`;
+}
+
+/** True when the file opens for writing; opening writes nothing. */
+function writable(pathname: string): FeatureAnswer {
+  const call = openat({ pathname, flags: O_WRONLY | O_CLOEXEC });
+  const fd = Number(callSync(call));
+  if (fd < 0) return { state: "no", detail: showFailure(call, -fd) };
+  callSync(close({ fd }));
+  return { state: "yes", detail: pathname };
+}
+
+/** Root makes groups at the top of each hierarchy; others only below a group that is theirs. */
+function probeWritable(host: Host): FeatureAnswer {
+  const { v1, v2 } = host.cgroups;
+  if (host.privileged) {
+    const mounts = [...new Set([...(v2 === undefined ? [] : [v2.mount]), ...Object.values(v1)])];
+    if (mounts.length === 0) return { state: "unknown", detail: "no hierarchy is mounted" };
+    const closed = mounts.map((mount) => writable(`${mount}/cgroup.procs`))
+      .find(({ state }) => state === "no");
+    return closed ?? { state: "yes", detail: "at the top of each hierarchy" };
+  }
+  const own = ownUnifiedGroup(host);
+  if (own === undefined) return { state: "no", detail: "delegation needs cgroup v2" };
+  const closed = ["cgroup.subtree_control", "cgroup.procs"].map((name) =>
+    writable(`${own}/${name}`)
+  )
+    .find(({ state }) => state === "no");
+  return closed ?? { state: "yes", detail: `${own} is delegated; a later version uses it` };
+}
+
+/** Any answer of a kernel that knows the flag is a yes: who may enter which group is another row. */
+function probeIntoCgroup(host: Host): FeatureAnswer {
+  const group = ownUnifiedGroup(host);
+  if (group === undefined) return { state: "unknown", detail: "cgroup v2 is not mounted" };
+  const end = runProbe({ flags: 0n, group, calls: [] }, host);
+  if (end.kind === "done") return { state: "yes" };
+  if (end.kind === "lost") return { state: "unknown", detail: end.why };
+  if (end.call.name !== "clone3") {
+    return { state: "unknown", detail: showFailure(end.call, end.errno) };
+  }
+  if (end.errno === EINVAL || end.errno === E2BIG || end.errno === ENOSYS) {
+    return refused(end.call, end.errno);
+  }
+  return { state: "yes", detail: "known to the kernel; this user may not enter its own group so" };
+}
+
+function controllerRow(name: string, about: { gives: string; fix: string }): Feature {
+  return {
+    ...about,
+    name: `controller ${name}`,
+    group: "limits",
+    needs: "cgroup v2, or the controller's v1 hierarchy",
+    without: `specs with \`${about.gives}\` are refused`,
+    required: false,
+    probe: controllerProbe(name),
+  };
+}
+
+/** Rows about limits. */
+export const CGROUP_FEATURES: readonly Feature[] = [
+  {
+    name: "cgroup hierarchies",
+    group: "limits",
+    needs: "a mounted cgroup2 or cgroup file system",
+    gives: "limits, and knowing which processes are a container's",
+    without: NO_LIMITS,
+    fix: "sudo mount -t cgroup2 none /sys/fs/cgroup",
+    required: false,
+    probe: probeHierarchies,
+  },
+  controllerRow("memory", {
+    gives: "limits.memory",
+    fix: "sudo sed -i 's/^GRUB_CMDLINE_LINUX=\"/&cgroup_enable=memory /' /etc/default/grub && " +
+      "sudo update-grub && sudo reboot",
+  }),
+  controllerRow("pids", {
+    gives: "limits.pids",
+    fix: "boot a kernel with CONFIG_CGROUP_PIDS",
+  }),
+  controllerRow("cpu", {
+    gives: "limits.cpu",
+    fix: "boot a kernel with CONFIG_CFS_BANDWIDTH",
+  }),
+  {
+    name: "groups of one's own",
+    group: "limits",
+    needs: "root, or a delegated group of cgroup v2",
+    gives: "limits (today for root only: those of delegated groups come later)",
+    without: NO_LIMITS,
+    fix: RUN_AS_ROOT,
+    required: false,
+    probe: probeWritable,
+  },
+  {
+    name: "CLONE_INTO_CGROUP",
+    group: "limits",
+    since: "5.7",
+    needs: "cgroup v2",
+    gives: "a container is in its group from its first instruction",
+    without: "specs with limits are refused where they lie on cgroup v2",
+    fix: NEW_KERNEL,
+    required: false,
+    probe: probeIntoCgroup,
+  },
+];
