@@ -151,7 +151,9 @@ export function mknodat(
 function showDevice(dev: number): string {
   const major = (dev >>> 8) & 0xfff;
   const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
-  return `makedev(0x${major.toString(16)}, 0x${minor.toString(16)})`;
+  // strace prints with %#x, which gives 0 no prefix.
+  const hex = (value: number): string => value === 0 ? "0" : `0x${value.toString(16)}`;
+  return `makedev(${hex(major)}, ${hex(minor)})`;
 }
 
 /**
