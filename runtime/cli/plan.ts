@@ -36,10 +36,19 @@ function savedHost(file: string | true | undefined): Host | undefined {
   if (typeof file !== "string") return undefined;
   const text = readFile(file);
   if (text === undefined) throw new UsageError(`cannot read ${file}`);
-  const value = JSON.parse(text) as { host?: Host } & Partial<Host>;
-  const host = value.host ?? value;
-  if (host.version !== 1 || host.system === undefined) {
+  const host = hostIn(text);
+  if (host?.version !== 1 || host.system === undefined) {
     throw new UsageError(`${file} is no output of \`containerv doctor --json\``);
   }
   return host as Host;
+}
+
+/** The machine in a text: the whole output of doctor, or its part; `undefined` when it is no JSON object. */
+function hostIn(text: string): Partial<Host> | undefined {
+  try {
+    const value = JSON.parse(text) as ({ host?: Host } & Partial<Host>) | null;
+    return value?.host ?? value ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
