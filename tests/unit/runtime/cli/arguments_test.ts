@@ -74,6 +74,14 @@ describe("the table of commands", () => {
     }
   });
 
+  test("no text ends the quotes that completions put around it", () => {
+    for (const { summary, options } of COMMANDS) {
+      for (const text of [summary, ...options.map(({ help }) => help)]) {
+        assert(!/['\\]/.test(text), text);
+      }
+    }
+  });
+
   test("examples begin with the command that they are about", () => {
     for (const { name, examples } of COMMANDS) {
       for (const example of examples) assert(example.startsWith(`containerv ${name}`), example);
