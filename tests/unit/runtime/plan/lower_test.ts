@@ -135,6 +135,14 @@ describe("lowerPlan()", () => {
     assertEquals(kinds(world.reports), ["exited", "undone"]);
   });
 
+  test("a hierarchy that is gone ends the start; nobody tries for ever", () => {
+    for (const host of [HOST_V2, HOST_HYBRID, HOST_MIXED]) {
+      const world = play(sceneOf(LIMITED, { host }), { directories: [], enabled: {} });
+      assertEquals(kinds(world.reports), ["failed", "undone"]);
+      assertEquals(world.reports[0]?.b, ENOENT);
+    }
+  });
+
   test("shared directories that are there, or still used, stay", () => {
     const scene = sceneOf(LIMITED);
     const base = kernelOf(scene);
