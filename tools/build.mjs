@@ -8,7 +8,6 @@
 import { createHash } from "node:crypto";
 import {
   chmodSync,
-  existsSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -18,6 +17,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { binary, bootstrap, ROOT } from "./bootstrap.mjs";
+import { bundledPackages, licenceNotices } from "./lib/licenses.mjs";
 import { runCommand, showMs } from "./lib/process.mjs";
 
 const DIST = join(ROOT, "dist");
@@ -65,38 +65,6 @@ async function bundle(options) {
     );
     throw new Error(lines.length > 0 ? lines.join("\n") : String(error), { cause: error });
   }
-}
-
-/** Packages whose code is in generated files: the validators are ajv's output and hold pieces of it. */
-const GENERATED_FROM = ["ajv"];
-
-/** The npm packages that the bundle has code of, with version and the text of their licences. */
-function bundledPackages(inputs) {
-  const names = inputs.map((path) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1])
-    .filter((name) => name !== undefined);
-  return [...new Set([...names, ...GENERATED_FROM])].sort().map((name) => {
-    const { version, license } = JSON.parse(read(`node_modules/${name}/package.json`));
-    const file = ["LICENSE", "LICENSE.md", "LICENSE.txt", "license"]
-      .find((candidate) => existsSync(join(ROOT, "node_modules", name, candidate)));
-    if (file === undefined) throw new Error(`${name} has no licence text`);
-    return { name, version, license, text: read(`node_modules/${name}/${file}`).trim() };
-  });
-}
-
-/** What `containerv version --licenses` prints. */
-function licenceNotices(packages) {
-  const { version } = JSON.parse(read("package.json"));
-  const bun = JSON.parse(read("node_modules/bun/package.json")).version;
-  const own =
-    `containerv ${version}: GPL-3.0-only. This program comes with ABSOLUTELY NO WARRANTY.\n` +
-    "The licence's text: LICENSE in the source, https://www.gnu.org/licenses/gpl-3.0.html";
-  const runtime =
-    `The executable contains the Bun runtime ${bun}: MIT, with parts under other licences,\n` +
-    "JavaScriptCore (LGPL-2.0) among them: https://bun.com/docs/project/license";
-  const others = packages.map((item) =>
-    `${item.name} ${item.version}: ${item.license}\n\n${item.text.replace(/^/gm, "    ")}`
-  );
-  return `${[own, runtime, ...others].join("\n\n")}\n`;
 }
 
 /** A digest of every input and of the tools: caches made by another build are not used. */

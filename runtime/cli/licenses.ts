@@ -1,11 +1,10 @@
-/** Licence notices of what is inside: put in by the build. */
-import { VERSION } from "../version.ts";
+/** Licence notices of what is inside. */
+import { NOTICES } from "./generated/licenses.ts";
 
 declare const CONTAINERV_LICENSES: string | undefined;
 
-/** The notices of every part of a built program; from the sources, where to find them. */
+/** The notices of every part: a built program has those of its own bundle, put in by the build. */
 export function licenseNotices(): string {
-  if (typeof CONTAINERV_LICENSES === "string") return CONTAINERV_LICENSES;
-  return `containerv ${VERSION}: GPL-3.0-only, see LICENSE.\n` +
-    "Run from its sources it holds no other code: see node_modules/*/LICENSE.\n";
+  // One expression: a bundler then leaves the other notices out.
+  return typeof CONTAINERV_LICENSES === "string" ? CONTAINERV_LICENSES : `${NOTICES.join("\n")}\n`;
 }
