@@ -2,7 +2,9 @@
  * Awaits children that `spawnImage` started. One SIGCHLD listener for all, there only while somebody waits: no thread and
  * no polling. Signals of several children become one, so each signal asks for all that are awaited.
  */
+import { SIGCHLD } from "../abi/signal.ts";
 import { kernel } from "./libc.ts";
+import { unblockSignals } from "./signals.ts";
 import { type ChildExit, reapNow } from "./wait.ts";
 
 export type { ChildExit } from "./wait.ts";
@@ -37,6 +39,7 @@ export function awaitChild(pid: number): Promise<ChildExit> {
 function listen(): void {
   if (stopListening !== undefined) return;
   const { seam } = kernel();
+  unblockSignals([SIGCHLD]);
   const removeListener = seam.onSignal("SIGCHLD", askAll);
   const release = seam.keepAlive();
   stopListening = () => {
