@@ -94,7 +94,8 @@ describe("B5: a layer with links where we make and mount", { skip }, () => {
   for (const [form, rootfs] of Object.entries(FORMS)) {
     for (const writable of form === "path" ? [undefined] : ["tmpfs", false]) {
       test(`${form}${writable === undefined ? "" : `, writable: ${writable}`}: the victim stays as it is`, async () => {
-        const names = Object.keys(CASES);
+        // The root is closed at the very end: until then read-only is no different.
+        const names = Object.keys(CASES).filter((_, at) => writable !== false || at % 4 === 0);
         for (let at = 0; at < names.length; at += 4) {
           await Promise.all(
             names.slice(at, at + 4).map((name) =>

@@ -1,11 +1,21 @@
 /** `plan` is what `run` does: a traced run against the calls of the plan, with their arguments, in order, none left over. */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { assert, assertEquals, assertGreater } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { runCli } from "../../support/cli.ts";
 import { findTool, missing, root, tool } from "../../support/require.ts";
 import { tempDir } from "../../support/temp.ts";
-import { Comparison, parseLog, type PlannedOp, type TracedCall } from "./planned_calls.ts";
+import {
+  compareExecute,
+  compareLoop,
+  compareStraight,
+  compareWith,
+  mustEnd,
+  parseLog,
+  type PlannedOp,
+  take,
+  type TracedCall,
+} from "./planned_calls.ts";
 import { guardWorld, type SpecObject } from "./sandbox.ts";
 
 guardWorld();
@@ -66,22 +76,21 @@ function stageCalls(logs: readonly string[]): readonly TracedCall[] {
 }
 
 function compareStage(calls: readonly TracedCall[], plan: Planned): number {
-  const comparison = new Comparison(calls);
+  const comparison = compareWith(calls);
   for (const op of plan.ops.filter(({ where }) => where === "stage")) {
-    if (op.kind !== "watch") comparison.straight(op);
-    else {comparison.loop(op, "ppoll", ({ text }) =>
-        text.startsWith("unlinkat(") || text.startsWith("exit_group("));}
+    if (op.kind !== "watch") compareStraight(comparison, op);
+    else compareLoop(comparison, op, { first: "ppoll", next: ["unlinkat", "exit_group"] });
   }
   for (const op of plan.undo) {
     const [remove = "", pause = "", ...rest] = op.calls;
     // A group whose last task has just gone may be busy.
-    while (comparison.take(remove, op.id).result !== "0") comparison.take(pause, op.id);
-    for (const planned of rest) comparison.take(planned, op.id);
+    while (take(comparison, remove, op.id).result !== "0") take(comparison, pause, op.id);
+    for (const planned of rest) take(comparison, planned, op.id);
   }
-  if (plan.undo.length > 0) comparison.take("write(3, &report, 288)", "the end");
-  comparison.take("exit_group(0)", "the end");
-  comparison.end("the stage");
-  return comparison.compared;
+  if (plan.undo.length > 0) take(comparison, "write(3, &report, 288)", "the end");
+  take(comparison, "exit_group(0)", "the end");
+  mustEnd(comparison, "the stage");
+  return comparison.at;
 }
 
 /** The program that a command's process became, as `execve("…", ["echo", "one"]`. */
@@ -99,28 +108,29 @@ function compareContainer(logs: readonly string[], plan: Planned): number {
     ),
   ];
   const isInit = own.some(({ kind }) => kind === "command");
-  const comparison = new Comparison(first);
+  const comparison = compareWith(first);
   for (const op of own) {
-    if (op.kind !== "command") comparison.straight(op);
-    else {comparison.loop(op, "clone3", ({ text }) =>
-        text.startsWith("clone3(") || text.startsWith("exit_group("));}
+    if (op.kind !== "command") compareStraight(comparison, op);
+    else compareLoop(comparison, op, { first: "clone3", next: ["clone3", "exit_group"] });
   }
   if (isInit) {
-    comparison.take("exit_group(0)", "PID 1");
-    comparison.end("PID 1");
+    take(comparison, "exit_group(0)", "PID 1");
+    mustEnd(comparison, "PID 1");
   }
-  let compared = comparison.compared;
+  let compared = comparison.at;
   for (const index of indices) {
     const ops = plan.ops.filter(({ where, command }) =>
       where === "process" && (command ?? 0) === index
     );
     const argv = becomes(ops.at(-1) ?? { id: "", kind: "", where: "process", calls: [] });
-    const log = logs.find((one) => !one.includes("pivot_root(") && one.includes(`, [${argv}, [`)) ??
-      "";
-    const process = isInit ? new Comparison(parseLog(log)) : comparison;
-    const before = process.compared;
-    for (const op of ops) op.kind === "execute" ? process.execute(op) : process.straight(op);
-    compared += process.compared - before;
+    const log = logs.find((one) => !one.includes("pivot_root(") && one.includes(`, [${argv}, [`));
+    const process = isInit ? compareWith(parseLog(log ?? "")) : comparison;
+    const before = process.at;
+    for (const op of ops) {
+      if (op.kind === "execute") compareExecute(process, op);
+      else compareStraight(process, op);
+    }
+    compared += process.at - before;
   }
   return compared;
 }
@@ -202,4 +212,32 @@ describe("plan = run", { skip }, () => {
     assertEquals(made, []);
     assert(readFileSync(log, "utf8").length >= 0);
   });
+});
+
+describe("the comparison itself", () => {
+  const op: PlannedOp = {
+    id: "op",
+    kind: "mount.bind",
+    where: "stage",
+    calls: ['openat(AT_FDCWD, "/a", O_RDONLY)', "close(<fd>)"],
+  };
+  const good = 'openat(AT_FDCWD, "/a", O_RDONLY) = 3\nclose(3) = 0\n';
+  const compare = (log: string): void => {
+    const comparison = compareWith(parseLog(log));
+    compareStraight(comparison, op);
+    mustEnd(comparison, "op");
+  };
+
+  test("takes what is the same", () => compare(good));
+  const bad: Readonly<Record<string, string>> = {
+    "another argument": good.replace('"/a"', '"/b"'),
+    "another flag": good.replace("O_RDONLY", "O_RDWR"),
+    "a call that is missing": good.split("\n")[0] ?? "",
+    "a call too many": `${good}getpid() = 1\n`,
+    "another order": good.split("\n").reverse().join("\n"),
+    "a failure that is no alternative": good.replace("= 3", "= -1 EPERM (Operation not permitted)"),
+  };
+  for (const [name, log] of Object.entries(bad)) {
+    test(`sees ${name}`, () => void assertThrows(() => compare(log)));
+  }
 });

@@ -49,97 +49,88 @@ const isAlarm = (planned: string): boolean => planned.includes("/*");
 const failed = (call: TracedCall | undefined, ...names: readonly string[]): boolean =>
   names.some((name) => call?.result.startsWith(`-1 ${name} `) === true);
 
-/** Compares; throws with the operation at the first difference. */
-export class Comparison {
-  #at = 0;
-  readonly #traced: readonly TracedCall[];
-  /** How many calls were compared. */
-  compared = 0;
+/** How far a log has been compared with the plan. */
+export interface Comparison {
+  readonly traced: readonly TracedCall[];
+  at: number;
+}
 
-  constructor(traced: readonly TracedCall[]) {
-    this.#traced = traced;
+export function compareWith(traced: readonly TracedCall[]): Comparison {
+  return { traced, at: 0 };
+}
+
+/** The next call that was made. */
+export function nextCall({ traced, at }: Comparison): TracedCall | undefined {
+  return traced[at];
+}
+
+/** The next call must be this one, of the operation `op`. Throws at a difference, with both. */
+export function take(comparison: Comparison, planned: string, op: string): TracedCall {
+  const call = nextCall(comparison);
+  if (call === undefined || !pattern(planned).test(call.text)) {
+    const made = call === undefined ? "(nothing)" : `${call.text} = ${call.result}`;
+    throw new Error(`${op}\n  planned  ${planned}\n  made     ${made}`);
   }
+  comparison.at++;
+  return call;
+}
 
-  /** The next call that was made. */
-  get next(): TracedCall | undefined {
-    return this.#traced[this.#at];
-  }
+/** Nothing more was made. */
+export function mustEnd(comparison: Comparison, where: string): void {
+  const call = nextCall(comparison);
+  if (call === undefined) return;
+  throw new Error(`${where}: not planned: ${call.text} = ${call.result}`);
+}
 
-  /** The next call must be this one. */
-  take(planned: string, op: string): TracedCall {
-    const call = this.next;
-    if (call === undefined || !pattern(planned).test(call.text)) {
-      throw new Error(
-        `${op}\n  planned  ${planned}\n  made     ${call?.text ?? "(nothing)"} = ${
-          call?.result ?? ""
-        }`,
-      );
+/** A straight operation: every call, in order; each alternative is named. */
+export function compareStraight(comparison: Comparison, op: PlannedOp): void {
+  for (let index = 0; index < op.calls.length; index++) {
+    const planned = op.calls[index] ?? "";
+    if (isAlarm(planned)) continue;
+    const call = take(comparison, planned, op.id);
+    // What is there already: the descriptor that would have been made is not used.
+    if (failed(call, "EEXIST")) {
+      while (index + 1 < op.calls.length && !isOfParent(op.calls[index + 1] ?? "")) index++;
+      continue;
     }
-    this.#at++;
-    this.compared++;
-    return call;
+    // The group is made: what stands behind it takes the parents back when it could not be.
+    if (op.kind === "cgroup.make" && planned.startsWith(`mkdirat(AT_FDCWD, "${op.path}", `)) return;
+    // What this machine lacks: a path to hide, an optional file.
+    if (failed(call, "ENOENT") && (op.kind === "mount.shield" || op.optional === true)) return;
+    if (call.result.startsWith("-1 ")) throw new Error(`${op.id}: ${call.text} = ${call.result}`);
   }
+}
 
-  /** True, and taken, when the next call is this one. */
-  takes(planned: string): boolean {
-    if (this.next === undefined || !pattern(planned).test(this.next.text)) return false;
-    this.#at++;
-    this.compared++;
-    return true;
+const isOfParent = (planned: string): boolean =>
+  planned === "close(<parent>)" || /^openat2\(|^mkdirat\(/.test(planned);
+
+/** The PATH search: entries until one works; behind it nothing of ours is seen. */
+export function compareExecute(comparison: Comparison, op: PlannedOp): void {
+  const tries = op.calls.filter((call) => call.startsWith("execve("));
+  for (const planned of op.calls.slice(0, op.calls.indexOf(tries[0] ?? ""))) {
+    take(comparison, planned, op.id);
   }
-
-  /** Nothing more was made. */
-  end(where: string): void {
-    if (this.next !== undefined) {
-      throw new Error(`${where}: not planned: ${this.next.text} = ${this.next.result}`);
-    }
+  for (const planned of tries) {
+    const call = take(comparison, planned, op.id);
+    if (call.result === "0") return;
+    if (!failed(call, "ENOENT", "ENOTDIR", "EACCES")) break;
   }
+  throw new Error(`${op.id}: nothing was executed`);
+}
 
-  /** A straight operation: every call, in order; each alternative is named. */
-  straight(op: PlannedOp): void {
-    for (let index = 0; index < op.calls.length; index++) {
-      const planned = op.calls[index] ?? "";
-      if (isAlarm(planned)) continue;
-      const call = this.take(planned, op.id);
-      // What is there already: the descriptor that would have been made is not used.
-      if (failed(call, "EEXIST")) {
-        const isParent = (one: string): boolean =>
-          one === "close(<parent>)" || /^openat2\(|^mkdirat\(/.test(one);
-        while (index + 1 < op.calls.length && !isParent(op.calls[index + 1] ?? "")) index++;
-        continue;
-      }
-      // The group is made: what stands behind it takes the parents back when it could not be.
-      if (op.kind === "cgroup.make" && planned.startsWith(`mkdirat(AT_FDCWD, "${op.path}", `)) {
-        return;
-      }
-      // What this machine lacks: a path to hide, an optional file.
-      const mayLack = op.kind === "mount.shield" || op.optional === true;
-      if (failed(call, "ENOENT") && mayLack) return;
-      if (call.result.startsWith("-1 ")) throw new Error(`${op.id}: ${call.text} = ${call.result}`);
+/** Waits as often as it is woken: its first call, then only calls of the operation, until one is for whoever comes next. */
+export function compareLoop(
+  comparison: Comparison,
+  op: PlannedOp,
+  ends: { readonly first: string; readonly next: readonly string[] },
+): void {
+  take(comparison, op.calls.find((call) => call.startsWith(ends.first)) ?? ends.first, op.id);
+  for (let call = nextCall(comparison); call !== undefined; call = nextCall(comparison)) {
+    const { text } = call;
+    if (ends.next.some((name) => text.startsWith(`${name}(`))) return;
+    if (!op.calls.some((planned) => !isAlarm(planned) && pattern(planned).test(text))) {
+      throw new Error(`${op.id}: not of this operation: ${text}`);
     }
-  }
-
-  /** The PATH search: entries until one works; behind it nothing of ours is seen. */
-  execute(op: PlannedOp): void {
-    const tries = op.calls.filter((call) => call.startsWith("execve("));
-    for (const planned of op.calls.slice(0, op.calls.indexOf(tries[0] ?? ""))) {
-      this.take(planned, op.id);
-    }
-    for (const planned of tries) {
-      const call = this.take(planned, op.id);
-      if (call.result === "0") return;
-      if (!failed(call, "ENOENT", "ENOTDIR", "EACCES")) break;
-    }
-    throw new Error(`${op.id}: nothing was executed`);
-  }
-
-  /** Waits as often as it is woken: only calls of the operation, the first and the last of them known. */
-  loop(op: PlannedOp, first: string, until: (call: TracedCall) => boolean): void {
-    this.take(op.calls.find((call) => call.startsWith(first)) ?? first, op.id);
-    while (this.next !== undefined && !until(this.next)) {
-      if (!op.calls.some((planned) => !isAlarm(planned) && this.takes(planned))) {
-        throw new Error(`${op.id}: not of this operation: ${this.next.text}`);
-      }
-    }
+    comparison.at++;
   }
 }
