@@ -2,7 +2,7 @@
  * Small files read and written with the runner's own calls. `node:fs` would cost a start about a millisecond to load
  * (docs/benchmarks.md), and cannot open relative to a descriptor.
  */
-import { EEXIST, EINTR, EINVAL, ENOENT, ENOTDIR } from "../abi/errno.ts";
+import { EBADF, EEXIST, EINTR, EINVAL, ENOENT, ENOTDIR } from "../abi/errno.ts";
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -121,6 +121,23 @@ export class NotRegularError extends Error {
 function mustBeRegular(fd: number, path: string): void {
   const mode = status(fd, "", AT_EMPTY_PATH)?.mode ?? 0;
   if ((mode & S_IFMT) !== S_IFREG) throw new NotRegularError(path);
+}
+
+/** True when the descriptor is of a directory, opened in whatever way; a closed one is none. Throws SyscallError. */
+export function isDirectory(fd: number): boolean {
+  const call = statx({
+    dirfd: fd,
+    pathname: "",
+    flags: AT_EMPTY_PATH,
+    mask: STATX_BASIC_STATS,
+    statxbuf: STATX,
+  });
+  const result = Number(callSync(call));
+  if (result === -EBADF) return false;
+  if (result < 0) throw new SyscallError(call, -result);
+  const cell = readCell(STATX);
+  const mode = new DataView(cell.buffer, cell.byteOffset, cell.byteLength).getUint16(28, true);
+  return (mode & S_IFMT) === S_IFDIR;
 }
 
 /** When the directory or file last changed: seconds and nanoseconds, as text; `undefined` when it is not there. */

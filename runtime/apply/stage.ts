@@ -5,9 +5,11 @@ import { AF_UNIX, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_SEQPACKET } from "../../ffi/a
 import type { Cell } from "../../ffi/calls/call.ts";
 import { close, pipe2 } from "../../ffi/calls/open.ts";
 import { recvfrom, sendto, socketpair } from "../../ffi/calls/socket.ts";
+import { isDirectory } from "../../ffi/linux/file.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
 import { callSync, check, readCell } from "../../ffi/linux/run.ts";
 import { spawnImage } from "../../ffi/linux/spawn.ts";
+import { ContainervError } from "../plan/error.ts";
 import {
   ANNOUNCE_FD,
   CONTROL_FD,
@@ -39,12 +41,13 @@ function pairIn(cell: Cell): readonly [number, number] {
   return [view.getInt32(0, true), view.getInt32(4, true)];
 }
 
-/** Throws SyscallError when it could not be started; then nothing is left. */
+/** Throws SyscallError when it could not be started, ContainervError when it must not; then nothing is left. */
 export function startStage(
   image: Uint8Array,
   stdio: Stdio,
   options: { readonly announce: boolean } = { announce: false },
 ): Stage {
+  refuseDirectories(stdio);
   check(
     socketpair({ domain: AF_UNIX, type: SOCK_SEQPACKET | SOCK_CLOEXEC, protocol: 0, sv: PAIR }),
   );
@@ -68,6 +71,19 @@ export function startStage(
   } finally {
     for (const fd of passed) callSync(close({ fd }));
   }
+}
+
+/** From an open directory of the host `..` leads to all of it, whatever the container's root is. */
+function refuseDirectories(stdio: Stdio): void {
+  const index = stdio.findIndex(isDirectory);
+  if (index < 0) return;
+  const name = ["standard input", "standard output", "standard error"][index];
+  throw new ContainervError({
+    code: "STDIO_IS_DIRECTORY",
+    message: `${name} is a directory of the host: through it the container would reach everything`,
+    fix: "redirect it to a file, a pipe or /dev/null",
+    undone: "nothing was done",
+  });
 }
 
 /** What the stage is called in lists of processes. */

@@ -88,6 +88,22 @@ describe("A3, S1: descriptors", { skip }, () => {
     }
   });
 
+  for (const redirection of ["<", "1<", "2<"]) {
+    test(`a directory of the host as a standard stream (${redirection}) is refused`, async () => {
+      const script = `d=$1; shift; exec "$@" ${redirection} $d`;
+      const prefix = ["/bin/sh", "-c", script, "sh", "/home"];
+      const { code, stdout } = await runSpec({
+        policy: "none",
+        commands: [
+          sh(
+            "ls /proc/self/fd/*/../etc/shadow /proc/self/fd/*/.. 2>&1 | grep -E 'shadow|root'; echo ran",
+          ),
+        ],
+      }, { prefix });
+      assertEquals([code, stdout], [125, ""]);
+    });
+  }
+
   test("a link in a layer that leads to a magic link is refused as working directory", async () => {
     const { code, stderr } = await runSpec({
       policy: "none",
