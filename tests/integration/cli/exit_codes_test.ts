@@ -23,6 +23,7 @@ const RUN: readonly Row[] = [
   { row: "`run` | 127", args: ["run", "-q", "--", "/no/such/program"], want: 127 },
   { row: "`run` | 127", args: ["run", "-q", "--", "no-such-program"], want: 127 },
   { row: "`run` | 126", args: ["run", "-q", "--", "/etc/passwd"], want: 126 },
+  { row: "`run` | 124", args: ["run", "-q", "slow.yaml"], want: 124 },
   { row: "`doctor` | 0, 1", args: ["doctor"], want: 0 },
 ];
 
@@ -38,6 +39,7 @@ const PURE: readonly Row[] = [
   { row: "`validate`, `plan`, `schema` | 2", args: ["plan", "bad.yaml"], want: 2 },
   { row: "`validate`, `plan`, `schema` | 2", args: ["plan", "missing.yaml"], want: 2 },
   { row: "`validate`, `plan`, `schema` | 2", args: ["schema", "--bad-option"], want: 2 },
+  { row: "`plan` | 125", args: ["plan", "nobody.yaml"], want: 125 },
   { row: "`plan --exit-code` | 0, 3", args: ["plan", "--exit-code", "good.yaml"], want: 3 },
   { row: "`completions`, `help`, `version` | 0, 2", args: ["completions", "bash"], want: 0 },
   { row: "`completions`, `help`, `version` | 0, 2", args: ["completions", "tcsh"], want: 2 },
@@ -50,6 +52,8 @@ const PURE: readonly Row[] = [
 async function check({ args, want }: Row): Promise<void> {
   using dir = tempDir();
   dir.write("good.yaml", "commands: [[/bin/true]]\n");
+  dir.write("slow.yaml", "commands: [{exec: [sleep, '60'], timeout: 50ms}]\n");
+  dir.write("nobody.yaml", "user: no-such-user\ncommands: [[/bin/true]]\n");
   dir.write("bad.yaml", "comands: [[/bin/true]]\n");
   const { code, stdout, stderr } = await runCli(args, { cwd: dir.path });
   assertEquals(code, want, `${stdout}${stderr}`);

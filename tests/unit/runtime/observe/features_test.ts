@@ -44,6 +44,15 @@ describe("FEATURES", () => {
     });
   }
 
+  test("what is required is in Linux 5.15, the oldest that is supported", () => {
+    const required = FEATURES.filter((feature) => feature.required);
+    assert(required.length > 5);
+    for (const { name, since } of required) {
+      const [major = 0, minor = 0] = (since ?? "0.0").split(".").map(Number);
+      assert(major < 5 || (major === 5 && minor <= 15), `${name} is of Linux ${since}`);
+    }
+  });
+
   test("the groups are in one piece each", () => {
     const order = FEATURES.map(({ group }) => group)
       .filter((group, index, all) => group !== all[index - 1]);
