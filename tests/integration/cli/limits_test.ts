@@ -92,13 +92,15 @@ describe("limits by the command line", { skip }, () => {
       commands: [sh(`(${bomb}) 2>/dev/null`)],
     }, name);
     let most = 0;
-    const deadline = performance.now() + 1500;
+    // Until it is full, and a while longer: how soon depends on the machine.
+    let deadline = performance.now() + 20_000;
     while (performance.now() < deadline) {
       const path = `${hierarchy("pids").mount}/containerv/${name}/pids.current`;
       if (existsSync(path)) most = Math.max(most, Number(readFileSync(path, "utf8")));
+      if (most >= 12) deadline = Math.min(deadline, performance.now() + 500);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    assert(most > 2 && most <= 12, `${most} processes`);
+    assertEquals(most, 12);
     process.kill(run.pid, "SIGKILL");
     await until(() => !lives(run.pid), "the runner ended");
     await run.ended;
