@@ -42,6 +42,9 @@ async function tryRun(): Promise<Trial> {
 }
 
 function reasonOf(facts: ErrorFacts): { readonly why: string; readonly fix?: string } {
-  const why = facts.syscall === undefined ? facts.message : `${facts.message}: ${facts.syscall}`;
+  const { message, syscall } = facts;
+  const why = syscall === undefined || message.includes(syscall)
+    ? message
+    : `${message}: ${syscall}`;
   return { why, ...(facts.fix === undefined ? {} : { fix: facts.fix }) };
 }

@@ -140,6 +140,7 @@ export const CALL_FEATURES: readonly Feature[] = [
     since: "6.3",
     gives: "a container can't take the x bits from the stage it was started by",
     without: "such a container harms nobody but itself: each has a stage of its own",
+    fix: NEW_KERNEL.replace("5.15", "6.3"),
     required: false,
     probe: probeSeal,
   },
