@@ -131,7 +131,8 @@ describe("limits by the command line", { skip }, () => {
     const script =
       "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done; cat /proc/self/stat | cut -d' ' -f14,15; cut -d' ' -f1 /proc/uptime";
     const before = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);
-    const [ticks = "", uptime = ""] = (await inside(script, { limits: { cpu: 0.1 } })).split("\n");
+    const [ticks = "", uptime = ""] =
+      (await inside(script, { limits: { cpu: 0.1 } }, { timeoutMs: 110_000 })).split("\n");
     const used = ticks.split(" ").map(Number).reduce((a, b) => a + b, 0) / 100;
     const wall = Number(uptime) - before;
     assert(used / wall < 0.3, `${used} s of ${wall} s`);
