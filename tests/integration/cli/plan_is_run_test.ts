@@ -16,7 +16,7 @@ import {
   take,
   type TracedCall,
 } from "./planned_calls.ts";
-import { guardWorld, type SpecObject } from "./sandbox.ts";
+import { guardWorld, plainHostRoot, type SpecObject } from "./sandbox.ts";
 
 guardWorld();
 const skip = missing(root(), tool("strace"));
@@ -174,18 +174,27 @@ const SPECS: Readonly<Record<string, SpecObject>> = {
 
 describe("plan = run", { skip }, () => {
   for (const [name, spec] of Object.entries(SPECS)) {
-    test(`${name}: each call of the stage and of the container is the plan's`, async () => {
-      const cwd = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
-      using directory = tempDir();
-      const text = JSON.stringify(spec).replaceAll('"dir":"', `"dir":"${cwd}/`);
-      const file = directory.write("traced.yaml", text);
-      const plan = await planOf(file);
-      const logs = await trace(file);
-      const stage = compareStage(stageCalls(logs), plan);
-      const container = compareContainer(logs, plan);
-      assertGreater(stage, 8);
-      assertGreater(container, 100);
-    });
+    const reasons = missing(
+      root(),
+      tool("strace"),
+      name === "layers" ? plainHostRoot() : undefined,
+    );
+    test(
+      `${name}: each call of the stage and of the container is the plan's`,
+      { skip: reasons },
+      async () => {
+        const cwd = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
+        using directory = tempDir();
+        const text = JSON.stringify(spec).replaceAll('"dir":"', `"dir":"${cwd}/`);
+        const file = directory.write("traced.yaml", text);
+        const plan = await planOf(file);
+        const logs = await trace(file);
+        const stage = compareStage(stageCalls(logs), plan);
+        const container = compareContainer(logs, plan);
+        assertGreater(stage, 8);
+        assertGreater(container, 100);
+      },
+    );
   }
 
   test("plan itself makes no call that changes anything", async () => {

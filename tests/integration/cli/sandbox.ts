@@ -49,6 +49,16 @@ export async function inside(
   return stdout;
 }
 
+/** `{host: /}` with a layer above is a second overlay; the kernel stacks no third. */
+export function plainHostRoot(): string | undefined {
+  const roots = readFileSync("/proc/self/mountinfo", "utf8").split("\n")
+    .map((line) => line.split(" ")).filter((fields) => fields[4] === "/");
+  const fields = roots.at(-1) ?? [];
+  return fields[fields.indexOf("-") + 1] === "overlay"
+    ? "needs a root file system that is no overlay"
+    : undefined;
+}
+
 /** Compares the machine before the file's first test and after its last. */
 export function guardWorld(withinMs = 10_000): void {
   let world: World | undefined;
