@@ -1,13 +1,12 @@
 /** Starts an encoded program, talks to it, and reads what it reports. Knows no subject. */
 import { EAGAIN, EINTR } from "../../ffi/abi/errno.ts";
-import { O_CLOEXEC } from "../../ffi/abi/fcntl.ts";
-import { AF_UNIX, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_SEQPACKET } from "../../ffi/abi/socket.ts";
-import type { Cell } from "../../ffi/calls/call.ts";
-import { close, pipe2 } from "../../ffi/calls/open.ts";
-import { recvfrom, sendto, socketpair } from "../../ffi/calls/socket.ts";
+import { MSG_DONTWAIT } from "../../ffi/abi/socket.ts";
+import { close } from "../../ffi/calls/open.ts";
+import { recvfrom, sendto } from "../../ffi/calls/socket.ts";
 import { isDirectory } from "../../ffi/linux/file.ts";
+import { openMessagePair, openPipe } from "../../ffi/linux/pair.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
-import { callSync, check, readCell } from "../../ffi/linux/run.ts";
+import { callSync, readCell } from "../../ffi/linux/run.ts";
 import { spawnImage } from "../../ffi/linux/spawn.ts";
 import { ContainervError } from "../plan/error.ts";
 import {
@@ -29,17 +28,7 @@ export interface Stage {
   readonly control: number;
 }
 
-const PAIR = { cell: "control pair", size: 8 } as const;
 const MESSAGE = { cell: "control message", size: REPORT_BYTES } as const;
-
-const ANNOUNCE_PIPE = { cell: "announce pipe", size: 8 } as const;
-
-/** The two descriptors that a call wrote into a cell. */
-function pairIn(cell: Cell): readonly [number, number] {
-  const bytes = readCell(cell);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return [view.getInt32(0, true), view.getInt32(4, true)];
-}
 
 /** Throws SyscallError when it could not be started, ContainervError when it must not; then nothing is left. */
 export function startStage(
@@ -48,10 +37,7 @@ export function startStage(
   options: { readonly announce: boolean } = { announce: false },
 ): Stage {
   refuseDirectories(stdio);
-  check(
-    socketpair({ domain: AF_UNIX, type: SOCK_SEQPACKET | SOCK_CLOEXEC, protocol: 0, sv: PAIR }),
-  );
-  const [control, theirs] = pairIn(PAIR);
+  const [control, theirs] = openMessagePair();
   const passed = [theirs];
   const kept = [control];
   try {
@@ -59,8 +45,7 @@ export function startStage(
     if (!options.announce) {
       return { pid: spawnImage({ image, name: NAME, argv: [NAME], fds }), control };
     }
-    check(pipe2({ pipefd: ANNOUNCE_PIPE, flags: O_CLOEXEC }));
-    const [announced, writing] = pairIn(ANNOUNCE_PIPE);
+    const [announced, writing] = openPipe();
     passed.push(writing);
     kept.push(announced);
     fds.push({ from: writing, to: ANNOUNCE_FD });

@@ -3,6 +3,7 @@ import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Desired, DesiredContainer } from "../../spec/model/desired.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
 import { loadRead, type ReadSpec, readSpec } from "../lifecycle/load.ts";
+import { nearestPlace } from "../lifecycle/places.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import type { Arguments } from "./arguments.ts";
 import { UsageError } from "./arguments.ts";
@@ -78,7 +79,7 @@ export async function showFailure(
   places: LoadResult["places"],
 ): Promise<void> {
   const { showError } = await import("../show/error.ts");
-  const place = facts.place ?? placeOf(facts.pointer, places);
+  const place = facts.place ?? nearestPlace(facts.pointer ?? "", places);
   stderr(showError(place === undefined ? facts : { ...facts, place }));
   if (process.env["GITHUB_ACTIONS"] !== "true" || place === undefined) return;
   const { githubAnnotations } = await import("../show/diagnostics.ts");
@@ -89,20 +90,6 @@ export async function showFailure(
     pointer: facts.pointer ?? "",
     place,
   }]));
-}
-
-/** The nearest place at or above the pointer. */
-function placeOf(
-  pointer: string | undefined,
-  places: LoadResult["places"],
-): ErrorFacts["place"] {
-  let at = pointer ?? "";
-  while (at !== "") {
-    const place = places[at];
-    if (place !== undefined) return place;
-    at = at.slice(0, at.lastIndexOf("/"));
-  }
-  return undefined;
 }
 
 /** The one container of the file; several come with the reconciler, and the loader refuses them. */

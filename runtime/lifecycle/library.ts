@@ -9,6 +9,7 @@ import { ContainervError } from "../plan/error.ts";
 import type { Host } from "../plan/host.ts";
 import type { Plan } from "../plan/plan.ts";
 import { loadFile } from "./load.ts";
+import { nearestPlace } from "./places.ts";
 import { type Capture, openStdio, type OutputOption, type StdioOptions } from "./stdio.ts";
 import { start as startImage, type Started, stop as stopStarted } from "./start.ts";
 import { uniqueStartable } from "./unique.ts";
@@ -151,11 +152,7 @@ function withPlaces<Result>(spec: LoadedSpec, make: () => Result): Result {
 
 function located(error: unknown, { places }: LoadedSpec): ContainervError {
   const facts = factsOf(error);
-  let pointer = facts.pointer ?? "";
-  while (pointer !== "" && places[pointer] === undefined) {
-    pointer = pointer.slice(0, pointer.lastIndexOf("/"));
-  }
-  const place = places[pointer];
+  const place = nearestPlace(facts.pointer ?? "", places) ?? places[""];
   return new ContainervError(place === undefined ? facts : { ...facts, place });
 }
 

@@ -1,6 +1,7 @@
 /** A file, standard input, or an object → a checked spec. Reads through the cache of specs that were validated before. */
 import { SyscallError } from "../../ffi/linux/error.ts";
 import { getuid, NotRegularError, readBytes, readInput } from "../../ffi/linux/file.ts";
+import { normalisePath } from "../../spec/model/context.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import { cacheDirectory, type CacheKey, readCache, writeCache } from "../state/spec_cache.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -18,12 +19,7 @@ const SPEC_BYTES_MAX = (1 << 20) + 1;
 
 /** `path` made absolute against `directory`, without `.` and `..`. */
 export function absolutePath(path: string, directory: string): string {
-  const steps: string[] = [];
-  for (const step of (path.startsWith("/") ? path : `${directory}/${path}`).split("/")) {
-    if (step === "..") steps.pop();
-    else if (step !== "" && step !== ".") steps.push(step);
-  }
-  return `/${steps.join("/")}`;
+  return normalisePath(path.startsWith("/") ? path : `${directory}/${path}`);
 }
 
 /** The bytes of a spec and what its caches are known by. */

@@ -2,9 +2,10 @@
 import { O_CLOEXEC, O_RDWR } from "../../ffi/abi/fcntl.ts";
 import { MFD_CLOEXEC } from "../../ffi/abi/memfd.ts";
 import { lseek, write } from "../../ffi/calls/io.ts";
-import { close, memfdCreate, openat, pipe2 } from "../../ffi/calls/open.ts";
+import { close, memfdCreate, openat } from "../../ffi/calls/open.ts";
+import { openPipe } from "../../ffi/linux/pair.ts";
 import { pipeStream } from "../../ffi/linux/pipe_stream.ts";
-import { callSync, check, readCell } from "../../ffi/linux/run.ts";
+import { callSync, check } from "../../ffi/linux/run.ts";
 import type { Stdio } from "../apply/stage.ts";
 
 /** Where output goes: to this program, to this program's own stream, nowhere, or to a descriptor. */
@@ -33,8 +34,6 @@ export interface OpenStdio {
   /** Closes all that is still open. */
   readonly close: () => void;
 }
-
-const PIPE = { cell: "stdio pipe", size: 8 } as const;
 
 /** Throws SyscallError; then nothing is left open. */
 export function openStdio(options: StdioOptions, output: OutputOption): OpenStdio {
@@ -96,10 +95,7 @@ function openOutput(
   if (typeof output === "number") return [output, undefined];
   if (output === "inherit") return [on.own, undefined];
   if (output === "ignore") return [openNull(on.theirs), undefined];
-  check(pipe2({ pipefd: PIPE, flags: O_CLOEXEC }));
-  const pair = readCell(PIPE);
-  const view = new DataView(pair.buffer, pair.byteOffset, pair.byteLength);
-  const [reading, writing] = [view.getInt32(0, true), view.getInt32(4, true)];
+  const [reading, writing] = openPipe();
   on.ours.add(reading);
   on.theirs.add(writing);
   const stream = (): ReadableStream<Uint8Array> => {

@@ -12,11 +12,12 @@ import { P_PID, WEXITED } from "../../ffi/abi/wait.ts";
 import type { Cell, Syscall, Word } from "../../ffi/calls/call.ts";
 import { write } from "../../ffi/calls/io.ts";
 import { mount } from "../../ffi/calls/mount.ts";
-import { close, openat, pipe2 } from "../../ffi/calls/open.ts";
+import { close, openat } from "../../ffi/calls/open.ts";
 import { prctl } from "../../ffi/calls/prctl.ts";
 import { clone3, exitGroup, kill, waitid } from "../../ffi/calls/process.ts";
 import { readOnce, waitForFd } from "../../ffi/linux/poll.ts";
-import { callSync, check, readCell, SyscallError } from "../../ffi/linux/run.ts";
+import { openPipe } from "../../ffi/linux/pair.ts";
+import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 import { spawnImage } from "../../ffi/linux/spawn.ts";
 import { encode } from "../../ffi/stage/encode.ts";
 import { ERROR_ERRNO, ERROR_RECORD, type Instruction } from "../../ffi/stage/language.ts";
@@ -120,15 +121,10 @@ function writeTo(pathname: string, text: string): readonly ProbeCall[] {
   ];
 }
 
-const PIPE = { cell: "probe pipe", size: 8 } as const;
-
 /** Runs the program to its end, at most 5 s. Leaves nothing behind. */
 export function runProbe(program: ProbeProgram, host: Host): ProbeEnd {
   const { image, records } = encode({ instructions: instructionsOf(program) }, host.architecture);
-  check(pipe2({ pipefd: PIPE, flags: O_CLOEXEC }));
-  const memory = readCell(PIPE);
-  const view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
-  const [reading, writing] = [view.getInt32(0, true), view.getInt32(4, true)];
+  const [reading, writing] = openPipe();
   let pid = -1;
   try {
     try {

@@ -1,12 +1,13 @@
 /** Directories, files, links and device nodes of the container's root. */
 import { O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from "../../../ffi/abi/fcntl.ts";
-import { S_IFCHR } from "../../../ffi/abi/stat.ts";
+import { makedev, S_IFCHR } from "../../../ffi/abi/stat.ts";
 import { write } from "../../../ffi/calls/io.ts";
 import { close, openat } from "../../../ffi/calls/open.ts";
 import { fchownat, mkdirat, mknodat, symlinkat } from "../../../ffi/calls/path.ts";
 import { result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
+import { showMode } from "../../../ffi/calls/show.ts";
 import { inParent } from "./root.ts";
 
 /** One directory whose parent is there. What is there already stays as it is. */
@@ -40,10 +41,8 @@ export interface MakeDevice extends OpCommon {
   readonly minor: number;
 }
 
-const octal = (mode: number): string => `0${mode.toString(8)}`;
-
 export const makeDirectory: OpDefinition<MakeDirectory> = {
-  describe: (op) => `mkdir(${quote(op.path)}, ${octal(op.mode)})`,
+  describe: (op) => `mkdir(${quote(op.path)}, ${showMode(op.mode)})`,
   lower(op, to) {
     inParent(to, op.path, (dirfd, pathname, onError) => {
       to.call(mkdirat({ dirfd, pathname, mode: op.mode }), { onError });
@@ -78,9 +77,9 @@ export const makeSymlink: OpDefinition<MakeSymlink> = {
 
 export const makeDevice: OpDefinition<MakeDevice> = {
   describe: (op) =>
-    `mknod(${quote(op.path)}, S_IFCHR|${octal(op.mode)}, makedev(${op.major}, ${op.minor}))`,
+    `mknod(${quote(op.path)}, S_IFCHR|${showMode(op.mode)}, makedev(${op.major}, ${op.minor}))`,
   lower(op, to) {
-    const dev = (op.major << 8) | (op.minor & 0xff) | ((op.minor & ~0xff) << 12);
+    const dev = makedev(op.major, op.minor);
     inParent(to, op.path, (dirfd, pathname, onError) => {
       to.call(mknodat({ dirfd, pathname, mode: S_IFCHR | op.mode, dev }), { onError });
     });
