@@ -219,7 +219,7 @@ static void group_write(char **f) { /* FILE VALUE HOLDS */
 static void group_open(char **f) { /* GROUP procs|directory */
   char path[512];
   int directory = !strcmp(f[1], "directory");
-  snprintf(path, sizeof path, directory ? "%s" : "%s/cgroup.procs", f[0]);
+  snprintf(path, sizeof path, directory ? "%s" : "%s/tasks", f[0]);
   groups[group_count].path = f[0];
   int flags = directory ? O_RDONLY | O_DIRECTORY | O_CLOEXEC : O_WRONLY | O_CLOEXEC;
   groups[group_count++].fd = check(open(path, flags), "open", path);

@@ -64,9 +64,10 @@ function writable(pathname: string): FeatureAnswer {
 function probeWritable(host: Host): FeatureAnswer {
   const { v1, v2 } = host.cgroups;
   if (host.privileged) {
-    const mounts = [...new Set([...(v2 === undefined ? [] : [v2.mount]), ...Object.values(v1)])];
-    if (mounts.length === 0) return { state: "unknown", detail: "no hierarchy is mounted" };
-    const closed = mounts.map((mount) => writable(`${mount}/cgroup.procs`))
+    const files = [...new Set(Object.values(v1))].map((mount) => `${mount}/tasks`);
+    if (v2 !== undefined) files.unshift(`${v2.mount}/cgroup.procs`);
+    if (files.length === 0) return { state: "unknown", detail: "no hierarchy is mounted" };
+    const closed = files.map(writable)
       .find(({ state }) => state === "no");
     return closed ?? { state: "yes", detail: "at the top of each hierarchy" };
   }

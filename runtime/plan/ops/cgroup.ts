@@ -50,11 +50,16 @@ export interface WriteKnob extends OpCommon {
   readonly holds: string;
 }
 
-/** Opens the way into a group: its directory (v2, for clone3) or its `cgroup.procs` (v1). */
+/**
+ * Opens the way into a group: its directory (v2, for clone3) or its `tasks` (v1).
+ *
+ * A process of one thread may move itself by writing "0" there, and the kernel then takes no lock over all threads of the
+ * machine (cgroup_procs_write_start(), since 5.4). The same by `cgroup.procs` first waits for an RCU grace period, 5 to 15 ms.
+ */
 export interface OpenGroup extends OpCommon {
   readonly kind: "cgroup.open";
   readonly path: string;
-  readonly as: "directory" | "procs";
+  readonly as: "directory" | "tasks";
   /** Slot that takes the descriptor. */
   readonly fd: string;
 }
@@ -232,17 +237,17 @@ export const openGroup: OpDefinition<OpenGroup> = {
   describe: (op) =>
     op.as === "directory"
       ? `open(${quote(op.path)}, O_RDONLY|O_DIRECTORY)`
-      : `open(${quote(`${op.path}/cgroup.procs`)}, O_WRONLY)`,
+      : `open(${quote(`${op.path}/tasks`)}, O_WRONLY)`,
   lower(op, to) {
     const directory = op.as === "directory";
-    const pathname = directory ? op.path : `${op.path}/cgroup.procs`;
+    const pathname = directory ? op.path : `${op.path}/tasks`;
     const flags = directory ? O_RDONLY | O_DIRECTORY | O_CLOEXEC : O_WRONLY | O_CLOEXEC;
     to.call(openat({ pathname, flags }), { into: op.fd });
   },
 };
 
 export const joinGroup: OpDefinition<JoinGroup> = {
-  describe: (op) => `write(${quote(`${op.path}/cgroup.procs`)}, "0")`,
+  describe: (op) => `write(${quote(`${op.path}/tasks`)}, "0")`,
   lower(op, to) {
     to.call(write({ fd: result(op.fd), buf: "0" }));
     to.call(close({ fd: result(op.fd) }), { onError: "continue" });

@@ -191,7 +191,7 @@ function openOp(place: GroupPlace, container: DesiredContainer): Op {
     where: "stage",
     origin: originOf(container, "limits"),
     path: place.path,
-    as: place.version === 2 ? "directory" : "procs",
+    as: place.version === 2 ? "directory" : "tasks",
     fd: slotOf(place),
   };
 }

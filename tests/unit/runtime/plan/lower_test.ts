@@ -114,7 +114,7 @@ describe("lowerPlan()", () => {
       );
       const own = world.made.filter(({ side }) => side === "container");
       const last = own.findLastIndex(({ name, path }) =>
-        name === "write" && path.endsWith("cgroup.procs")
+        name === "write" && path.endsWith("tasks")
       );
       assert(last >= 0 && last < own.findIndex(({ name }) => name === "unshare"));
       assertEquals(stateOf(world), before);

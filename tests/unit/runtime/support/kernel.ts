@@ -267,7 +267,7 @@ function write(state: State, call: Call): bigint {
   const value = decoder.decode(bytes);
   const directory = parentOf(path);
   if (path.endsWith("/cgroup.subtree_control")) return toggle(state, directory, value);
-  if (path.endsWith("/cgroup.procs")) state.joined.push(directory);
+  if (path.endsWith("/tasks")) state.joined.push(directory);
   else if (path.startsWith("/")) {
     state.knobs.set(path, state.options.rounds?.(path, value) ?? value);
   }

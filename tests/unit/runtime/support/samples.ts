@@ -33,7 +33,7 @@ const GROUPS = {
     holds: "98304",
   }],
   "cgroup.open": [
-    { ...stage, kind: "cgroup.open", id: "v1", path: `${V1}/box`, as: "procs", fd: "group" },
+    { ...stage, kind: "cgroup.open", id: "v1", path: `${V1}/box`, as: "tasks", fd: "group" },
     { ...stage, kind: "cgroup.open", id: "v2", path: `${V2}/box`, as: "directory", fd: "group" },
   ],
   "cgroup.join": [
