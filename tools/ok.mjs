@@ -1,6 +1,6 @@
 /**
  * `npm run ok`: everything that can be said of the code without root, in under a minute: form, lint, types, layers, docs,
- * style, lock file, unit and golden tests under Bun and Deno.
+ * style, lock file, unit and golden tests under Bun and Deno. `--no-tests` leaves the tests out.
  */
 import { binary, bootstrap, ROOT } from "./bootstrap.mjs";
 import { mapLimited, runCommand, showMs } from "./lib/process.mjs";
@@ -18,8 +18,9 @@ function checks() {
   const bun = binary("bun");
   const node = process.execPath;
   const tests = ["tools/run_tests.mjs", "--suite=unit,golden", "--no-world"];
+  const withTests = !process.argv.includes("--no-tests");
   return [
-    ["tests", [node, ...tests, "--runtime=bun,deno"]],
+    ...(withTests ? [["tests", [node, ...tests, "--runtime=bun,deno"]]] : []),
     ["types", [deno, "check", "--quiet", ...sources()]],
     ["lint", [deno, "lint", "--quiet"]],
     ["form", [deno, "fmt", "--check", "--quiet"]],
