@@ -125,9 +125,9 @@ function keepChildren(): void {
   const oldact = { cell: "SIGCHLD disposition", size: KERNEL_SIGACTION.size };
   check(rtSigaction({ signum: SIGCHLD, oldact }));
   // sa_handler comes first; SIG_IGN is 1, and no function begins there.
-  if (
-    readCell(oldact).subarray(0, 8).every((byte, index) => byte === (index === 0 ? SIG_IGN : 0))
-  ) {
+  const bytes = readCell(oldact);
+  const handler = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (handler === BigInt(SIG_IGN)) {
     check(rtSigaction({ signum: SIGCHLD, handler: SIG_DFL }));
   }
 }
@@ -167,8 +167,12 @@ export function spawnFile(
   args: { fd: number; argv: readonly string[]; fds: readonly FdMove[] },
 ): number {
   spawning ??= prepareSpawning();
-  const above = Math.max(2, ...args.fds.map(({ to }) => to)) + 1;
-  const targets = new Set(args.fds.map(({ to }) => to));
+  let above = 3;
+  for (const { to } of args.fds) if (to >= above) above = to + 1;
+  const isTarget = (number: number): boolean => {
+    for (const { to } of args.fds) if (to === number) return true;
+    return false;
+  };
   const copies: number[] = [];
   // One dup2 after the other must not overwrite what a later one, or the path of the program, still needs.
   const outOfTheWay = (number: number): number => {
@@ -177,11 +181,11 @@ export function spawnFile(
     return copy;
   };
   try {
-    const program = targets.has(args.fd) ? outOfTheWay(args.fd) : args.fd;
-    const moves = args.fds.map(({ from, to }) => ({
-      from: from !== to && targets.has(from) ? outOfTheWay(from) : from,
-      to,
-    }));
+    const program = isTarget(args.fd) ? outOfTheWay(args.fd) : args.fd;
+    const moves: FdMove[] = [];
+    for (const { from, to } of args.fds) {
+      moves.push({ from: from !== to && isTarget(from) ? outOfTheWay(from) : from, to });
+    }
     return spawn(spawning, { path: `/proc/self/fd/${program}`, argv: args.argv, moves });
   } finally {
     for (const copy of copies) callSync(close({ fd: copy }));
@@ -204,7 +208,9 @@ function spawn({ libc, attributes }: Spawning, args: SpawnArguments): number {
     }
     const pid = memory.allocate(4, 8);
     const path = memory.place(cstr(args.path)).address;
-    const argv = placePointers(args.argv.map((text) => memory.place(cstr(text)).address));
+    const texts: number[] = [];
+    for (const text of args.argv) texts.push(memory.place(cstr(text)).address);
+    const argv = placePointers(texts);
     const envp = placePointers([]);
     checkSpawn(libc.posix_spawn(pid.address, path, actions, attributes, argv, envp), args);
     return pid.view.getInt32(0, true);
@@ -215,7 +221,9 @@ function spawn({ libc, attributes }: Spawning, args: SpawnArguments): number {
 
 function placePointers(addresses: readonly number[]): number {
   const list = memory.allocate((addresses.length + 1) * 8);
-  addresses.forEach((address, index) => list.view.setBigUint64(index * 8, BigInt(address), true));
+  for (let index = 0; index < addresses.length; index++) {
+    list.view.setBigUint64(index * 8, BigInt(addresses[index] ?? 0), true);
+  }
   return list.address;
 }
 

@@ -30,20 +30,27 @@ export interface Outcome {
 
 /** `undefined` when a call failed or the stage did not come to its end: `explainedOutcome` has to look at the plan. */
 export function plainOutcome(reports: readonly Report[]): Outcome | undefined {
-  const undone = reports.some((report) => report.kind === "undone");
-  if (!undone || reports.some((report) => report.kind === "failed")) return undefined;
+  if (last(reports, "undone") === undefined) return undefined;
+  if (last(reports, "failed") !== undefined) return undefined;
   return endingOutcome(reports);
+}
+
+/** A loop, since the engine compiles its own `find` at the first use, and every start comes here. */
+function last(reports: readonly Report[], kind: Report["kind"]): Report | undefined {
+  let found: Report | undefined;
+  for (const report of reports) if (report.kind === kind) found = report;
+  return found;
 }
 
 /** How the commands ended, failures left aside. */
 export function endingOutcome(reports: readonly Report[]): Outcome {
-  const exited = reports.find((report) => report.kind === "exited")?.exit;
+  const exited = last(reports, "exited")?.exit;
   const rest = {
     cpuMicroseconds: exited?.cpuMicroseconds ?? 0,
     maxRssKib: exited?.maxRssKib ?? 0,
     leftovers: [],
   };
-  const timeout = reports.find((report) => report.kind === "timeout");
+  const timeout = last(reports, "timeout");
   if (timeout !== undefined) {
     return {
       status: TIMEOUT_STATUS,
@@ -53,7 +60,7 @@ export function endingOutcome(reports: readonly Report[]): Outcome {
       ...rest,
     };
   }
-  const step = reports.filter((report) => report.kind === "step").at(-1);
+  const step = last(reports, "step");
   const exit = step?.exit ?? exited;
   const command = step?.a ?? 0;
   if (exit === undefined) return { status: OWN_STATUS, reason: "lost", command, ...rest };

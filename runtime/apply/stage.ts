@@ -41,7 +41,13 @@ export function startStage(
   const passed = [theirs];
   const kept = [control];
   try {
-    const fds = [...stdio.map((from, to) => ({ from, to })), { from: theirs, to: CONTROL_FD }];
+    const [input, output, error] = stdio;
+    const fds = [
+      { from: input, to: 0 },
+      { from: output, to: 1 },
+      { from: error, to: 2 },
+      { from: theirs, to: CONTROL_FD },
+    ];
     if (!options.announce) {
       return { pid: spawnImage({ image, name: NAME, argv: [NAME], fds }), control };
     }
@@ -60,8 +66,9 @@ export function startStage(
 
 /** From an open directory of the host `..` leads to all of it, whatever the container's root is. */
 function refuseDirectories(stdio: Stdio): void {
-  const index = stdio.findIndex(isDirectory);
-  if (index < 0) return;
+  let index = 0;
+  while (index < stdio.length && !isDirectory(stdio[index] as number)) index++;
+  if (index === stdio.length) return;
   const name = ["standard input", "standard output", "standard error"][index];
   throw new ContainervError({
     code: "STDIO_IS_DIRECTORY",

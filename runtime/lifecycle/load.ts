@@ -22,9 +22,8 @@ export function absolutePath(path: string, directory: string): string {
   return normalisePath(path.startsWith("/") ? path : `${directory}/${path}`);
 }
 
-/** The bytes of a spec and what its caches are known by. */
+/** A spec and what its caches are known by. */
 export interface ReadSpec {
-  readonly bytes: Uint8Array;
   readonly key: CacheKey;
   /** Directory of the caches; absent when nothing is to be kept. */
   readonly cache?: string;
@@ -42,15 +41,15 @@ export function readSpec(file: string, options: LoadOptions = {}): ReadSpec {
   const key = {
     file: isInput ? "<stdin>" : file,
     directory,
-    text: latin1(bytes),
+    bytes,
     version: BUILD ?? "",
   };
-  return { bytes, key, ...(cache === undefined ? {} : { cache }) };
+  return cache === undefined ? { key } : { key, cache };
 }
 
 /** Checks and normalises what was read. Errors of the spec are in the result. */
 export async function loadRead(
-  { bytes, key, cache }: ReadSpec,
+  { key, cache }: ReadSpec,
   options: LoadOptions = {},
 ): Promise<LoadResult> {
   if (cache !== undefined) {
@@ -59,7 +58,7 @@ export async function loadRead(
   }
   const { loadSpec } = await import("../../spec/load.ts");
   const result = loadSpec({
-    text: bytes,
+    text: key.bytes,
     file: key.file,
     directory: key.directory,
     ...(options.command === undefined ? {} : { command: options.command }),
@@ -71,15 +70,6 @@ export async function loadRead(
 /** Reads and loads. Errors of the spec are in the result; throws when it can't be read. */
 export async function loadFile(file: string, options: LoadOptions = {}): Promise<LoadResult> {
   return await loadRead(readSpec(file, options), options);
-}
-
-/** One character per byte: a key that is exact whatever the bytes are. */
-function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 4096) {
-    text += String.fromCharCode(...bytes.subarray(i, i + 4096));
-  }
-  return text;
 }
 
 function readSpecFile(path: string, shown: string): Uint8Array {

@@ -20,14 +20,12 @@ function identity(status: string): string {
  * looked at, since what is on there decides what is switched off again afterwards.
  */
 export function fingerprint(switches: readonly string[]): string {
-  return [
-    identity(readFile("/proc/self/status") ?? ""),
-    // A root of another user namespace is another one.
-    readLink("/proc/self/ns/user"),
-    // Changes whenever /bin, /lib and their like are made, removed or replaced.
-    modificationTime(AT_FDCWD, "/"),
-    process.env["XDG_DATA_HOME"],
-    process.env["HOME"],
-    ...switches.map((path) => `${path} ${readFile(path)}`),
-  ].join("\n");
+  const { HOME, XDG_DATA_HOME } = process.env;
+  let text = identity(readFile("/proc/self/status") ?? "");
+  // A root of another user namespace is another one.
+  text += `\n${readLink("/proc/self/ns/user")}`;
+  // Changes whenever /bin, /lib and their like are made, removed or replaced.
+  text += `\n${modificationTime(AT_FDCWD, "/")}\n${XDG_DATA_HOME}\n${HOME}`;
+  for (const path of switches) text += `\n${path} ${readFile(path)}`;
+  return text;
 }

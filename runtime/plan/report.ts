@@ -47,9 +47,10 @@ export interface ChildExit {
   readonly maxRssKib: number;
 }
 
-const KINDS = new Map<number, ReportKind>(
-  Object.entries(REPORT).map(([name, number]) => [number, name as ReportKind]),
-);
+function kindOf(number: number): ReportKind | undefined {
+  for (const name in REPORT) if (REPORT[name as ReportKind] === number) return name as ReportKind;
+  return undefined;
+}
 
 /**
  * Reads one message. A stage can only be what we made, but its bytes come from another process: anything that is not a
@@ -58,7 +59,7 @@ const KINDS = new Map<number, ReportKind>(
 export function decodeReport(bytes: Uint8Array): Report | undefined {
   if (bytes.length !== REPORT_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const kind = KINDS.get(view.getUint32(0, true));
+  const kind = kindOf(view.getUint32(0, true));
   if (kind === undefined) return undefined;
   const report = { kind, a: view.getInt32(4, true), b: view.getInt32(8, true) };
   if (kind !== "exited" && kind !== "step") return report;

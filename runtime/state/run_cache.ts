@@ -1,6 +1,12 @@
 /**
  * Images of runs that were planned before: the same bytes of the spec on the same machine give the same plan, so a start
- * needs neither. One file per spec, beside the spec cache's: a length, a header in JSON, the image.
+ * needs neither. One file per spec, beside the spec cache's:
+ *
+ *     0 `cvrun2\n` 7, 0   8 four lengths, u32   24 the key: version, file, directory, each with a NUL, and the spec's bytes
+ *     then the machine's fingerprint, what is known of the run (JSON), and the image
+ *
+ * Every start reads it: it is compared as bytes, and only plain loops do so, for the engine compiles each of its array and text
+ * methods at their first use (docs/benchmarks.md).
  */
 import { isPrivateDirectory, readBytes, replaceFile } from "../../ffi/linux/file.ts";
 import type { Summary } from "../plan/plan.ts";
@@ -13,12 +19,28 @@ export interface RememberedRun {
   readonly switches: readonly string[];
 }
 
-/** The header's length stands in front, in decimal, padded. */
-const LENGTH_DIGITS = 8;
+type Known = Omit<RememberedRun, "image">;
+
+const MAGIC = "cvrun2\n\0";
+const HEAD_BYTES = 24;
 
 const pathOf = (directory: string, key: CacheKey): string => `${directory}/${cacheName(key)}.run`;
 
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+const keyText = ({ version, file, directory }: CacheKey): string =>
+  `${version}\0${file}\0${directory}\0`;
+
+const part = (whole: Uint8Array, offset: number, length: number): Uint8Array =>
+  new Uint8Array(whole.buffer, whole.byteOffset + offset, length);
+
+function holds(whole: Uint8Array, offset: number, expected: Uint8Array): boolean {
+  for (let index = 0; index < expected.length; index++) {
+    if (whole[offset + index] !== expected[index]) return false;
+  }
+  return true;
+}
 
 /** `undefined` unless text, version, place and machine are those of the time when it was made. */
 export function recallRun(
@@ -28,49 +50,60 @@ export function recallRun(
 ): RememberedRun | undefined {
   if (!isPrivateDirectory(directory)) return undefined;
   const bytes = readBytes(pathOf(directory, key));
-  if (bytes === undefined) return undefined;
-  const end = LENGTH_DIGITS + Number(decoder.decode(bytes.subarray(0, LENGTH_DIGITS)));
-  const expected = keyText(key);
-  const text = decoder.decode(bytes.subarray(LENGTH_DIGITS, end));
-  // The key comes first: one comparison of texts, and only then is anything parsed.
-  if (!text.startsWith(expected)) return undefined;
-  const known = parseHeader(text.slice(expected.length));
+  if (bytes === undefined || bytes.length < HEAD_BYTES) return undefined;
+  const head = new DataView(bytes.buffer, bytes.byteOffset, HEAD_BYTES);
+  const keyBytes = head.getUint32(8, true);
+  const machineBytes = head.getUint32(12, true);
+  const knownBytes = head.getUint32(16, true);
+  const imageBytes = head.getUint32(20, true);
+  const machineAt = HEAD_BYTES + keyBytes;
+  const knownAt = machineAt + machineBytes;
+  const imageAt = knownAt + knownBytes;
   // A machine that lost its power may have kept a part of it.
-  if (known === undefined || known.imageBytes !== bytes.length - end) return undefined;
-  if (known.fingerprint !== fingerprint(known.switches)) return undefined;
-  return { image: bytes.subarray(end), summary: known.summary, switches: known.switches };
+  if (bytes.length !== imageAt + imageBytes || !holds(bytes, 0, encoder.encode(MAGIC))) {
+    return undefined;
+  }
+  const text = encoder.encode(keyText(key));
+  if (keyBytes !== text.length + key.bytes.length) return undefined;
+  if (!holds(bytes, HEAD_BYTES, text)) return undefined;
+  if (!holds(bytes, HEAD_BYTES + text.length, key.bytes)) return undefined;
+  const known = parseKnown(decoder.decode(part(bytes, knownAt, knownBytes)));
+  if (known === undefined) return undefined;
+  const machine = decoder.decode(part(bytes, machineAt, machineBytes));
+  if (machine !== fingerprint(known.switches)) return undefined;
+  const image = part(bytes, imageAt, imageBytes);
+  return { image, summary: known.summary, switches: known.switches };
 }
 
-interface Header extends Omit<RememberedRun, "image"> {
-  readonly fingerprint: string;
-  readonly imageBytes: number;
-}
-
-function parseHeader(text: string): Header | undefined {
+function parseKnown(text: string): Known | undefined {
   try {
-    return JSON.parse(text) as Header;
+    return JSON.parse(text) as Known;
   } catch {
     return undefined; // torn: it is written anew
   }
-}
-
-function keyText({ version, file, directory, text }: CacheKey): string {
-  return `${JSON.stringify([version, file, directory, text])}\n`;
 }
 
 /** Keeps a run's image. Gives the reason when it could not; that is no error. */
 export function rememberRun(
   directory: string,
   key: CacheKey,
-  run: RememberedRun & Pick<Header, "fingerprint">,
+  run: RememberedRun & { readonly fingerprint: string },
 ): string | undefined {
-  const { image, ...rest } = run;
-  const header = new TextEncoder().encode(
-    keyText(key) + JSON.stringify({ ...rest, imageBytes: image.length } satisfies Header),
-  );
-  const bytes = new Uint8Array(LENGTH_DIGITS + header.length + image.length);
-  bytes.set(new TextEncoder().encode(`${header.length}`.padEnd(LENGTH_DIGITS)));
-  bytes.set(header, LENGTH_DIGITS);
-  bytes.set(image, LENGTH_DIGITS + header.length);
+  const { image, fingerprint, summary, switches } = run;
+  const text = encoder.encode(keyText(key));
+  const machine = encoder.encode(fingerprint);
+  const known = encoder.encode(JSON.stringify({ summary, switches } satisfies Known));
+  const head = new Uint8Array(HEAD_BYTES);
+  head.set(encoder.encode(MAGIC));
+  const lengths = [text.length + key.bytes.length, machine.length, known.length, image.length];
+  const view = new DataView(head.buffer);
+  lengths.forEach((length, index) => view.setUint32(8 + index * 4, length, true));
+  const parts = [head, text, key.bytes, machine, known, image];
+  const bytes = new Uint8Array(parts.reduce((sum, one) => sum + one.length, 0));
+  let at = 0;
+  for (const one of parts) {
+    bytes.set(one, at);
+    at += one.length;
+  }
   return replaceFile(pathOf(directory, key), bytes);
 }

@@ -15,12 +15,15 @@ import {
 /** What the result of loading depends on besides the text. */
 export interface CacheKey {
   readonly file: string;
-  readonly text: string;
+  /** The whole spec. */
+  readonly bytes: Uint8Array;
   readonly directory: string;
   readonly version: string;
 }
 
-interface Entry<Result> extends CacheKey {
+interface Entry<Result> extends Omit<CacheKey, "bytes"> {
+  /** The whole spec, one character per byte: exact whatever the bytes are. */
+  readonly text: string;
   readonly result: Result;
 }
 
@@ -55,8 +58,17 @@ export function cacheName(key: CacheKey): string {
   return nameOf(`${key.directory}/${key.file}`);
 }
 
-const sameKey = (a: Partial<CacheKey>, b: CacheKey): boolean =>
-  a.version === b.version && a.file === b.file && a.directory === b.directory && a.text === b.text;
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 4096) {
+    text += String.fromCharCode(...bytes.subarray(i, i + 4096));
+  }
+  return text;
+}
+
+const sameKey = (a: Partial<Entry<unknown>>, b: CacheKey): boolean =>
+  a.version === b.version && a.file === b.file && a.directory === b.directory &&
+  a.text === latin1(b.bytes);
 
 /** What was made of the same text before; `undefined` when nothing fits. */
 export function readCache<Result>(directory: string, key: CacheKey): Result | undefined {
@@ -83,6 +95,8 @@ export function writeCache(
   const path = `${directory}/${cacheName(key)}.json`;
   const made = makePrivateDirectory(directory);
   if (made !== undefined) return made;
-  const entry: Entry<unknown> = { ...key, result };
+  const { file, version, bytes } = key;
+  const text = latin1(bytes);
+  const entry: Entry<unknown> = { file, version, directory: key.directory, text, result };
   return replaceFile(path, JSON.stringify(entry));
 }

@@ -21,18 +21,20 @@ import {
 import { missing, root } from "../../../support/require.ts";
 import { tempDir } from "../../../support/temp.ts";
 
+const spec = (text: string): Uint8Array => new TextEncoder().encode(text);
+
 const KEY: CacheKey = {
   file: "box.yaml",
-  text: "commands: [a]\n",
+  bytes: spec("commands: [a]\n"),
   directory: "/specs",
   version: "1",
 };
 const RESULT = { desired: { project: "box", containers: [] }, diagnostics: [], places: {} };
 
 const OTHERS: Readonly<Record<string, CacheKey>> = {
-  "another text": { ...KEY, text: "commands: [b]\n" },
+  "another text": { ...KEY, bytes: spec("commands: [b]\n") },
   "another version": { ...KEY, version: "2" },
-  "a text that goes on": { ...KEY, text: `${KEY.text}#` },
+  "a text that goes on": { ...KEY, bytes: spec("commands: [a]\n#") },
 };
 
 /** The only file of a cache's directory. */
@@ -68,7 +70,7 @@ test("cacheName() is short, fit for a file, and its own for each path", () => {
   }
   assertEquals(names.size, 5000);
   assertNotEquals(cacheName({ ...KEY, directory: "/other" }), cacheName(KEY));
-  assertEquals(cacheName({ ...KEY, text: "x", version: "y" }), cacheName(KEY));
+  assertEquals(cacheName({ ...KEY, bytes: spec("x"), version: "y" }), cacheName(KEY));
 });
 
 describe("the cache of specs", () => {
@@ -100,7 +102,7 @@ describe("the cache of specs", () => {
 
   test("the newer text takes the place of the older", () => {
     using dir = tempDir();
-    const newer = { ...KEY, text: "commands: [c]\n" };
+    const newer = { ...KEY, bytes: spec("commands: [c]\n") };
     writeCache(dir.path, KEY, RESULT);
     assertEquals(writeCache(dir.path, newer, { ...RESULT, places: { "": 1 } }), undefined);
     assertEquals(readCache(dir.path, KEY), undefined);
