@@ -26,7 +26,8 @@ import { mkdirat, renameat2, unlinkat } from "../calls/path.ts";
 import { statx } from "../calls/stat.ts";
 import { callSync, check, readCell, SyscallError } from "./run.ts";
 
-const CHUNK = { cell: "file chunk", size: 65536 } as const;
+/** Larger than an image of a stage: what is read at each start is read at once. */
+const CHUNK = { cell: "file chunk", size: 262_144 } as const;
 const STATX = { cell: "statx", size: 256 } as const;
 const LINK = { cell: "link", size: 4096 } as const;
 
@@ -44,6 +45,8 @@ export interface ReadOptions {
   readonly bytes?: number;
   /** Anything but a regular file is refused: a FIFO would hang, a device never end. */
   readonly regular?: boolean;
+  /** One read(2) gives it all: a file of /proc, or one whose length is checked afterwards. At most 256 KiB. */
+  readonly once?: boolean;
 }
 
 /** The bytes of a file; `undefined` when it is not there. Throws SyscallError and NotRegularError. */
@@ -54,8 +57,11 @@ export function readBytes(path: string, options: ReadOptions = {}): Uint8Array |
   if (isAbsent(fd)) return undefined;
   if (fd < 0) throw new SyscallError(call, -fd);
   try {
-    if (options.regular === true) mustBeRegular(fd, path);
-    return readAll(fd, options.bytes ?? Infinity);
+    if (options.once === true) return readOnce(fd);
+    const max = options.bytes ?? Infinity;
+    if (options.regular !== true) return readAll(fd, max);
+    // What it grows by meanwhile is left out: so its end need not be asked for by a read of its own.
+    return readAll(fd, Math.min(max, regularSize(fd, path)));
   } finally {
     callSync(close({ fd }));
   }
@@ -65,6 +71,13 @@ export function readBytes(path: string, options: ReadOptions = {}): Uint8Array |
 export function readFile(path: string, options: ReadOptions = {}): string | undefined {
   const bytes = readBytes(path, options);
   return bytes === undefined ? undefined : decoder.decode(bytes);
+}
+
+function readOnce(fd: number): Uint8Array {
+  const call = read({ fd, buf: CHUNK, count: CHUNK.size });
+  const count = Number(callSync(call));
+  if (count < 0) throw new SyscallError(call, -count);
+  return readCell(CHUNK).slice(0, count);
 }
 
 /** Standard input to its end, or to `max` bytes. */
@@ -118,9 +131,13 @@ export class NotRegularError extends Error {
   }
 }
 
-function mustBeRegular(fd: number, path: string): void {
+function regularSize(fd: number, path: string): number {
   const mode = status(fd, "", AT_EMPTY_PATH)?.mode ?? 0;
   if ((mode & S_IFMT) !== S_IFREG) throw new NotRegularError(path);
+  // struct statx: stx_size 40, u64
+  const cell = readCell(STATX);
+  const view = new DataView(cell.buffer, cell.byteOffset, cell.byteLength);
+  return view.getUint32(40, true) + view.getUint32(44, true) * 2 ** 32;
 }
 
 /** True when the descriptor is of a directory, opened in whatever way; a closed one is none. Throws SyscallError. */
@@ -145,8 +162,9 @@ export function modificationTime(dirfd: Word, pathname: string): string | undefi
   if (status(dirfd, pathname, 0) === undefined) return undefined;
   const cell = readCell(STATX);
   const view = new DataView(cell.buffer, cell.byteOffset, cell.byteLength);
-  // struct statx: stx_mtime 112 (tv_sec, then tv_nsec)
-  return `${view.getBigInt64(112, true)}.${view.getUint32(120, true)}`;
+  // struct statx: stx_mtime 112 (tv_sec in 64 bits, then tv_nsec)
+  const seconds = `${view.getUint32(116, true)}:${view.getUint32(112, true)}`;
+  return `${seconds}.${view.getUint32(120, true)}`;
 }
 
 export type EntryKind = "file" | "directory" | "symlink" | "other";

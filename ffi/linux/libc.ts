@@ -34,8 +34,15 @@ function openKernel(): Kernel {
   return {
     seam,
     call(number, words) {
-      const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = words;
-      const result = syscall(number, a, b, c, d, e, f);
+      const result = syscall(
+        number,
+        words[0] ?? 0,
+        words[1] ?? 0,
+        words[2] ?? 0,
+        words[3] ?? 0,
+        words[4] ?? 0,
+        words[5] ?? 0,
+      );
       return result === -1 ? -(errno[0] ?? 0) : result;
     },
   };
@@ -45,7 +52,8 @@ function openKernel(): Kernel {
 export function numberOf(name: string): number {
   const known = numbers.get(name);
   if (known !== undefined) return known;
-  const number = syscallNumber(name, kernel().seam.architecture);
+  const { architecture } = (opened ?? kernel()).seam;
+  const number = syscallNumber(name, architecture);
   numbers.set(name, number);
   return number;
 }

@@ -4,7 +4,7 @@ import { forArchitecture } from "../calls/architecture.ts";
 import type { Bytes, Cell, Syscall, Word } from "../calls/call.ts";
 import { Arena, type Piece } from "../memory/arena.ts";
 import { SyscallError } from "./error.ts";
-import { kernel, numberOf } from "./libc.ts";
+import { type Kernel, kernel, numberOf } from "./libc.ts";
 
 export { SyscallError } from "./error.ts";
 
@@ -33,6 +33,8 @@ export function createArena(chunkBytes?: number): Arena {
   return new Arena(mapper, chunkBytes);
 }
 
+let bound: Kernel | undefined;
+
 /** Constant bytes live as long as one call. */
 const scratch = createArena();
 /** Cells live as long as the process: few names, used again and again. */
@@ -52,11 +54,13 @@ export function failed(result: number | bigint): boolean {
  * @throws RangeError when a result that a word names is not among `results`; SeamError where the kernel can't be called.
  */
 export function callSync(call: Syscall, results: Results = NO_RESULTS): number | bigint {
-  const { seam, call: raw } = kernel();
+  bound ??= kernel();
+  const { seam, call: raw } = bound;
   const { name, words } = forArchitecture(call, seam.architecture);
-  // A loop: the engine compiles its own `map` at the first use, which costs a cold start 0.2 ms.
+  // Plain loops and no function per number: the engine compiles its own `map` at the first use (0.2 ms), and starts
+  // threads for its compilers when a function was called some thirty times (more than a millisecond of a start).
   const placed: (number | bigint)[] = [];
-  for (const word of words) placed.push(placeWord(word, results));
+  for (const word of words) placed.push(typeof word === "number" ? word : placeWord(word, results));
   try {
     return raw(numberOf(name), placed);
   } finally {

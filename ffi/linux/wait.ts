@@ -1,6 +1,6 @@
 /** How children ended. waitid(2). */
 import { CLD_CONTINUED, CLD_STOPPED, CLD_TRAPPED, SIGINFO } from "../abi/signal.ts";
-import { readStruct } from "../memory/layout.ts";
+import { readField, readStruct } from "../memory/layout.ts";
 import { P_PID, P_PIDFD, RUSAGE, WEXITED, WNOHANG } from "../abi/wait.ts";
 import { waitid } from "../calls/process.ts";
 import { check, readCell, writeCell } from "./run.ts";
@@ -47,20 +47,29 @@ export function reapNow(child: { readonly pid: number } | { readonly pidfd: numb
  * nothing was filled, or the child was only stopped or continued.
  */
 export function decodeExit(info: Uint8Array, rusage: Uint8Array): ChildExit | undefined {
-  const { si_pid, si_code, si_status } = readStruct(SIGINFO, info);
-  if (si_pid === 0) return undefined;
-  if (si_code === CLD_STOPPED || si_code === CLD_CONTINUED || si_code === CLD_TRAPPED) {
-    return undefined;
-  }
+  const view = new DataView(info.buffer, info.byteOffset, info.byteLength);
+  const { fields } = SIGINFO;
+  const pid = Number(readField(view, fields.si_pid));
+  const code = Number(readField(view, fields.si_code));
+  if (pid === 0) return undefined;
+  if (code === CLD_STOPPED || code === CLD_CONTINUED || code === CLD_TRAPPED) return undefined;
+  // A copy: the next call writes over it. Decoded when asked for: a container's own usage comes with its report.
+  const used = rusage.slice();
+  return {
+    pid,
+    code,
+    status: Number(readField(view, fields.si_status)),
+    get rusage() {
+      return decodeUsage(used);
+    },
+  };
+}
+
+function decodeUsage(rusage: Uint8Array): ChildUsage {
   const usage = readStruct(RUSAGE, rusage);
   return {
-    pid: Number(si_pid),
-    code: Number(si_code),
-    status: Number(si_status),
-    rusage: {
-      userMicroseconds: Number(usage.ru_utime_sec) * 1e6 + Number(usage.ru_utime_usec),
-      systemMicroseconds: Number(usage.ru_stime_sec) * 1e6 + Number(usage.ru_stime_usec),
-      maxRssKib: Number(usage.ru_maxrss),
-    },
+    userMicroseconds: Number(usage.ru_utime_sec) * 1e6 + Number(usage.ru_utime_usec),
+    systemMicroseconds: Number(usage.ru_stime_sec) * 1e6 + Number(usage.ru_stime_usec),
+    maxRssKib: Number(usage.ru_maxrss),
   };
 }

@@ -104,6 +104,8 @@ export function drainReports(stage: Stage): readonly Report[] {
     if (count === -EAGAIN || count <= 0) return reports;
     const report = decodeReport(readCell(MESSAGE).slice(0, count));
     if (report !== undefined) reports.push(report);
+    // The last that there ever is.
+    if (report?.kind === "undone") return reports;
   }
 }
 

@@ -21,7 +21,7 @@ function identity(status: string): string {
  */
 export function fingerprint(switches: readonly string[]): string {
   const { HOME, XDG_DATA_HOME } = process.env;
-  let text = identity(readFile("/proc/self/status") ?? "");
+  let text = identity(readFile("/proc/self/status", { once: true }) ?? "");
   // A root of another user namespace is another one.
   text += `\n${readLink("/proc/self/ns/user")}`;
   // Changes whenever /bin, /lib and their like are made, removed or replaced.
