@@ -17,7 +17,7 @@ export async function command(given: Arguments): Promise<number> {
   try {
     const startable = await startableOf(source);
     if (startable === undefined) return OWN_FAILURE;
-    started = start(startable, [0, 1, 2]);
+    started = start(startable, [0, 1, 2], { announce: false, rehearse: true });
     const release = passSignals(started);
     outcome = await started.ended;
     release();
@@ -100,21 +100,16 @@ async function statusLine(
   run: { readonly source: Source; readonly ms: number },
 ): Promise<string> {
   const { limits, policy, commands } = started.summary;
-  const facts = [
-    `${Math.round(run.ms)} ms`,
-    ...(limits.length > 0 ? [limits.join(", ")] : []),
-    policy,
-  ];
-  if (outcome.status === 0 && outcome.reason === "exited") {
-    return `✔ exit 0 · ${facts.join(" · ")}\n`;
-  }
+  const held = limits.length > 0 ? `${limits.join(", ")} · ` : "";
+  const facts = `${Math.round(run.ms)} ms · ${held}${policy}`;
+  if (outcome.status === 0 && outcome.reason === "exited") return `✔ exit 0 · ${facts}\n`;
   const command = commands[outcome.command];
   const place = (await run.source.load()).places[command?.origin ?? ""];
   const step = commands.length > 1
     ? `step ${outcome.command + 1}/${commands.length} ${command?.name}: `
     : "";
   const where = place === undefined ? "" : ` (${place.file}:${place.line})`;
-  return `✘ ${step}${ending(outcome)}${where} · ${facts.join(" · ")}\n`;
+  return `✘ ${step}${ending(outcome)}${where} · ${facts}\n`;
 }
 
 function ending(outcome: Outcome): string {
