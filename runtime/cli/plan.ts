@@ -6,7 +6,7 @@ import type { Host } from "../plan/host.ts";
 import { planJson, showPlan } from "../show/plan.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
-import { stdout } from "./output.ts";
+import { stderr, stdout } from "./output.ts";
 import { loadSource, onlyContainer, openSource, showFailure } from "./spec.ts";
 
 /** `plan --exit-code`: something would change. */
@@ -17,12 +17,18 @@ export async function command(given: Arguments): Promise<number> {
   if (loaded === undefined) return BAD_INPUT;
   const { places } = loaded.result;
   const host = savedHost(given.options["--host"]);
+  const runtime = otherRuntime(given);
   try {
-    const { plan } = planContainer(
-      onlyContainer(loaded.desired),
-      host === undefined ? {} : { host },
-    );
-    if (given.options["--json"] === true) {
+    const container = onlyContainer(loaded.desired);
+    const { plan } = planContainer(container, host === undefined ? {} : { host });
+    if (runtime !== undefined) {
+      const { equivalentOci } = await import("../lifecycle/oci.ts");
+      const { showOci } = await import("../show/oci.ts");
+      const same = equivalentOci(container, plan, { here: host === undefined });
+      const { out, problems } = showOci(same, { runtime, places, form: formOf(given) });
+      stdout(out);
+      stderr(problems);
+    } else if (given.options["--json"] === true) {
       stdout(`${JSON.stringify(planJson(plan, places), null, 2)}\n`);
     } else stdout(showPlan(plan, { places, calls: given.options["--calls"] === true }));
   } catch (error) {
@@ -30,6 +36,22 @@ export async function command(given: Arguments): Promise<number> {
     return OWN_FAILURE;
   }
   return given.options["--exit-code"] === true ? WOULD_CHANGE : 0;
+}
+
+const OTHERS = ["crun", "runc"];
+
+/** Whose words are asked for: `--diff crun`, or `--oci` for any runtime's. */
+function otherRuntime({ options }: Arguments): string | undefined {
+  const asked = options["--diff"];
+  if (asked === undefined) return options["--oci"] === true ? "any OCI runtime" : undefined;
+  if (typeof asked === "string" && OTHERS.includes(asked)) return asked;
+  throw new UsageError(`--diff takes ${OTHERS.join(" or ")}, not "${asked}"`);
+}
+
+/** `--oci` alone prints the document and nothing else; `--json` all of it as data. */
+function formOf({ options }: Arguments): "text" | "document" | "json" {
+  if (options["--json"] === true) return "json";
+  return options["--diff"] === undefined ? "document" : "text";
 }
 
 function savedHost(file: string | true | undefined): Host | undefined {

@@ -55,6 +55,12 @@ export const COMMANDS: readonly CommandRow[] = [
       JSON_OPTION,
       { name: "--calls", help: "every system call of every operation" },
       { name: "--exit-code", help: "exit 3 when something would change" },
+      {
+        name: "--diff",
+        value: "RUNTIME",
+        help: "the same for crun or runc: its config.json, and what that can't say",
+      },
+      { name: "--oci", help: "only that config.json; what it can't say goes to standard error" },
       HOST_OPTION,
     ],
     files: true,
@@ -62,7 +68,11 @@ export const COMMANDS: readonly CommandRow[] = [
       "Each line is one operation, as strace would print it, followed by the line of the YAML that asked for it, or " +
       "`default`. Needs no root and touches nothing; run does exactly this.",
     ],
-    examples: ["containerv plan web.yaml", "containerv plan --json web.yaml | jq .ops"],
+    examples: [
+      "containerv plan web.yaml",
+      "containerv plan --json web.yaml | jq .ops",
+      "containerv plan --diff crun web.yaml",
+    ],
   },
   {
     name: "validate",

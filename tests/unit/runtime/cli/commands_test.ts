@@ -62,6 +62,7 @@ describe("wrong usage", () => {
     [["run", "a", "b"], 125, "one spec at a time"],
     [["run", "--nope"], 125, "--nope"],
     [["run", "--"], 125, "no command behind"],
+    [["plan", "--diff", "docker", "examples/01-hello.yaml"], 2, "crun or runc"],
     [["completions", "tcsh"], 2, "bash, zsh or fish"],
     [["plan", "--host", "/nonexistent", "examples/01-hello.yaml"], 2, "cannot read /nonexistent"],
   ];
@@ -163,6 +164,21 @@ describe("validate and plan", () => {
     const json = JSON.parse(await output(...saved, "--json"));
     assertEquals(json.ops.length, Number(/(\d+) operations/.exec(text)?.[1]));
     assertEquals((await runCli([...saved, "--exit-code"])).code, 3);
+  });
+
+  test("plan --diff and --oci: the same container for another runtime", async () => {
+    const host = ["--host", "tests/support/hosts/cgroup_v2.json"];
+    const shown = await output("plan", "--diff", "crun", ...host, "examples/01-hello.yaml");
+    assertStringIncludes(shown, "config.json for crun:");
+    const { code, stdout, stderr } = await runCli([
+      "plan",
+      "--oci",
+      ...host,
+      "examples/12-limits.yaml",
+    ]);
+    assertEquals(code, 0);
+    assertEquals(JSON.parse(stdout).linux.resources.pids, { limit: 20 });
+    assertStringIncludes(stderr, "! OCI makes no files in a root");
   });
 
   test("plan: a command in place of the spec's last one, or of a spec", async () => {

@@ -1,0 +1,82 @@
+/** A container's plan → the `config.json` that asks another runtime for the same. Changes nothing. */
+import type { DesiredContainer } from "../../spec/model/desired.ts";
+import type { OciMount } from "../../spec/oci/config.ts";
+import { type OciExport, toOci } from "../../spec/oci/container.ts";
+import type { OciFacts, OciFactUser } from "../../spec/oci/facts.ts";
+import { entryKind } from "../../ffi/linux/file.ts";
+import type { Op, OpKind } from "../plan/ops/registry.ts";
+import type { Plan } from "../plan/plan.ts";
+
+type OpOf<K extends OpKind> = Extract<Op, { kind: K }>;
+
+/** Mounts that every container has, which the document says in its own words. */
+const KERNEL = /^\/(?:proc|sys|dev)(?:\/|$)/;
+
+export interface EquivalentOptions {
+  /** Sources of binds are looked for on this machine: an OCI runtime fails where one is missing. */
+  readonly here: boolean;
+}
+
+/** What crun or runc would have to be given for the container that `plan` makes. */
+export function equivalentOci(
+  container: DesiredContainer,
+  plan: Plan,
+  options: EquivalentOptions,
+): OciExport {
+  return toOci(container, factsOfPlan(container, plan, options));
+}
+
+function factsOfPlan(
+  container: DesiredContainer,
+  plan: Plan,
+  { here }: EquivalentOptions,
+): OciFacts {
+  const of = <K extends OpKind>(kind: K): readonly OpOf<K>[] =>
+    plan.ops.filter((op): op is OpOf<K> => op.kind === kind);
+  const shields = (hides: boolean): readonly string[] =>
+    of("mount.shield").filter(({ how }) => (how !== "read-only") === hides).map(({ at }) => at);
+  const last = container.commands.length - 1;
+  const identity = of("identity").find(({ id }) => id === `commands/${last}/identity`);
+  const bound = of("bound").find(({ id }) => id === `commands/${last}/bound`);
+  const map = of("idmap")[0];
+  return {
+    users: container.commands.map((_, index) => userOf(plan, index)),
+    capabilities: bound?.keep ?? [],
+    ambient: identity?.ambient ?? false,
+    hidden: shields(true),
+    readOnly: shields(false),
+    root: {
+      directories: of("directory").filter(({ path }) => !KERNEL.test(path)),
+      symlinks: of("symlink").filter(({ path }) => !KERNEL.test(path)),
+      files: of("file").filter(({ path }) => !KERNEL.test(path)),
+      mounts: plan.ops.flatMap((op) => mountOf(op, here)),
+    },
+    instance: plan.instance,
+    groups: of("cgroup.make").length > 0,
+    groupsMounted: of("mount.new").some(({ at }) => at === "/sys/fs/cgroup"),
+    ...(map === undefined ? {} : { idMap: map }),
+  };
+}
+
+function userOf(plan: Plan, index: number): OciFactUser {
+  const id = `commands/${index}`;
+  const identity = plan.ops.find((op) => op.id === `${id}/identity`);
+  const execute = plan.ops.find((op) => op.id === `${id}/execute`);
+  if (identity?.kind !== "identity" || execute?.kind !== "execute") {
+    throw new Error(`the plan has no command ${index}`);
+  }
+  const { uid, gid, groups = [] } = identity;
+  return { uid, gid, groups, environment: execute.environment };
+}
+
+function mountOf(op: Op, here: boolean): readonly OciMount[] {
+  if (op.kind === "mount.bind") {
+    if (op.target === "root" || KERNEL.test(op.at)) return [];
+    if (op.optional && here && entryKind(op.source) === undefined) return [];
+    const options = ["rbind", ...op.attributes];
+    return [{ destination: op.at, type: "bind", source: op.source, options }];
+  }
+  if (op.kind !== "mount.new" || op.at === "/" || KERNEL.test(op.at)) return [];
+  const options = [...op.attributes, ...op.options.map((option) => option.join("="))];
+  return [{ destination: op.at, type: op.fs, source: op.fs, options }];
+}
