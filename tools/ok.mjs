@@ -27,6 +27,7 @@ function checks() {
     ["style", [bun, "tools/check_style.ts"]],
     ["layers", [bun, "tools/check_layers.ts"]],
     ["docs", [bun, "tools/check_docs.ts"]],
+    ["bench", [node, "--test", "bench/harness_test.mjs"]],
     ["lock", [node, "tools/check_lock.mjs"]],
   ];
 }
