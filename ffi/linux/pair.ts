@@ -14,9 +14,9 @@ function readPair(): readonly [number, number] {
   return [view.getInt32(0, true), view.getInt32(4, true)];
 }
 
-/** A pipe: its reading end, its writing end. Throws SyscallError. */
-export function openPipe(): readonly [number, number] {
-  check(pipe2({ pipefd: PAIR, flags: O_CLOEXEC }));
+/** A pipe: its reading end, its writing end; `flags` is 0 or O_NONBLOCK. Throws SyscallError. */
+export function openPipe(flags = 0): readonly [number, number] {
+  check(pipe2({ pipefd: PAIR, flags: O_CLOEXEC | flags }));
   return readPair();
 }
 

@@ -25,9 +25,8 @@ function bindSeam(): Seam {
   );
 }
 
-/** Names of the C library: glibc's, then musl's of each processor. */
-export const LIBC: readonly string[] = [
-  "libc.so.6",
-  "libc.musl-x86_64.so.1",
-  "libc.musl-aarch64.so.1",
-];
+/**
+ * Names of the C library: one that every loader answers with what is loaded already, glibc's by its soname, musl's because "libc."
+ * is reserved there (load_library() of ldso/dynlink.c). None may be missing: Bun then looks into the working directory.
+ */
+export const LIBC: readonly string[] = ["libc.so.6"];

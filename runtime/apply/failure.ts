@@ -29,7 +29,7 @@ const GOALS: Partial<Record<Op["kind"], (op: never) => string>> = {
   "execute": (op: Extract<Op, { kind: "execute" }>) => `execute "${op.argv[0]}"`,
 };
 
-/** `undefined` when the report names no record of this program: then it is not ours. */
+/** `undefined` when the report names no record of this program that its sender runs: then it is not ours. */
 export function failureOf(
   report: Report,
   plan: Plan,
@@ -38,7 +38,7 @@ export function failureOf(
   const record = records[report.a];
   if (record === undefined || record.kind !== "syscall") return undefined;
   const op = plan.ops[record.step];
-  if (op === undefined) return undefined;
+  if (op === undefined || (report.from === "container" && op.where === "stage")) return undefined;
   const errno = report.b;
   const differs = record.call === DIFFERS;
   const goal = GOALS[op.kind] as ((op: Op) => string) | undefined;

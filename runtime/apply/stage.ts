@@ -1,6 +1,9 @@
 /** Starts an encoded program, talks to it, and reads what it reports. Knows no subject. */
-import { EAGAIN, EINTR } from "../../ffi/abi/errno.ts";
+import { EINTR } from "../../ffi/abi/errno.ts";
+import { O_NONBLOCK } from "../../ffi/abi/fcntl.ts";
 import { MSG_DONTWAIT } from "../../ffi/abi/socket.ts";
+import type { Syscall } from "../../ffi/calls/call.ts";
+import { read } from "../../ffi/calls/io.ts";
 import { close } from "../../ffi/calls/open.ts";
 import { recvfrom, sendto } from "../../ffi/calls/socket.ts";
 import { isDirectory } from "../../ffi/linux/file.ts";
@@ -15,6 +18,8 @@ import {
   decodeReport,
   type Report,
   REPORT_BYTES,
+  REPORT_FD,
+  type Reporter,
 } from "../plan/report.ts";
 
 /** Descriptors of the runner that become the container's standard input, output and error. */
@@ -26,6 +31,8 @@ export interface Stage {
   readonly announced?: number;
   /** The runner's end of the control socket. */
   readonly control: number;
+  /** Read end of the pipe that the container's side reports through. */
+  readonly reports: number;
 }
 
 const MESSAGE = { cell: "control message", size: REPORT_BYTES } as const;
@@ -41,21 +48,26 @@ export function startStage(
   const passed = [theirs];
   const kept = [control];
   try {
+    const [reports, reporting] = openPipe(O_NONBLOCK);
+    passed.push(reporting);
+    kept.push(reports);
     const [input, output, error] = stdio;
     const fds = [
       { from: input, to: 0 },
       { from: output, to: 1 },
       { from: error, to: 2 },
       { from: theirs, to: CONTROL_FD },
+      { from: reporting, to: REPORT_FD },
     ];
     if (!options.announce) {
-      return { pid: spawnImage({ image, name: NAME, argv: [NAME], fds }), control };
+      return { pid: spawnImage({ image, name: NAME, argv: [NAME], fds }), control, reports };
     }
     const [announced, writing] = openPipe();
     passed.push(writing);
     kept.push(announced);
     fds.push({ from: writing, to: ANNOUNCE_FD });
-    return { pid: spawnImage({ image, name: NAME, argv: [NAME], fds }), control, announced };
+    const pid = spawnImage({ image, name: NAME, argv: [NAME], fds });
+    return { pid, control, reports, announced };
   } catch (error) {
     for (const fd of kept) callSync(close({ fd }));
     throw error;
@@ -93,19 +105,31 @@ export async function awaitExecuted({ announced }: Stage): Promise<void> {
   callSync(close({ fd: announced }));
 }
 
-/** Every report that has arrived, without waiting. */
+/** Every report that has arrived, without waiting: the container's, then the stage's. */
 export function drainReports(stage: Stage): readonly Report[] {
   const reports: Report[] = [];
-  for (;;) {
-    const count = Number(callSync(
-      recvfrom({ sockfd: stage.control, buf: MESSAGE, len: REPORT_BYTES, flags: MSG_DONTWAIT }),
-    ));
+  drain(read({ fd: stage.reports, buf: MESSAGE, count: REPORT_BYTES }), "container", reports);
+  const flags = MSG_DONTWAIT;
+  drain(
+    recvfrom({ sockfd: stage.control, buf: MESSAGE, len: REPORT_BYTES, flags }),
+    "stage",
+    reports,
+  );
+  return reports;
+}
+
+/** A whole run sends fewer than ten: what says more wants to keep us busy. */
+const REPORTS_MAX = 100;
+
+function drain(receive: Syscall, from: Reporter, into: Report[]): void {
+  for (let messages = 0; messages < REPORTS_MAX; messages++) {
+    const count = Number(callSync(receive));
     if (count === -EINTR) continue;
-    if (count === -EAGAIN || count <= 0) return reports;
-    const report = decodeReport(readCell(MESSAGE).slice(0, count));
-    if (report !== undefined) reports.push(report);
+    if (count <= 0) return;
+    const report = decodeReport(readCell(MESSAGE).slice(0, count), from);
+    if (report !== undefined) into.push(report);
     // The last that there ever is.
-    if (report?.kind === "undone") return reports;
+    if (report?.kind === "undone") return;
   }
 }
 
@@ -119,4 +143,5 @@ export function sendSignal(stage: Stage, signal: number): void {
 /** Closes the control socket: a stage that still runs sees the end of file and ends the container. */
 export function releaseStage(stage: Stage): void {
   callSync(close({ fd: stage.control }));
+  callSync(close({ fd: stage.reports }));
 }

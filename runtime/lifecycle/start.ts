@@ -130,8 +130,8 @@ async function explain(
  */
 function rehearse(stage: Stage, early: Report[]): void {
   early.push(...drainReports(stage));
-  const ending = decodeReport(EXITED);
-  if (ending !== undefined) plainOutcome([ending, { kind: "undone", a: 0, b: 0 }]);
+  const ending = decodeReport(EXITED, "stage");
+  if (ending !== undefined) plainOutcome([ending, { kind: "undone", from: "stage", a: 0, b: 0 }]);
 }
 
 const EXITED = new Uint8Array(REPORT_BYTES);

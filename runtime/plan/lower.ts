@@ -8,6 +8,9 @@ import { definition } from "./ops/registry.ts";
 import { processLabel, sendReport } from "./ops/supervise.ts";
 import type { Plan } from "./plan.ts";
 
+/** Where and why a call failed: the two words of the report. */
+const ERROR = { a: result("error.record"), b: result("error.errno") } as const;
+
 /** Exit status of a stage that failed; the report says why. */
 const STAGE_FAILED = 125;
 
@@ -80,10 +83,10 @@ function lowerUndo(
     for (const undo of undoOps(op)) lower(undo, op);
     out.push({ kind: "label", name: below });
   }
-  sendReport(last, "undone");
+  sendReport(last, "undone", { from: "stage" });
   last.call(exitGroup({ status: 0 }));
   out.push({ kind: "label", name: FAIL.stage });
-  sendReport(last, "failed", { a: result("error.record"), b: result("error.errno") });
+  sendReport(last, "failed", { from: "stage", ...ERROR });
   out.push({ kind: "jump", to: "stage.undo" });
 }
 
@@ -103,7 +106,7 @@ function lowerContainer(
   }
   const last = emitter(out, 0, FAIL.container);
   out.push({ kind: "label", name: FAIL.container });
-  sendReport(last, "failed", { a: result("error.record"), b: result("error.errno") });
+  sendReport(last, "failed", { from: "container", ...ERROR });
   out.push({ kind: "label", name: "container.end" });
   last.call(exitGroup({ status: STAGE_FAILED }));
 }

@@ -1,22 +1,28 @@
 /**
  * The messages between the runner and the stage, over a SOCK_SEQPACKET pair: one message, one packet.
  *
- *     stage → runner   0 u32 kind   4 i32 a   8 i32 b   12 u32 c   16 siginfo (128 bytes)   144 rusage (144 bytes)
- *     runner → stage   0 u32 signal to be sent to the container's first process; end of file = end it
+ *     stage → runner       0 u32 kind   4 i32 a   8 i32 b   12 u32 c   16 siginfo (128 bytes)   144 rusage (144 bytes)
+ *     container → runner   the same, through a pipe of its own
+ *     runner → stage       0 u32 signal to be sent to the container's first process; end of file = end it
  */
 
-/** Descriptor of the stage's end, from its first instruction to execve (it is close-on-exec). */
+/** Descriptor of the stage's end. The container's first process closes it before anything else can run beside it. */
 export const CONTROL_FD = 3;
+
+/**
+ * Write end of the pipe that the container's side reports through, close-on-exec. It is another one than the stage's: a command that
+ * may trace PID 1 (CAP_SYS_PTRACE) can take PID 1's descriptors, and then say no more than what PID 1 is believed.
+ */
+export const REPORT_FD = 4;
 
 /**
  * Write end of the pipe whose end of file says that the first command was executed; only where somebody waits for it.
  * Close-on-exec as well: execve is what closes the last copy.
  */
-export const ANNOUNCE_FD = 4;
+export const ANNOUNCE_FD = 5;
 
 /** The first descriptor that is the stage's own. */
-export const firstOwnFd = (announce: boolean): number =>
-  announce ? ANNOUNCE_FD + 1 : CONTROL_FD + 1;
+export const firstOwnFd = (announce: boolean): number => announce ? ANNOUNCE_FD + 1 : REPORT_FD + 1;
 
 export const REPORT_BYTES = 288;
 export const REPORT_SIGINFO = 16;
@@ -28,8 +34,17 @@ export const REPORT = { failed: 1, exited: 2, step: 3, started: 4, timeout: 5, u
 
 export type ReportKind = keyof typeof REPORT;
 
+/** Who said it: what a container says of its stage is not believed. */
+export type Reporter = "stage" | "container";
+
+const KINDS_OF: Readonly<Record<Reporter, readonly ReportKind[]>> = {
+  stage: ["failed", "exited", "timeout", "undone"],
+  container: ["failed", "step", "timeout"],
+};
+
 export interface Report {
   readonly kind: ReportKind;
+  readonly from: Reporter;
   readonly a: number;
   readonly b: number;
   /** As waitid(2) gives it; only in `exited` and `step`. */
@@ -54,14 +69,14 @@ function kindOf(number: number): ReportKind | undefined {
 
 /**
  * Reads one message. A stage can only be what we made, but its bytes come from another process: anything that is not a
- * whole, known report is `undefined`.
+ * whole, known report, of a kind that its sender may send, is `undefined`.
  */
-export function decodeReport(bytes: Uint8Array): Report | undefined {
+export function decodeReport(bytes: Uint8Array, from: Reporter): Report | undefined {
   if (bytes.length !== REPORT_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kind = kindOf(view.getUint32(0, true));
-  if (kind === undefined) return undefined;
-  const report = { kind, a: view.getInt32(4, true), b: view.getInt32(8, true) };
+  if (kind === undefined || !KINDS_OF[from].includes(kind)) return undefined;
+  const report = { kind, from, a: view.getInt32(4, true), b: view.getInt32(8, true) };
   if (kind !== "exited" && kind !== "step") return report;
   return { ...report, exit: decodeExit(view) };
 }

@@ -26,7 +26,7 @@ import { sethostname } from "../../../ffi/calls/uts.ts";
 import { result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
-import { ANNOUNCE_FD } from "../report.ts";
+import { ANNOUNCE_FD, CONTROL_FD } from "../report.ts";
 import { writeFile } from "./cgroup.ts";
 
 export type Namespace = "user" | "mount" | "pid" | "net" | "uts" | "ipc" | "cgroup";
@@ -118,6 +118,8 @@ export const cloneOp: OpDefinition<CloneOp> = {
 export const tether: OpDefinition<Tether> = {
   describe: () => "prctl(PR_SET_PDEATHSIG, SIGKILL)",
   lower(_op, to) {
+    // The stage's alone: who has it takes the runner's signals, and speaks as the stage.
+    to.call(close({ fd: CONTROL_FD }));
     to.call(prctl({ option: PR_SET_PDEATHSIG, arg2: SIGKILL }));
     to.call(prctl({ option: PR_SET_DUMPABLE, arg2: 0 }));
     // The stage may have died before the prctl: then its pidfd is readable.

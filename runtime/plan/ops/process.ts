@@ -179,7 +179,11 @@ function searchPath(op: Execute, to: Emitter): void {
   to.add(
     { kind: "branch", when: "equal", left: result("denied"), right: 0, to: FAIL.container },
   );
-  sendReport(to, "failed", { a: result("denied record"), b: result("denied") });
+  sendReport(to, "failed", {
+    from: "container",
+    a: result("denied record"),
+    b: result("denied"),
+  });
   to.add({ kind: "jump", to: "container.end" });
 }
 

@@ -1,4 +1,5 @@
 /** The parts of the stage that stay: the host's side that waits for the container, and PID 1 with `init`. */
+import { EINTR, ENOMEM } from "../../../ffi/abi/errno.ts";
 import { CLOSE_RANGE_CLOEXEC } from "../../../ffi/abi/fcntl.ts";
 import { POLLIN } from "../../../ffi/abi/poll.ts";
 import {
@@ -17,10 +18,10 @@ import { close, closeRange } from "../../../ffi/calls/open.ts";
 import { umask } from "../../../ffi/calls/path.ts";
 import { pidfdSendSignal } from "../../../ffi/calls/pidfd.ts";
 import { ppoll } from "../../../ffi/calls/poll.ts";
-import { clone3, exitGroup, kill, waitid } from "../../../ffi/calls/process.ts";
+import { clone3, exitGroup, kill, setsid, waitid } from "../../../ffi/calls/process.ts";
 import { rtSigprocmask, rtSigtimedwait } from "../../../ffi/calls/signal.ts";
 import { setitimer, timerfdCreate, timerfdSettime } from "../../../ffi/calls/timer.ts";
-import { type Emitter, result } from "../emitter.ts";
+import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import {
   ANNOUNCE_FD,
@@ -28,12 +29,14 @@ import {
   firstOwnFd,
   REPORT,
   REPORT_BYTES,
+  REPORT_FD,
   REPORT_RUSAGE,
   REPORT_SIGINFO,
+  type Reporter,
   type ReportKind,
 } from "../report.ts";
 
-/** The stage's first acts: no descriptor of the runner, no signal, no mode bits taken away. */
+/** The stage's first acts: no descriptor of the runner, no terminal, no signal, no mode bits taken away. */
 export interface Prepare extends OpCommon {
   readonly kind: "prepare";
   /** The runner waits for the first command's execve. */
@@ -71,11 +74,11 @@ const SI_CODE = 8;
 const SI_PID = 16;
 const SI_STATUS = 24;
 
-/** Sends a report; `a` and `b` are its two words. */
+/** Sends a report of the stage, or of the container's side; `a` and `b` are its two words. */
 export function sendReport(
   to: Emitter,
   kind: ReportKind,
-  words: { readonly a?: Word; readonly b?: Word } = {},
+  words: { readonly from: Reporter; readonly a?: Word; readonly b?: Word },
 ): void {
   to.add(
     { kind: "store", value: REPORT[kind], address: field(0), width: 4 },
@@ -83,9 +86,8 @@ export function sendReport(
     { kind: "store", value: words.b ?? 0, address: field(8), width: 4 },
   );
   // A runner that is gone can't read: nothing is to be done about that here.
-  to.call(write({ fd: CONTROL_FD, buf: REPORT_CELL, count: REPORT_BYTES }), {
-    onError: "continue",
-  });
+  const fd = words.from === "stage" ? CONTROL_FD : REPORT_FD;
+  to.call(write({ fd, buf: REPORT_CELL, count: REPORT_BYTES }), { onError: "continue" });
 }
 
 export const prepare: OpDefinition<Prepare> = {
@@ -95,6 +97,9 @@ export const prepare: OpDefinition<Prepare> = {
     to.call(closeRange({ first, last: 0xffffffff }));
     // What the runner gave by dup2 is not close-on-exec: the container must not have it.
     to.call(closeRange({ first: CONTROL_FD, last: first - 1, flags: CLOSE_RANGE_CLOEXEC }));
+    // What a terminal or `kill -9 -GROUP` sends to the runner's group is the runner's: it passes signals on, once, and the
+    // stage lives to take everything back.
+    to.call(setsid());
     to.call(rtSigprocmask({ how: SIG_SETMASK, set: ALL_SIGNALS }));
     to.call(umask({ mask: 0 }));
   },
@@ -147,15 +152,19 @@ export const watch: OpDefinition<Watch> = {
       to.call(timerfdSettime({ fd: result("timer"), value: split(op.timeoutMs) }));
       watchFd(to, 2, result("timer"));
     }
+    const failed = to.label("poll failed");
     to.add({ kind: "label", name: wait });
-    to.call(ppoll({ fds: POLL, nfds: op.timeoutMs === undefined ? 2 : 3 }), {
-      onError: "continue",
-    });
+    to.call(ppoll({ fds: POLL, nfds: op.timeoutMs === undefined ? 2 : 3 }), { onError: failed });
     const control = to.label("control");
     onReady(to, 0, control);
     to.add({ kind: "jump", to: ended }, { kind: "label", name: control });
     passSignal(to, wait, op.timeoutMs === undefined ? wait : to.label("timer"), op);
-    to.add({ kind: "label", name: ended });
+    // ppoll(2) that failed wrote no revents: those of before must not be read again.
+    to.add(
+      { kind: "label", name: failed },
+      ...branchOnErrno([EINTR, ENOMEM], { to: wait, otherwise: FAIL.stage }),
+      { kind: "label", name: ended },
+    );
     reap(to);
   },
 };
@@ -183,7 +192,7 @@ function passSignal(to: Emitter, wait: string, timer: string, op: Watch): void {
   if (op.timeoutMs === undefined) return;
   to.add({ kind: "label", name: timer });
   onReady(to, 2, wait);
-  sendReport(to, "timeout");
+  sendReport(to, "timeout", { from: "stage" });
   killContainer(to);
   to.add(
     { kind: "store", value: -1, address: { ...POLL, offset: 2 * POLLFD_BYTES }, width: 4 },
@@ -199,7 +208,7 @@ function reap(to: Emitter): void {
     options: WEXITED,
     rusage: field(REPORT_RUSAGE),
   }));
-  sendReport(to, "exited");
+  sendReport(to, "exited", { from: "stage" });
 }
 
 export const endContainer: OpDefinition<EndContainer> = {
@@ -261,7 +270,7 @@ function onAlarm(op: RunCommand, to: Emitter, siCode: Cell): void {
     { kind: "jump", to: sent },
     { kind: "label", name: `${ours}!` },
   );
-  sendReport(to, "timeout", { a: op.index });
+  sendReport(to, "timeout", { from: "container", a: op.index });
   to.add({ kind: "jump", to: "container.end" }, { kind: "label", name: sent });
 }
 
@@ -305,8 +314,8 @@ function reapOne(
     to.add({ kind: "branch", when: "equal", left: result("status"), right: 0, to: next });
   }
   to.add({ kind: "label", name: quit });
-  // Only the command that ends the container is reported: the runner reads when all is over, and a socket is not endless.
-  sendReport(to, "step", { a: op.index });
+  // Only the command that ends the container is reported: the runner reads when all is over, and a pipe is not endless.
+  sendReport(to, "step", { from: "container", a: op.index });
   to.call(exitGroup({ status: result("status") }));
   to.add({ kind: "label", name: next });
 }

@@ -1,7 +1,15 @@
 /** The reports of a stage → what `run` exits with, and why. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, test } from "node:test";
-import { EACCES, ENOENT, ENOEXEC, ENOMEM, ENOTDIR, EPERM } from "../../../../ffi/abi/errno.ts";
+import {
+  EACCES,
+  EEXIST,
+  ENOENT,
+  ENOEXEC,
+  ENOMEM,
+  ENOTDIR,
+  EPERM,
+} from "../../../../ffi/abi/errno.ts";
 import { SyscallError } from "../../../../ffi/linux/error.ts";
 import { explainedOutcome } from "../../../../runtime/apply/explain.ts";
 import { factsOf } from "../../../../runtime/apply/facts.ts";
@@ -19,6 +27,7 @@ import { planOf } from "../support/wanted.ts";
 
 const exited = (status: number, code = 1): Report => ({
   kind: "exited",
+  from: "stage",
   a: 0,
   b: 0,
   exit: { code, status, cpuMicroseconds: 1500, maxRssKib: 4096 },
@@ -26,11 +35,12 @@ const exited = (status: number, code = 1): Report => ({
 const step = (a: number, status: number, code = 1): Report => ({
   ...exited(status, code),
   kind: "step",
+  from: "container",
   a,
 });
-const timeout = (a: number): Report => ({ kind: "timeout", a, b: 0 });
-const undone: Report = { kind: "undone", a: 0, b: 0 };
-const failed = (a: number, b: number): Report => ({ kind: "failed", a, b });
+const timeout = (a: number): Report => ({ kind: "timeout", from: "container", a, b: 0 });
+const undone: Report = { kind: "undone", from: "stage", a: 0, b: 0 };
+const failed = (a: number, b: number): Report => ({ kind: "failed", from: "stage", a, b });
 
 describe("endings", () => {
   const rows: readonly [string, readonly Report[], readonly unknown[]][] = [
@@ -151,6 +161,17 @@ describe("explainedOutcome()", () => {
       );
       assertEquals([outcome.status, outcome.reason, outcome.failure], [125, "failed", undefined]);
     }
+  });
+
+  test("S13: a container that names a call of the stage is not believed: nothing is started again", () => {
+    const record = SCENE.encoded.records.findIndex((one) =>
+      one.kind === "syscall" && LIMITED.ops[one.step]?.kind === "cgroup.make"
+    );
+    const forged: Report = { ...failed(record, EEXIST), from: "container" };
+    assertEquals(failureOf(forged, LIMITED, SCENE.encoded.records), undefined);
+    assert(failureOf({ ...forged, from: "stage" }, LIMITED, SCENE.encoded.records) !== undefined);
+    const outcome = explainedOutcome([forged, exited(0), undone], LIMITED, SCENE.encoded.records);
+    assertEquals([outcome.status, outcome.reason, outcome.failure], [125, "failed", undefined]);
   });
 
   test("a limit that is not held is told apart from a call that failed", () => {

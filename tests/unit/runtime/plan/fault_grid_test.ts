@@ -47,6 +47,7 @@ const SCENES: Readonly<Record<string, () => Scene>> = {
 function isRetried({ name }: Made, { errno, record }: { errno: number; record: SyscallRecord }) {
   if (record.onError === "continue") return true;
   if (name === "unlinkat") return errno === EINTR;
+  if (record.onError.startsWith("poll failed")) return errno !== EPERM;
   return name === "rt_sigtimedwait" || (name === "waitid" && record.onError.startsWith("wait"));
 }
 

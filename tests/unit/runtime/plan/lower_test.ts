@@ -1,8 +1,10 @@
 /** Plans as programs: the encoded image runs on the simulator against a kernel that remembers what is there. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { describe, test } from "node:test";
-import { EACCES, EBUSY, EEXIST, ENOENT, ENOTDIR } from "../../../../ffi/abi/errno.ts";
+import { EACCES, EBUSY, EEXIST, ENOENT, ENOMEM, ENOTDIR } from "../../../../ffi/abi/errno.ts";
+import { writeMemory } from "../../../../ffi/stage/simulate.ts";
 import { callsOf, lowerPlan, lowerUndoOf, undoOps } from "../../../../runtime/plan/lower.ts";
+import { ANNOUNCE_FD, CONTROL_FD } from "../../../../runtime/plan/report.ts";
 import { HOST_HYBRID, HOST_MIXED, HOST_NO_CGROUPS, HOST_USER, HOST_V2 } from "../support/hosts.ts";
 import { createWorld } from "../support/kernel.ts";
 import {
@@ -44,6 +46,7 @@ describe("lowerPlan()", () => {
     assertEquals(shown.filter((line) => line.startsWith("stage")), [
       "stage close_range",
       "stage close_range",
+      "stage setsid",
       "stage rt_sigprocmask",
       "stage umask",
       "stage getpid",
@@ -314,10 +317,43 @@ describe("the program", () => {
   test("who waits for execve: the stage and PID 1 give their copies of the pipe away", () => {
     const closed = (announce: boolean, spec: object) =>
       play(sceneOf({ ...spec }, { announce })).made
-        .filter(({ name, words }) => name === "close" && words[0] === 4n).map(({ side }) => side);
+        .filter(({ name, words }) => name === "close" && words[0] === BigInt(ANNOUNCE_FD)).map((
+          { side },
+        ) => side);
     assertEquals(closed(true, {}), ["stage"]);
     assertEquals(closed(true, { init: true }).sort(), ["container", "stage"]);
     assertEquals(closed(false, {}), []);
+  });
+
+  test("the container closes the stage's socket before anything of its own can run", () => {
+    const { made } = play(sceneOf({ init: true }));
+    const inside = made.filter(({ side }) => side !== "stage");
+    const at = inside.findIndex(({ name, words }) =>
+      name === "close" && words[0] === BigInt(CONTROL_FD)
+    );
+    assert(at >= 0 && at < inside.findIndex(({ name }) => name === "clone3"), `${at}`);
+    // Its reports go another way.
+    const used = inside.filter(({ name, words }) =>
+      ["write", "read"].includes(name) && words[0] === BigInt(CONTROL_FD)
+    );
+    assertEquals(used, []);
+  });
+
+  test("a poll that failed is made again: what an earlier one said is not read twice", () => {
+    const scene = sceneOf();
+    const revents = 8n + 6n;
+    const world = play(scene, {
+      intercept: ({ side, name, words }, count, machine) => {
+        if (side !== "stage" || name !== "ppoll" || count > 1) return undefined;
+        if (count === 1) return -BigInt(ENOMEM);
+        writeMemory(machine.memory, (words[0] ?? 0n) + revents, Uint8Array.of(1, 0));
+        return 1n;
+      },
+    });
+    const reads = world.made.filter(({ side, name, words }) =>
+      side === "stage" && name === "read" && words[0] === BigInt(CONTROL_FD)
+    );
+    assertEquals(reads.length, 1);
   });
 });
 

@@ -25,7 +25,13 @@ import {
   type Stop,
   writeMemory,
 } from "../../../../ffi/stage/simulate.ts";
-import { decodeReport, type Report } from "../../../../runtime/plan/report.ts";
+import {
+  CONTROL_FD,
+  decodeReport,
+  type Report,
+  REPORT_FD,
+  type Reporter,
+} from "../../../../runtime/plan/report.ts";
 
 export type Side = "stage" | "container" | "command";
 
@@ -47,7 +53,11 @@ export interface KernelOptions {
   /** Controllers that are on: directory → names. */
   readonly enabled?: Readonly<Record<string, readonly string[]>>;
   /** Result of a call in place of what the model says: a negative errno makes it fail. */
-  readonly intercept?: (made: Omit<Made, "result">, count: number) => bigint | undefined;
+  readonly intercept?: (
+    made: Omit<Made, "result">,
+    count: number,
+    machine: Machine,
+  ) => bigint | undefined;
   /** Exit status of each command that is executed, in order. Default 0. */
   readonly statuses?: readonly number[];
   /** Files that can be executed; absent: all. */
@@ -76,7 +86,6 @@ export interface SimulatedWorld {
 }
 
 const decoder = new TextDecoder();
-const CONTROL_FD = 3n;
 const FDS = new Set([
   "openat",
   "openat2",
@@ -168,7 +177,7 @@ function answer(
   const count = counts.get(record) ?? 0;
   counts.set(record, count + 1);
   const path = pathOf(state, name, { words, machine });
-  const forced = options.intercept?.({ side, record, name, path, words }, count);
+  const forced = options.intercept?.({ side, record, name, path, words }, count, machine);
   const run = ANSWERS[name] ?? (FDS.has(name) ? open : succeed);
   const result = forced ?? run(state, { name, words, machine, path, side });
   state.made.push({ side, record, name, path, words, result });
@@ -261,7 +270,8 @@ function unlinkat(state: State, { path }: Call): bigint {
 
 function write(state: State, call: Call): bigint {
   const bytes = readMemory(call.machine.memory, word(call, 1), Number(word(call, 2)));
-  if (word(call, 0) === CONTROL_FD) return report(state, bytes);
+  if (word(call, 0) === BigInt(CONTROL_FD)) return report(state, bytes, "stage");
+  if (word(call, 0) === BigInt(REPORT_FD)) return report(state, bytes, "container");
   const path = state.fds.get(word(call, 0));
   if (path === undefined) return -BigInt(EBADF);
   const value = decoder.decode(bytes);
@@ -274,9 +284,9 @@ function write(state: State, call: Call): bigint {
   return BigInt(bytes.length);
 }
 
-function report(state: State, bytes: Uint8Array): bigint {
-  const decoded = decodeReport(bytes);
-  if (decoded === undefined) throw new Error(`${bytes.length} bytes that are no report`);
+function report(state: State, bytes: Uint8Array, from: Reporter): bigint {
+  const decoded = decodeReport(bytes, from);
+  if (decoded === undefined) throw new Error(`${bytes.length} bytes that are no ${from}'s report`);
   state.reports.push(decoded);
   return BigInt(bytes.length);
 }
