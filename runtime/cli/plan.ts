@@ -1,13 +1,14 @@
 /** `containerv plan`: what run would do. Touches nothing. */
 import { readFile } from "../../ffi/linux/file.ts";
 import { factsOf } from "../apply/facts.ts";
+import { onlyContainer } from "../lifecycle/only.ts";
 import { planContainer } from "../lifecycle/prepare.ts";
 import type { Host } from "../plan/host.ts";
 import { planJson, showPlan } from "../show/plan.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
 import { stderr, stdout } from "./output.ts";
-import { loadSource, onlyContainer, openSource, showFailure } from "./spec.ts";
+import { loadSource, openSource, showFailure } from "./spec.ts";
 
 /** `plan --exit-code`: something would change. */
 const WOULD_CHANGE = 3;

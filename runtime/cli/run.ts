@@ -7,7 +7,7 @@ import { plannedStartable, remember, rememberedStartable } from "../lifecycle/st
 import type { Arguments } from "./arguments.ts";
 import { OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
-import { loadSource, onlyContainer, openSource, showFailure, type Source } from "./spec.ts";
+import { loadSource, openSource, showFailure, type Source } from "./spec.ts";
 
 export async function command(given: Arguments): Promise<number> {
   const begun = performance.now();
@@ -39,6 +39,7 @@ async function startableOf(source: Source): Promise<Startable | undefined> {
   if (known !== undefined) return known;
   const loaded = await loadSource(source);
   if (loaded === undefined) return undefined;
+  const { onlyContainer } = await import("../lifecycle/only.ts");
   const planned = await plannedStartable(onlyContainer(loaded.desired));
   if (source.spec !== undefined) remember(source.spec, loaded.result, planned);
   return planned;

@@ -1,6 +1,6 @@
 /** What the commands that take a spec share: finding it, loading it, and saying what is wrong with it. */
 import type { LoadResult } from "../../spec/model/load_result.ts";
-import type { Desired, DesiredContainer } from "../../spec/model/desired.ts";
+import type { Desired } from "../../spec/model/desired.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
 import { loadRead, type ReadSpec, readSpec } from "../lifecycle/load.ts";
 import { nearestPlace } from "../lifecycle/places.ts";
@@ -90,11 +90,4 @@ export async function showFailure(
     pointer: facts.pointer ?? "",
     place,
   }]));
-}
-
-/** The one container of the file; several come with the reconciler, and the loader refuses them. */
-export function onlyContainer(desired: Desired): DesiredContainer {
-  const [container] = desired.containers;
-  if (container === undefined) throw new UsageError("the spec has no container");
-  return container;
 }

@@ -58,9 +58,12 @@ export const COMMANDS: readonly CommandRow[] = [
       {
         name: "--diff",
         value: "RUNTIME",
-        help: "the same for crun or runc: its config.json, and what that can't say",
+        help: "the same for crun or runc: its config.json, and what has no word there",
       },
-      { name: "--oci", help: "only that config.json; what it can't say goes to standard error" },
+      {
+        name: "--oci",
+        help: "only that config.json; what has no word there goes to standard error",
+      },
       HOST_OPTION,
     ],
     files: true,

@@ -1,6 +1,6 @@
 /** The library: specs in, containers out. What mod.ts exports. */
 import { SIGKILL, signalName, SIGNALS } from "../../ffi/abi/signal.ts";
-import type { Desired, DesiredContainer } from "../../spec/model/desired.ts";
+import type { Desired } from "../../spec/model/desired.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Spec } from "../../spec/model/spec_type.ts";
 import type { Outcome } from "../apply/outcome.ts";
@@ -9,6 +9,7 @@ import { ContainervError } from "../plan/error.ts";
 import type { Host } from "../plan/host.ts";
 import type { Plan } from "../plan/plan.ts";
 import { loadFile } from "./load.ts";
+import { onlyContainer } from "./only.ts";
 import { nearestPlace } from "./places.ts";
 import { type Capture, openStdio, type OutputOption, type StdioOptions } from "./stdio.ts";
 import { start as startImage, type Started, stop as stopStarted } from "./start.ts";
@@ -113,14 +114,6 @@ async function resolveSpec(spec: Spec | LoadedSpec): Promise<LoadedSpec> {
 const checked = new Map<string, LoadedSpec>();
 const CHECKED_MAX = 32;
 
-function onlyContainer({ desired }: LoadedSpec): DesiredContainer {
-  const [container] = desired.containers;
-  if (container === undefined) {
-    throw new ContainervError({ code: "SPEC_INVALID", message: "the spec has no container" });
-  }
-  return container;
-}
-
 /**
  * What running the spec would do on this machine, or on `host`. Changes nothing.
  *
@@ -138,7 +131,7 @@ export async function plan(
 ): Promise<Plan> {
   const { planContainer } = await import("./prepare.ts");
   const resolved = await resolveSpec(spec);
-  return withPlaces(resolved, () => planContainer(onlyContainer(resolved), options).plan);
+  return withPlaces(resolved, () => planContainer(onlyContainer(resolved.desired), options).plan);
 }
 
 /** What is thrown inside becomes a ContainervError that says where in the YAML. */
@@ -171,7 +164,7 @@ export async function run(spec: Spec | LoadedSpec, options: RunOptions = {}): Pr
   const resolved = await resolveSpec(spec);
   const stdio = openStdio(options, "capture");
   try {
-    const startable = uniqueStartable(onlyContainer(resolved), { announce: false });
+    const startable = uniqueStartable(onlyContainer(resolved.desired), { announce: false });
     const started = startImage(startable, stdio.fds);
     stdio.handOver();
     const release = endOnAbort(started, options.signal);
@@ -242,7 +235,7 @@ export async function start(
   const resolved = await resolveSpec(spec);
   const stdio = openStdio(options, "inherit");
   try {
-    const startable = uniqueStartable(onlyContainer(resolved), { announce: true });
+    const startable = uniqueStartable(onlyContainer(resolved.desired), { announce: true });
     const started = startImage(startable, stdio.fds, { announce: true });
     stdio.handOver();
     const release = endOnAbort(started, options.signal);

@@ -91,7 +91,7 @@ export const COMPOSE_SERVICE_WORDS: Readonly<Record<string, Answer>> = {
   pre_start: here((value) => rewrite.hooks(value)),
   pre_stop: why("handle stop: {signal: SIGTERM} in the program"),
   privileged: why("say what is needed: policy: {capabilities: [SYS_ADMIN]}"),
-  profiles: why("write a file per use; x-… keys and anchors keep them short"),
+  profiles: same(),
   provider: why("only containers can be described here"),
   pull_policy: why("an image is fetched once; a digest says which"),
   pull_refresh_after: why("an image is fetched once; a digest says which"),

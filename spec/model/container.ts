@@ -2,6 +2,8 @@ import { checkText } from "../text/strings.ts";
 import { join, type Value } from "../text/tree.ts";
 import { normaliseCommands } from "./command.ts";
 import { containerPath, type Context, type Part } from "./context.ts";
+import { normaliseInputs, normaliseOutputs } from "./copies.ts";
+import { normaliseDependsOn, type Siblings } from "./depends.ts";
 import type { DesiredCommand, DesiredContainer } from "./desired.ts";
 import { normaliseLimits } from "./limits.ts";
 import { normaliseNetwork } from "./network.ts";
@@ -9,6 +11,7 @@ import { normalisePolicy } from "./policy.ts";
 import { normaliseRootfs } from "./rootfs.ts";
 import type { ContainerKeys } from "./spec_type.ts";
 import { normaliseStop } from "./stop.ts";
+import { normaliseHealthcheck, normaliseRestart } from "./supervision.ts";
 import { normaliseUser } from "./user.ts";
 
 /** The origin of a command that the caller gave in place of the spec's last one. */
@@ -16,6 +19,8 @@ export const FROM_COMMAND_LINE = "command line";
 
 export interface ContainerOptions {
   readonly name: string;
+  /** All containers of the file by name, this one too. */
+  readonly siblings: Siblings;
   /** argv that replaces the last command. */
   readonly command?: readonly string[] | undefined;
   /** False for a key that the schema already found faulty: its default stands in, so that the rest is still checked. */
@@ -38,6 +43,8 @@ export function normaliseContainer(
   });
   const commands = readCommands(context, part, { ...options, value });
   const { workdir, userns } = value;
+  const healthcheck = normaliseHealthcheck(context, at("healthcheck"));
+  checkUpdate(context, { value, pointer });
   return {
     name: options.name,
     rootfs: normaliseRootfs(context, at("rootfs")),
@@ -54,8 +61,27 @@ export function normaliseContainer(
     network: normaliseNetwork(value.network),
     policy: normalisePolicy(context, at("policy")),
     stop: normaliseStop(context, at("stop")),
+    inputs: normaliseInputs(context, at("inputs")),
+    outputs: normaliseOutputs(context, at("outputs")),
+    dependsOn: normaliseDependsOn(context, at("dependsOn"), options),
+    restart: normaliseRestart(context, at("restart")),
+    ...(healthcheck === undefined ? {} : { healthcheck }),
+    update: value.update ?? "stopFirst",
+    profiles: value.profiles ?? [],
     origins: listOrigins(part),
   };
+}
+
+/** Two at a time can't share what only one can have. */
+function checkUpdate(context: Context, { value, pointer }: Part<ContainerKeys>): void {
+  if (value.update !== "startFirst" || value.rootfs?.writable !== "disk") return;
+  context.report({
+    code: "CONTRADICTION",
+    message:
+      "`startFirst` with `writable: disk`: the old and the new container can't both have the disk",
+    pointer: join(pointer, "update"),
+    note: "say stopFirst, or keep the data in a volume",
+  });
 }
 
 function keepSound(

@@ -12,6 +12,7 @@ export type Origin = string;
 export interface Desired {
   /** Name of the project: `name:` or the file's stem. */
   readonly project: string;
+  /** In the order of the file; `startOrder` in depends.ts has the order of their dependencies. */
   readonly containers: readonly DesiredContainer[];
 }
 
@@ -33,6 +34,19 @@ export interface DesiredContainer {
   readonly network: { readonly mode: "none" | "host" };
   readonly policy: DesiredPolicy;
   readonly stop: { readonly signal: string; readonly graceMs: number };
+  /** Copied in before the first command, in this order. */
+  readonly inputs: readonly DesiredInput[];
+  /** Copied out after the last command, in this order. */
+  readonly outputs: readonly DesiredOutput[];
+  /** Containers of the file that come first; without circles. */
+  readonly dependsOn: readonly DesiredDependency[];
+  readonly restart: DesiredRestart;
+  /** Absent: nobody asks whether it does its work. */
+  readonly healthcheck?: DesiredHealthcheck;
+  /** How `up` replaces it when it changed. */
+  readonly update: "stopFirst" | "startFirst";
+  /** Empty: it is always there; else only when one of them is asked for (`activeContainers` in depends.ts). */
+  readonly profiles: readonly string[];
   /** For each key that has a value here: the pointer of what gave it (key → pointer); a key not listed is a default. */
   readonly origins: Readonly<Record<string, Origin>>;
 }
@@ -94,4 +108,63 @@ export interface DesiredPolicy {
   readonly isDefault: boolean;
   /** Capability names without `CAP_`, upper case; absent: the default set. */
   readonly capabilities?: readonly string[];
+}
+
+export interface DesiredInput {
+  /** Absolute path of the host: a file or a directory. */
+  readonly from: string;
+  /** Absolute path in the container. */
+  readonly to: string;
+  /** True: `to` was written with a `/` at its end and is the directory that it goes into, by its own name. */
+  readonly into: boolean;
+  /** Permissions of each file; absent: as it has them. */
+  readonly mode?: number;
+  readonly origin: Origin;
+}
+
+export interface DesiredOutput {
+  /** Absolute path in the container. */
+  readonly from: string;
+  /** Absolute path of the host. */
+  readonly to: string;
+  readonly into: boolean;
+  readonly mode?: number;
+  /** After success only, or after a failure too. */
+  readonly when: "success" | "always";
+  readonly origin: Origin;
+}
+
+export interface DesiredDependency {
+  /** Name of another container of the file. */
+  readonly container: string;
+  /** `completed`: it ended with 0. */
+  readonly condition: "started" | "healthy" | "completed";
+  readonly origin: Origin;
+}
+
+export interface DesiredRestart {
+  readonly policy: "no" | "on-failure" | "always";
+  /** Restarts in a row until it is left alone; absent: no bound. */
+  readonly maxRetries?: number;
+  /** Before the first restart; twice as long each next time, at most a minute, until it ran for ten seconds. */
+  readonly backoffMs: number;
+}
+
+export interface DesiredHealthcheck {
+  readonly test:
+    /** Healthy when it exits 0; `shell` became `["/bin/sh", "-ec", text]`. */
+    | { readonly kind: "exec"; readonly exec: readonly string[] }
+    /** Healthy when the answer is 2xx or 3xx. */
+    | { readonly kind: "http"; readonly port: number; readonly path: string }
+    /** Healthy when the port accepts. */
+    | { readonly kind: "tcp"; readonly port: number };
+  /** Above 0, as the time of one check is. */
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Failures in a row until it is unhealthy. */
+  readonly retries: number;
+  /** Failures this long after the start don't count; a success ends this time. */
+  readonly startPeriodMs: number;
+  readonly onFailure: "none" | "restart" | "stop";
+  readonly origin: Origin;
 }

@@ -2,6 +2,7 @@ import type { Problem } from "../text/problem.ts";
 import { join, type Value } from "../text/tree.ts";
 import { normaliseContainer } from "./container.ts";
 import type { Context } from "./context.ts";
+import { checkCycles, checkProfiles } from "./depends.ts";
 import type { Desired } from "./desired.ts";
 import { nearestName } from "./name.ts";
 import { CONTAINER_KEYS } from "./schema.ts";
@@ -32,15 +33,21 @@ export function normaliseProject(value: Keys, options: ProjectOptions): Desired 
   const project = typeof said === "string" && isSound("/name") ? said : options.name;
   findReferences({ value, pointer: "" }, report);
   const found = listContainers(value, { project, report });
-  const containers = found.filter(({ pointer }) => pointer === "" || isMap(at(value, pointer)))
+  const sound = found.filter(({ pointer }) => pointer === "" || isMap(at(value, pointer)));
+  const siblings = new Map(sound.map(({ name, keys }) => [name, keys as ContainerKeys]));
+  const containers = sound
     .map(({ name, pointer, keys }) =>
       normaliseContainer(context, { value: keys as ContainerKeys, pointer }, {
         name,
-        command: options.command,
+        siblings,
+        // Of several it would be the last command of each.
+        command: sound.length === 1 ? options.command : undefined,
         isSound,
         hasUnknownKey: options.hasUnknownKey(pointer),
       })
     );
+  checkCycles(context, containers);
+  checkProfiles(context, containers);
   return { project, containers };
 }
 
@@ -62,16 +69,6 @@ function listContainers(
   reportMixing(value, report);
   if (!isMap(containers)) return [];
   const names = Object.keys(containers);
-  const [, second] = names;
-  if (second !== undefined) {
-    report({
-      code: "NOT_YET",
-      message: "more than one container in a file is not implemented yet",
-      pointer: join("/containers", second),
-      part: "key",
-      note: "what works: one container in a file",
-    });
-  }
   return names.map((name) => {
     const keys = containers[name];
     return { name, pointer: join("/containers", name), keys: isMap(keys) ? keys : {} };

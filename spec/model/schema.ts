@@ -1,4 +1,5 @@
 import { COMMANDS_SCHEMA } from "./command.ts";
+import { DEPENDS_ON_SCHEMA } from "./depends.ts";
 import {
   ENVIRONMENT_FILES_SCHEMA,
   ENVIRONMENT_SCHEMA,
@@ -15,7 +16,12 @@ import { ROOTFS_SCHEMA } from "./rootfs.ts";
 import type { ContainerKeys, ProjectKeys } from "./spec_type.ts";
 import { STOP_SCHEMA } from "./stop.ts";
 import { INPUTS_SCHEMA, OUTPUTS_SCHEMA, TOP_VOLUMES_SCHEMA, VOLUMES_SCHEMA } from "./storage.ts";
-import { DEPENDS_ON_SCHEMA, HEALTHCHECK_SCHEMA, RESTART_SCHEMA } from "./supervision.ts";
+import {
+  HEALTHCHECK_SCHEMA,
+  PROFILES_SCHEMA,
+  RESTART_SCHEMA,
+  UPDATE_SCHEMA,
+} from "./supervision.ts";
 import { USER_SCHEMA, USERNS_SCHEMA } from "./user.ts";
 
 const BOOLEAN: Schema = { type: "boolean", "x-expects": "true or false" };
@@ -77,7 +83,9 @@ const KEYS = {
   policy: POLICY_SCHEMA,
   healthcheck: HEALTHCHECK_SCHEMA,
   restart: RESTART_SCHEMA,
+  update: UPDATE_SCHEMA,
   dependsOn: DEPENDS_ON_SCHEMA,
+  profiles: PROFILES_SCHEMA,
   stop: STOP_SCHEMA,
   platform: PLATFORM_SCHEMA,
   vm: VM_SCHEMA,

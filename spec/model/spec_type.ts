@@ -69,11 +69,15 @@ export interface ContainerKeys {
   readonly network?: NetworkMode | NetworkSpec;
   /** Default: the presets `build` and `network`. */
   readonly policy?: PolicyPreset | readonly PolicyPreset[] | PolicySpec;
-  /** Not yet. */
+  /** How it is known that it does its work. */
   readonly healthcheck?: HealthcheckSpec;
-  /** Not yet. */
+  /** Default `no`. */
   readonly restart?: RestartPolicy | RestartSpec;
-  /** Not yet. */
+  /** How `up` replaces it when it changed. Default `stopFirst`. */
+  readonly update?: "stopFirst" | "startFirst";
+  /** It is there only when one of these is asked for. Absent: always. */
+  readonly profiles?: readonly string[];
+  /** Containers that come first. A list: healthy if it has a health check, else started. */
   readonly dependsOn?:
     | readonly string[]
     | Readonly<Record<string, "started" | "healthy" | "completed">>;

@@ -116,7 +116,7 @@ const WORDS: readonly (readonly [string, Value, string])[] = [
   ["pre_start", ["./migrate"], 'here: commands: [./migrate, "MAIN PROCESS"]: they run in order'],
   ["pre_stop", [], "here: handle stop: {signal: SIGTERM} in the program"],
   ["privileged", true, "here: say what is needed: policy: {capabilities: [SYS_ADMIN]}"],
-  ["profiles", ["dev"], "here: write a file per use; x-… keys and anchors keep them short"],
+  ["profiles", ["dev"], "and ours"],
   ["provider", { type: "x" }, "here: only containers can be described here"],
   ["pull_policy", "always", "here: an image is fetched once; a digest says which"],
   ["pull_refresh_after", "1d", "here: an image is fetched once; a digest says which"],

@@ -30,6 +30,12 @@ test("the smallest spec has every default", () => {
       network: { mode: "none" },
       policy: { presets: ["build", "network"], isDefault: true },
       stop: { signal: "SIGTERM", graceMs: 10_000 },
+      inputs: [],
+      outputs: [],
+      dependsOn: [],
+      restart: { policy: "no", backoffMs: 1000 },
+      update: "stopFirst",
+      profiles: [],
       origins: { commands: "/commands" },
     }],
   });
@@ -101,6 +107,12 @@ test("a whole spec", () => {
     network: { mode: "host" },
     policy: { presets: [], isDefault: false, capabilities: ["NET_RAW", "SYS_ADMIN"] },
     stop: { signal: "SIGINT", graceMs: 90_000 },
+    inputs: [],
+    outputs: [],
+    dependsOn: [],
+    restart: { policy: "no", backoffMs: 1000 },
+    update: "stopFirst",
+    profiles: [],
     origins: container.origins,
   });
   assertEquals(container.origins["limits/memory"], "/limits/memory");
@@ -120,10 +132,12 @@ describe("one container below `containers:`", () => {
     const place = load(text).places["/containers/web/limits/pids"];
     assertEquals([place?.line, place?.column], [5, 14]);
   });
-  test("two are not yet", () => {
-    assertEquals(codesOf("containers: {a: {commands: [b]}, c: {commands: [d]}}"), [
-      "NOT_YET /containers/c",
-    ]);
+  test("several keep the order of the file", () => {
+    const { containers } = desiredOf("containers: {b: {commands: [b]}, a: {commands: [d]}}");
+    assertEquals(containers.map(({ name, hostname }) => [name, hostname]), [["b", "b"], [
+      "a",
+      "a",
+    ]]);
   });
   test("not beside the keys of a container", () => {
     assertEquals(codesOf("containers: {a: {commands: [b]}}\nuser: 1\nhostname: x\n"), [

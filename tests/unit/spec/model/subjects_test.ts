@@ -180,9 +180,6 @@ table("not yet", [
   ["secrets: {/run/a: b}", ["NOT_YET /secrets"]],
   ["inputs: [{from: a, to: /b}]", ["NOT_YET /inputs"]],
   ["outputs: [{from: /a, to: b, when: always}]", ["NOT_YET /outputs"]],
-  ["healthcheck: {tcp: {port: 80}}", ["NOT_YET /healthcheck"]],
-  ["restart: always", ["NOT_YET /restart"]],
-  ["dependsOn: [db]", ["NOT_YET /dependsOn"]],
   ["platform: windows", ["NOT_YET /platform"]],
   ["vm: {driver: qemu}", ["NOT_YET /vm"]],
   ["onUnsupported: warn", ["NOT_YET /onUnsupported"]],
@@ -192,6 +189,5 @@ table("not yet", [
 ]);
 
 table("wrong and not yet at once", [
-  ["healthcheck: {exec: [a], shell: b}", ["NOT_YET /healthcheck", "CONTRADICTION /healthcheck"]],
-  ["restart: sometimes", ["NOT_YET /restart", "BAD_VALUE /restart"]],
+  ["inputs: [{from: a}]", ["NOT_YET /inputs", "MISSING_KEY /inputs/0"]],
 ]);

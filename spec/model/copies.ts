@@ -1,0 +1,44 @@
+/** `inputs:` and `outputs:`: what is copied in before the first command, and out after the last. */
+import { join } from "../text/tree.ts";
+import { containerPath, type Context, type Part, resolveHostPath } from "./context.ts";
+import type { DesiredInput, DesiredOutput } from "./desired.ts";
+import type { CopySpec } from "./spec_type.ts";
+
+/** `inputs:` → absolute paths on both sides. */
+export function normaliseInputs(
+  context: Context,
+  { value, pointer }: Part<readonly CopySpec[] | undefined>,
+): readonly DesiredInput[] {
+  return (value ?? []).map((copy, index) => {
+    const origin = join(pointer, index);
+    return {
+      from: resolveHostPath(context, { value: copy.from, pointer: join(origin, "from") }),
+      to: containerPath(context, { value: copy.to, pointer: join(origin, "to") }),
+      into: copy.to.endsWith("/"),
+      ...readMode(copy),
+      origin,
+    };
+  });
+}
+
+/** `outputs:` → absolute paths on both sides. */
+export function normaliseOutputs(
+  context: Context,
+  { value, pointer }: Part<readonly CopySpec[] | undefined>,
+): readonly DesiredOutput[] {
+  return (value ?? []).map((copy, index) => {
+    const origin = join(pointer, index);
+    return {
+      from: containerPath(context, { value: copy.from, pointer: join(origin, "from") }),
+      to: resolveHostPath(context, { value: copy.to, pointer: join(origin, "to") }),
+      into: copy.to.endsWith("/"),
+      ...readMode(copy),
+      when: copy.when ?? "success",
+      origin,
+    };
+  });
+}
+
+function readMode({ mode }: CopySpec): { readonly mode?: number } {
+  return mode === undefined ? {} : { mode: Number.parseInt(mode, 8) };
+}
