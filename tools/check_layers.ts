@@ -47,7 +47,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "ffi/windows": { values: FFI, node: true },
   spec: { values: ["ffi/abi"], packages: ["yaml", "ajv"] },
   "runtime/plan": {
-    values: ["ffi/calls", "ffi/wire", "ffi/abi"],
+    values: ["ffi/calls", "ffi/wire", "ffi/abi", "ffi/stage/layout"],
     types: ["spec", "ffi/stage/language"],
   },
   "runtime/subjects": { values: ["spec", "runtime/plan", "ffi/abi", "ffi/wire", "ffi/calls"] },

@@ -13,16 +13,18 @@ import {
   F_SEAL_SEAL,
   F_SEAL_SHRINK,
   F_SEAL_WRITE,
+  SEEK_SET,
 } from "../abi/fcntl.ts";
 import { MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_EXEC } from "../abi/memfd.ts";
 import { KERNEL_SIGACTION, SIG_DFL, SIG_IGN, SIGCHLD } from "../abi/signal.ts";
 import { cstr } from "../abi/text.ts";
-import { write } from "../calls/io.ts";
+import { lseek, write } from "../calls/io.ts";
 import { close, fcntl, memfdCreate } from "../calls/open.ts";
 import { rtSigaction } from "../calls/signal.ts";
 import type { Callable } from "../seam/host.ts";
 import { LIBC } from "../seam/load.ts";
 import { showArray, showString } from "../calls/show.ts";
+import { shellOf, type ShellPiece } from "../stage/shell.ts";
 import { Fd } from "./fd.ts";
 import { kernel } from "./libc.ts";
 import { callSync, check, createArena, failed, readCell, SyscallError } from "./run.ts";
@@ -42,13 +44,13 @@ const SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
  * @throws SyscallError: EACCES where vm.memfd_noexec is 2; ENOMEM, EMFILE.
  */
 export function imageFile(args: { image: Uint8Array; name: string }): ImageFile {
-  const { image, name } = args;
+  return sealedFile(args.name, [{ offset: 0, bytes: args.image }]);
+}
+
+function sealedFile(name: string, pieces: readonly ShellPiece[]): ImageFile {
   const fd = createImage(name);
   try {
-    for (let offset = 0; offset < image.length;) {
-      const rest = offset === 0 ? image : image.subarray(offset);
-      offset += check(write({ fd: fd.number, buf: rest }));
-    }
+    for (const piece of pieces) writePiece(fd.number, piece);
     const sealed = callSync(fcntl({ fd: fd.number, cmd: F_ADD_SEALS, arg: SEALS | F_SEAL_EXEC }));
     // Before 6.3 the unknown seal is refused, and with it all others.
     if (sealed === -EINVAL) check(fcntl({ fd: fd.number, cmd: F_ADD_SEALS, arg: SEALS }));
@@ -60,6 +62,14 @@ export function imageFile(args: { image: Uint8Array; name: string }): ImageFile 
   } catch (error) {
     fd[Symbol.dispose]();
     throw error;
+  }
+}
+
+function writePiece(fd: number, { offset, bytes }: ShellPiece): void {
+  if (offset > 0) check(lseek({ fd, offset, whence: SEEK_SET }));
+  for (let written = 0; written < bytes.length;) {
+    const rest = written === 0 ? bytes : bytes.subarray(written);
+    written += check(write({ fd, buf: rest }));
   }
 }
 
@@ -160,6 +170,29 @@ export function spawnImage(
   const file = imageFile(args);
   using fd = file.fd;
   return spawnFile({ fd: fd.number, argv: args.argv, fds: args.fds });
+}
+
+/**
+ * As `spawnImage`, for a plan that loads itself: what is executed is its shell, and the plan goes along as the descriptor
+ * `planFd`, which its first record maps and which it closes then.
+ */
+export function spawnPlan(
+  args: {
+    image: Uint8Array;
+    name: string;
+    argv: readonly string[];
+    fds: readonly FdMove[];
+    planFd: number;
+  },
+): number {
+  const { image, name, argv, fds, planFd } = args;
+  using plan = imageFile({ image, name }).fd;
+  using shell = sealedFile(name, shellOf(image)).fd;
+  return spawnFile({
+    fd: shell.number,
+    argv,
+    fds: [...fds, { from: plan.number, to: planFd }],
+  });
 }
 
 /** As `spawnImage`, for a program that is open already (an `ImageFile` can be started many times). */

@@ -79,5 +79,8 @@ export const HEADER_ADDRESS = DATA_BASE + DATA_OFFSET;
 export const CONSTANTS_ADDRESS = DATA_BASE + CONSTANTS_OFFSET;
 export const ENTRY_ADDRESS = CODE_BASE + CODE_OFFSET;
 
+/** A plan that loads itself (shell.ts) begins with so many records that need nothing of the rest. */
+export const LOADER_RECORDS = 11;
+
 /** Exit status of the trap record that the encoder appends. */
 export const TRAP_STATUS = 125;

@@ -10,12 +10,13 @@ import { isDirectory } from "../../ffi/linux/file.ts";
 import { openMessagePair, openPipe } from "../../ffi/linux/pair.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
 import { callSync, readCell } from "../../ffi/linux/run.ts";
-import { spawnImage } from "../../ffi/linux/spawn.ts";
+import { spawnPlan } from "../../ffi/linux/spawn.ts";
 import { ContainervError } from "../plan/error.ts";
 import {
   ANNOUNCE_FD,
   CONTROL_FD,
   decodeReport,
+  PLAN_FD,
   type Report,
   REPORT_BYTES,
   REPORT_FD,
@@ -60,13 +61,17 @@ export function startStage(
       { from: reporting, to: REPORT_FD },
     ];
     if (!options.announce) {
-      return { pid: spawnImage({ image, name: NAME, argv: [NAME], fds }), control, reports };
+      return {
+        pid: spawnPlan({ image, name: NAME, argv: [NAME], fds, planFd: PLAN_FD }),
+        control,
+        reports,
+      };
     }
     const [announced, writing] = openPipe();
     passed.push(writing);
     kept.push(announced);
     fds.push({ from: writing, to: ANNOUNCE_FD });
-    const pid = spawnImage({ image, name: NAME, argv: [NAME], fds });
+    const pid = spawnPlan({ image, name: NAME, argv: [NAME], fds, planFd: PLAN_FD });
     return { pid, control, reports, announced };
   } catch (error) {
     for (const fd of kept) callSync(close({ fd }));

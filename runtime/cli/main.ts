@@ -49,9 +49,19 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 /** The process's own command line, and its end. */
 export async function runMain(): Promise<void> {
-  const status = await main(process.argv.slice(2));
+  const status = isSetuid() ? refuseSetuid() : await main(process.argv.slice(2));
   const { exitNow } = await import("../../ffi/linux/exit.ts");
   exitNow(status);
+}
+
+/** A setuid or setgid file: the caller, whose variables the JavaScript runtime has read by now, has fewer rights than we. */
+function isSetuid(): boolean {
+  return process.getuid?.() !== process.geteuid?.() || process.getgid?.() !== process.getegid?.();
+}
+
+function refuseSetuid(): number {
+  stderr("containerv must not be setuid: run it with sudo, or as an ordinary user\n");
+  return OWN_FAILURE;
 }
 
 function findCommand(argv: readonly string[]): { name: string; rest: readonly string[] } {

@@ -7,12 +7,10 @@ import type { Op } from "./ops/registry.ts";
 import { definition } from "./ops/registry.ts";
 import { processLabel, sendReport } from "./ops/supervise.ts";
 import type { Plan } from "./plan.ts";
+import { STAGE_FAILED } from "./report.ts";
 
 /** Where and why a call failed: the two words of the report. */
 const ERROR = { a: result("error.record"), b: result("error.errno") } as const;
-
-/** Exit status of a stage that failed; the report says why. */
-const STAGE_FAILED = 125;
 
 /**
  * The layout of the program:

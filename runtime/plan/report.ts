@@ -6,6 +6,9 @@
  *     runner → stage       0 u32 signal to be sent to the container's first process; end of file = end it
  */
 
+/** Exit status of a stage that failed; the report says why. */
+export const STAGE_FAILED = 125;
+
 /** Descriptor of the stage's end. The container's first process closes it before anything else can run beside it. */
 export const CONTROL_FD = 3;
 
@@ -20,6 +23,9 @@ export const REPORT_FD = 4;
  * Close-on-exec as well: execve is what closes the last copy.
  */
 export const ANNOUNCE_FD = 5;
+
+/** Descriptor of the plan, until the stage's first record has mapped it (ffi/stage/shell.ts). */
+export const PLAN_FD = 6;
 
 /** The first descriptor that is the stage's own. */
 export const firstOwnFd = (announce: boolean): number => announce ? ANNOUNCE_FD + 1 : REPORT_FD + 1;

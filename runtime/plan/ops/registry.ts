@@ -7,6 +7,7 @@ import * as overlay from "./overlay.ts";
 import * as pivot from "./pivot.ts";
 import * as shield from "./shield.ts";
 import * as namespace from "./namespace.ts";
+import * as prepare from "./prepare.ts";
 import * as process from "./process.ts";
 import * as supervise from "./supervise.ts";
 import * as upper from "./upper.ts";
@@ -40,7 +41,7 @@ export type Op =
   | process.Workdir
   | process.Execute
   | upper.KeepUpper
-  | supervise.Prepare
+  | prepare.Prepare
   | supervise.Watch
   | supervise.EndContainer
   | supervise.RunCommand;
@@ -76,7 +77,7 @@ export const OPS = {
   "workdir": process.workdir,
   "execute": process.execute,
   "upper": upper.keepUpper,
-  "prepare": supervise.prepare,
+  "prepare": prepare.prepare,
   "watch": supervise.watch,
   "end": supervise.endContainer,
   "command": supervise.runCommand,

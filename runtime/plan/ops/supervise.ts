@@ -1,32 +1,22 @@
 /** The parts of the stage that stay: the host's side that waits for the container, and PID 1 with `init`. */
 import { EINTR, ENOMEM } from "../../../ffi/abi/errno.ts";
-import { CLOSE_RANGE_CLOEXEC } from "../../../ffi/abi/fcntl.ts";
 import { POLLIN } from "../../../ffi/abi/poll.ts";
-import {
-  CLD_EXITED,
-  SI_KERNEL,
-  SIG_SETMASK,
-  SIGALRM,
-  SIGCHLD,
-  SIGKILL,
-} from "../../../ffi/abi/signal.ts";
+import { CLD_EXITED, SI_KERNEL, SIGALRM, SIGCHLD, SIGKILL } from "../../../ffi/abi/signal.ts";
 import { CLOCK_MONOTONIC, ITIMER_REAL, TFD_CLOEXEC } from "../../../ffi/abi/timerfd.ts";
 import { P_ALL, P_PIDFD, WEXITED, WNOHANG } from "../../../ffi/abi/wait.ts";
-import type { Cell, Word } from "../../../ffi/calls/call.ts";
+import type { Cell, Syscall, Word } from "../../../ffi/calls/call.ts";
 import { read, write } from "../../../ffi/calls/io.ts";
-import { close, closeRange } from "../../../ffi/calls/open.ts";
-import { umask } from "../../../ffi/calls/path.ts";
+import { close } from "../../../ffi/calls/open.ts";
 import { pidfdSendSignal } from "../../../ffi/calls/pidfd.ts";
 import { ppoll } from "../../../ffi/calls/poll.ts";
-import { clone3, exitGroup, kill, setsid, waitid } from "../../../ffi/calls/process.ts";
-import { rtSigprocmask, rtSigtimedwait } from "../../../ffi/calls/signal.ts";
+import { clone3, exitGroup, kill, waitid } from "../../../ffi/calls/process.ts";
+import { rtSigtimedwait } from "../../../ffi/calls/signal.ts";
 import { setitimer, timerfdCreate, timerfdSettime } from "../../../ffi/calls/timer.ts";
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import {
   ANNOUNCE_FD,
   CONTROL_FD,
-  firstOwnFd,
   REPORT,
   REPORT_BYTES,
   REPORT_FD,
@@ -35,13 +25,6 @@ import {
   type Reporter,
   type ReportKind,
 } from "../report.ts";
-
-/** The stage's first acts: no descriptor of the runner, no terminal, no signal, no mode bits taken away. */
-export interface Prepare extends OpCommon {
-  readonly kind: "prepare";
-  /** The runner waits for the first command's execve. */
-  readonly announce: boolean;
-}
 
 /** Waits for the container: passes signals on, ends it when the runner is gone or its time is over. */
 export interface Watch extends OpCommon {
@@ -66,7 +49,7 @@ export interface RunCommand extends OpCommon {
 }
 
 const REPORT_CELL: Cell = { cell: "report", size: REPORT_BYTES };
-const ALL_SIGNALS = 0xffffffffffffffffn;
+export const ALL_SIGNALS = 0xffffffffffffffffn;
 
 const field = (offset: number): Cell => ({ ...REPORT_CELL, offset });
 // siginfo_t, <asm-generic/siginfo.h>
@@ -74,11 +57,28 @@ const SI_CODE = 8;
 const SI_PID = 16;
 const SI_STATUS = 24;
 
+/** A call that only a fault reaches: its text says so to who compares a run with its plan. */
+export function alarming(call: Syscall, why: string): Syscall {
+  return {
+    name: call.name,
+    words: call.words,
+    get text() {
+      return [...call.text.slice(0, -1), `${call.text.at(-1)} /* ${why} */`];
+    },
+  };
+}
+
 /** Sends a report of the stage, or of the container's side; `a` and `b` are its two words. */
 export function sendReport(
   to: Emitter,
   kind: ReportKind,
-  words: { readonly from: Reporter; readonly a?: Word; readonly b?: Word },
+  words: {
+    readonly from: Reporter;
+    readonly a?: Word;
+    readonly b?: Word;
+    /** Why the call is only reached by a fault. */
+    readonly alarm?: string;
+  },
 ): void {
   to.add(
     { kind: "store", value: REPORT[kind], address: field(0), width: 4 },
@@ -87,23 +87,9 @@ export function sendReport(
   );
   // A runner that is gone can't read: nothing is to be done about that here.
   const fd = words.from === "stage" ? CONTROL_FD : REPORT_FD;
-  to.call(write({ fd, buf: REPORT_CELL, count: REPORT_BYTES }), { onError: "continue" });
+  const call = write({ fd, buf: REPORT_CELL, count: REPORT_BYTES });
+  to.call(words.alarm === undefined ? call : alarming(call, words.alarm), { onError: "continue" });
 }
-
-export const prepare: OpDefinition<Prepare> = {
-  describe: () => "rt_sigprocmask(SIG_SETMASK, ~[])",
-  lower(op, to) {
-    const first = firstOwnFd(op.announce);
-    to.call(closeRange({ first, last: 0xffffffff }));
-    // What the runner gave by dup2 is not close-on-exec: the container must not have it.
-    to.call(closeRange({ first: CONTROL_FD, last: first - 1, flags: CLOSE_RANGE_CLOEXEC }));
-    // What a terminal or `kill -9 -GROUP` sends to the runner's group is the runner's: it passes signals on, once, and the
-    // stage lives to take everything back.
-    to.call(setsid());
-    to.call(rtSigprocmask({ how: SIG_SETMASK, set: ALL_SIGNALS }));
-    to.call(umask({ mask: 0 }));
-  },
-};
 
 /** struct pollfd: fd 0, events 4, revents 6. */
 const POLLFD_BYTES = 8;

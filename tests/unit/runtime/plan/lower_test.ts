@@ -44,6 +44,7 @@ describe("lowerPlan()", () => {
     assertEquals(kinds(reports), ["exited", "undone"]);
     const shown = showMade(made).filter((line) => !/ (close|mount_setattr|statx)\b/.test(line));
     assertEquals(shown.filter((line) => line.startsWith("stage")), [
+      "stage mmap",
       "stage close_range",
       "stage close_range",
       "stage setsid",

@@ -1,0 +1,69 @@
+/** The first acts of a stage: it maps its plan, and gives up what it has of the runner. */
+import { CLOSE_RANGE_CLOEXEC } from "../../../ffi/abi/fcntl.ts";
+import { MAP_FIXED, MAP_PRIVATE, PROT_READ } from "../../../ffi/abi/mman.ts";
+import { SIG_SETMASK } from "../../../ffi/abi/signal.ts";
+import { mmap } from "../../../ffi/calls/mman.ts";
+import { closeRange } from "../../../ffi/calls/open.ts";
+import { umask } from "../../../ffi/calls/path.ts";
+import { exitGroup, setsid } from "../../../ffi/calls/process.ts";
+import { rtSigprocmask } from "../../../ffi/calls/signal.ts";
+import { DATA_BASE, DATA_LIMIT } from "../../../ffi/stage/layout.ts";
+import { type Emitter, result } from "../emitter.ts";
+import type { OpCommon, OpDefinition } from "../op.ts";
+import { CONTROL_FD, firstOwnFd, PLAN_FD, STAGE_FAILED } from "../report.ts";
+import { alarming, ALL_SIGNALS, sendReport } from "./supervise.ts";
+
+/** The stage's first acts: no descriptor of the runner, no terminal, no signal, no mode bits taken away. */
+export interface Prepare extends OpCommon {
+  readonly kind: "prepare";
+  /** The runner waits for the first command's execve. */
+  readonly announce: boolean;
+}
+
+export const prepare: OpDefinition<Prepare> = {
+  describe: () => "rt_sigprocmask(SIG_SETMASK, ~[])",
+  lower(op, to) {
+    loadPlan(to);
+    const first = firstOwnFd(op.announce);
+    to.call(closeRange({ first, last: 0xffffffff }));
+    // What the runner gave by dup2 is not close-on-exec: the container must not have it.
+    to.call(closeRange({ first: CONTROL_FD, last: first - 1, flags: CLOSE_RANGE_CLOEXEC }));
+    // What a terminal or `kill -9 -GROUP` sends to the runner's group is the runner's: it passes signals on, once, and the
+    // stage lives to take everything back.
+    to.call(setsid());
+    to.call(rtSigprocmask({ how: SIG_SETMASK, set: ALL_SIGNALS }));
+    to.call(umask({ mask: 0 }));
+  },
+};
+
+/** Why those calls are reached that stand in front of the plan. */
+const NO_PLAN = "there is no plan";
+
+/**
+ * The first record maps the plan over the zeros that the executed file has in its place; what follows up to the label is in that
+ * file too (`LOADER_RECORDS`), and is run only when there is no plan: by a command that executes /proc/self/exe, or for want of memory.
+ */
+function loadPlan(to: Emitter): void {
+  const loaded = to.label("loaded");
+  const failed = to.label(NO_PLAN);
+  to.call(
+    mmap({
+      addr: DATA_BASE,
+      length: DATA_LIMIT,
+      prot: PROT_READ,
+      flags: MAP_PRIVATE | MAP_FIXED,
+      fd: PLAN_FD,
+    }),
+    { onError: failed },
+  );
+  to.add({ kind: "jump", to: loaded }, { kind: "label", name: failed });
+  sendReport(to, "failed", {
+    from: "stage",
+    a: result("error.record"),
+    b: result("error.errno"),
+    alarm: NO_PLAN,
+  });
+  sendReport(to, "undone", { from: "stage", alarm: NO_PLAN });
+  to.call(alarming(exitGroup({ status: STAGE_FAILED }), NO_PLAN));
+  to.add({ kind: "label", name: loaded });
+}
