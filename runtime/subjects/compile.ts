@@ -82,7 +82,10 @@ function cgroupNamespace(limits: CompiledLimits): readonly Op[] {
 function firstOps(container: DesiredContainer, host: Host, answers: Answers): readonly Op[] {
   const ops: Op[] = [];
   if (!host.privileged) ops.push(mapOp(container, host, answers));
-  ops.push({ kind: "tether", id: "container/tether", where: "container", origin: DEFAULT });
+  ops.push(
+    { kind: "tether", id: "container/tether", where: "container", origin: DEFAULT },
+    { kind: "keyring", id: "container/keyring", where: "container", origin: DEFAULT },
+  );
   return ops;
 }
 

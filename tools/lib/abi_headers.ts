@@ -73,6 +73,7 @@ export const UNITS: readonly Unit[] = [
     return { MNT_DETACH, MNT_EXPIRE, MNT_FORCE, UMOUNT_NOFOLLOW };
   }, { includes: "sys/mount.h", enums: "MNT_FORCE MNT_DETACH MNT_EXPIRE UMOUNT_NOFOLLOW" }),
   unit(() => import("../../ffi/abi/openat2.ts"), { includes: "linux/openat2.h" }),
+  unit(() => import("../../ffi/abi/keyctl.ts"), { includes: "linux/keyctl.h" }),
   unit(() => import("../../ffi/abi/personality.ts"), {
     includes: "linux/personality.h",
     enums: "PER_LINUX PER_LINUX32 ADDR_NO_RANDOMIZE READ_IMPLIES_EXEC ADDR_COMPAT_LAYOUT",

@@ -1,4 +1,5 @@
 /** The container's first process: clone3 into its namespaces, and what it needs before it can do anything. */
+import { ENOSYS } from "../../../ffi/abi/errno.ts";
 import { IFF_RUNNING, IFF_UP } from "../../../ffi/abi/if.ts";
 import { POLLIN } from "../../../ffi/abi/poll.ts";
 import { PR_SET_DUMPABLE, PR_SET_PDEATHSIG } from "../../../ffi/abi/prctl.ts";
@@ -16,6 +17,7 @@ import {
 import { SIGCHLD, SIGKILL } from "../../../ffi/abi/signal.ts";
 import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from "../../../ffi/abi/socket.ts";
 import { ioctlSiocsifflags } from "../../../ffi/calls/ioctl.ts";
+import { keyctlJoinSessionKeyring } from "../../../ffi/calls/keyctl.ts";
 import { close } from "../../../ffi/calls/open.ts";
 import { pidfdOpen } from "../../../ffi/calls/pidfd.ts";
 import { ppoll } from "../../../ffi/calls/poll.ts";
@@ -23,7 +25,7 @@ import { prctl } from "../../../ffi/calls/prctl.ts";
 import { clone3, getpid, unshare } from "../../../ffi/calls/process.ts";
 import { socket } from "../../../ffi/calls/socket.ts";
 import { sethostname } from "../../../ffi/calls/uts.ts";
-import { result } from "../emitter.ts";
+import { branchOnErrno, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
 import { ANNOUNCE_FD, CONTROL_FD } from "../report.ts";
@@ -73,6 +75,11 @@ export interface Hostname extends OpCommon {
 /** The loopback interface of the new network namespace is raised. */
 export interface LoopbackUp extends OpCommon {
   readonly kind: "loopback";
+}
+
+/** A new session keyring: the caller's holds keys of the caller. */
+export interface NewKeyring extends OpCommon {
+  readonly kind: "keyring";
 }
 
 /** If the stage dies, so does the container; and it cannot be traced from inside. */
@@ -131,6 +138,22 @@ export const tether: OpDefinition<Tether> = {
     to.call(ppoll({ fds: cell, nfds: 1, timeout: { sec: 0, nsec: 0 } }), { into: "dead" });
     to.add({ kind: "branch", when: "less", left: 0, right: result("dead"), to: "container.end" });
     to.call(close({ fd: result(STAGE_PIDFD) }), { onError: "continue" });
+  },
+};
+
+export const newKeyring: OpDefinition<NewKeyring> = {
+  describe: () => "keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL)",
+  lower(_op, to) {
+    const none = to.label("no keyrings");
+    const joined = to.label("joined");
+    to.call(keyctlJoinSessionKeyring(), { onError: none });
+    to.add(
+      { kind: "jump", to: joined },
+      { kind: "label", name: none },
+      // A kernel without keyrings has none of the caller's either.
+      ...branchOnErrno([ENOSYS], { to: joined, otherwise: FAIL.container }),
+      { kind: "label", name: joined },
+    );
   },
 };
 

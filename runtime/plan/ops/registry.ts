@@ -31,6 +31,7 @@ export type Op =
   | pivot.Pivot
   | namespace.CloneOp
   | namespace.Tether
+  | namespace.NewKeyring
   | namespace.MapIds
   | namespace.UnshareCgroup
   | namespace.Hostname
@@ -67,6 +68,7 @@ export const OPS = {
   "pivot": pivot.pivot,
   "clone": namespace.cloneOp,
   "tether": namespace.tether,
+  "keyring": namespace.newKeyring,
   "idmap": namespace.mapIds,
   "unshare.cgroup": namespace.unshareCgroup,
   "hostname": namespace.hostname,

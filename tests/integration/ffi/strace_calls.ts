@@ -27,6 +27,7 @@ import { capset } from "../../../ffi/calls/capability.ts";
 import { setgroups, setresgid, setresuid } from "../../../ffi/calls/credentials.ts";
 import * as fs from "../../../ffi/calls/fs.ts";
 import { ioctl, ioctlSiocsifflags } from "../../../ffi/calls/ioctl.ts";
+import * as keyctl from "../../../ffi/calls/keyctl.ts";
 import * as landlock from "../../../ffi/calls/landlock.ts";
 import { mmap, mprotect, munmap } from "../../../ffi/calls/mman.ts";
 import * as mount from "../../../ffi/calls/mount.ts";
@@ -216,6 +217,7 @@ const PROCESSES: readonly Syscall[] = [
   resource.schedSetaffinity({ pid: 4194303, cpus: [0, 1, 5] }),
   resource.setpriority({ which: 0, who: 4194303, prio: -5 }),
   resource.ioprioSet({ which: 1, who: 4194303, class: 2, level: 4 }),
+  keyctl.keyctlJoinSessionKeyring(),
   resource.personality({ persona: 0xffffffff }),
   resource.personality({ persona: 0 }),
 ];

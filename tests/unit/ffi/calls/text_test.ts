@@ -24,6 +24,7 @@ import { ppoll } from "../../../../ffi/calls/poll.ts";
 import { recvmsg, socketpair } from "../../../../ffi/calls/socket.ts";
 import { seccompSetModeFilter } from "../../../../ffi/calls/seccomp.ts";
 import { setdomainname } from "../../../../ffi/calls/uts.ts";
+import { keyctlJoinSessionKeyring } from "../../../../ffi/calls/keyctl.ts";
 import { personality } from "../../../../ffi/calls/resource.ts";
 import { rtSigaction } from "../../../../ffi/calls/signal.ts";
 
@@ -88,6 +89,7 @@ const calls: readonly (readonly [Syscall, string])[] = [
     "{allowed_access=LANDLOCK_ACCESS_NET_CONNECT_TCP, port=443}, 0)",
   ],
   [setdomainname({ name: "(none)" }), 'setdomainname("(none)", 6)'],
+  [keyctlJoinSessionKeyring(), "keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL)"],
   [personality({ persona: 0x40008 }), "personality(PER_LINUX32|ADDR_NO_RANDOMIZE)"],
   [rtSigaction({ signum: 17, oldact: cell }), "rt_sigaction(SIGCHLD, NULL, &buffer, 8)"],
   [getpid(), "getpid()"],

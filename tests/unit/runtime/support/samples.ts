@@ -165,12 +165,14 @@ const NAMESPACES = {
     { ...container, kind: "idmap", id: "map", uid: 0, hostUid: 1000, gid: 5, hostGid: 1001 },
   ],
   "unshare.cgroup": [{ ...container, kind: "unshare.cgroup", id: "unshare" }],
+  "keyring": [{ ...container, kind: "keyring", id: "keyring" }],
   "hostname": [{ ...container, kind: "hostname", id: "hostname", name: "box" }],
   "loopback": [{ ...container, kind: "loopback", id: "lo" }],
 } as const satisfies {
-  [K in "clone" | "tether" | "idmap" | "unshare.cgroup" | "hostname" | "loopback"]: readonly Sample<
-    K
-  >[];
+  [K in "clone" | "tether" | "keyring" | "idmap" | "unshare.cgroup" | "hostname" | "loopback"]:
+    readonly Sample<
+      K
+    >[];
 };
 
 const EXECUTE = {
