@@ -46,7 +46,7 @@ function factsOfPlan(
     hidden: shields(true),
     readOnly: shields(false),
     root: {
-      directories: of("directory").filter(({ path }) => !KERNEL.test(path)),
+      directories: firsts(of("directory").filter(({ path }) => !KERNEL.test(path))),
       symlinks: of("symlink").filter(({ path }) => !KERNEL.test(path)),
       files: of("file").filter(({ path }) => !KERNEL.test(path)),
       mounts: plan.ops.flatMap((op) => mountOf(op, here)),
@@ -56,6 +56,11 @@ function factsOfPlan(
     groupsMounted: of("mount.new").some(({ at }) => at === "/sys/fs/cgroup"),
     ...(map === undefined ? {} : { idMap: map }),
   };
+}
+
+/** A directory that is there already keeps its mode: the first of a path is what holds. */
+function firsts(ops: readonly OpOf<"directory">[]): readonly OpOf<"directory">[] {
+  return ops.filter(({ path }, index) => ops.findIndex((op) => op.path === path) === index);
 }
 
 function userOf(plan: Plan, index: number): OciFactUser {

@@ -26,6 +26,13 @@ describe("equivalentOci()", () => {
     assert(bundle.symlinks.some(({ path, target }) => path === "/bin" && target === "usr/bin"));
   });
 
+  test("a directory that several keys want has the mode of the first", () => {
+    const { directories } = equivalent({ workdir: "/tmp" }).bundle;
+    assertEquals(directories.filter(({ path }) => path === "/tmp").map(({ mode }) => mode), [
+      0o1777,
+    ]);
+  });
+
   test("users, environment and rights are the last command's", () => {
     const commands = [["/bin/a"], { exec: ["/bin/b"], user: "7:8", environment: { A: "1" } }];
     const { config } = equivalent({ commands, policy: { capabilities: ["KILL"] } });

@@ -1,0 +1,139 @@
+/** Each difference from crun and runc that is meant, and why. A row that explains nothing any more fails the test. */
+import type { Difference } from "./observe.ts";
+
+export interface Explained {
+  readonly by: "crun" | "runc" | "both";
+  /** Each is a pattern that the whole text must match; absent: anything, also nothing. */
+  readonly facet: string;
+  readonly ours?: string;
+  readonly theirs?: string;
+  readonly why: string;
+  /** True: not on every machine. */
+  readonly optional?: boolean;
+}
+
+const HIDDEN_FILES =
+  "mountinfo /proc/(?:interrupts|kcore|keys|latency_stats|sched_debug|timer_list|timer_stats)";
+const HIDDEN_DIRECTORIES =
+  "mountinfo /(?:proc/(?:acpi|asound|scsi)|sys/firmware|sys/devices/virtual/powercap)";
+const LOCKED = "nodev,noexec,nosuid,relatime,ro";
+
+export const EXPLAINED: readonly Explained[] = [
+  {
+    by: "both",
+    facet: "mountinfo /",
+    ours: "(\\S+ \\S+) / nodev,nosuid,relatime,(?:rw|ro) .*",
+    theirs: "(\\S+ \\S+) / relatime,(?:rw|ro) .*",
+    why:
+      "Ours has nosuid and nodev on the root: no file of a layer can give rights or be a device. OCI has no word for it, and both bind " +
+      "the bundle's root over itself without.",
+  },
+  {
+    by: "crun",
+    facet: HIDDEN_FILES,
+    ours: `devtmpfs devtmpfs /null noexec,nosuid,relatime,ro .*`,
+    theirs: "devtmpfs devtmpfs /null relatime,ro .*",
+    why: "Both bind /dev/null over it, read-only; ours nosuid and noexec as well.",
+  },
+  {
+    by: "runc",
+    facet: HIDDEN_FILES,
+    ours: "devtmpfs devtmpfs /null noexec,nosuid,relatime,ro .*",
+    theirs: "tmpfs tmpfs /null noexec,nosuid,relatime,rw .*",
+    why:
+      "runc binds the container's own /dev/null and leaves it writable; ours is the host's, read-only.",
+  },
+  {
+    by: "both",
+    facet: HIDDEN_DIRECTORIES,
+    ours: `tmpfs tmpfs / ${LOCKED} mode=555,nr_inodes=1,rw,size=4k`,
+    theirs: "tmpfs tmpfs / relatime,ro (?:rw,size=0k|ro)",
+    why:
+      "All put an empty read-only tmpfs over it; ours has no room for a file at all and all three flags.",
+  },
+  {
+    by: "crun",
+    facet: "mountinfo /proc/(?:bus|fs|irq|sys|sysrq-trigger)",
+    ours: `proc proc /\\S+ ${LOCKED} rw`,
+    theirs: "proc proc /\\S+ relatime,ro rw",
+    why:
+      "crun binds it read-only and loses the flags of /proc; ours and runc's keep nosuid, nodev and noexec.",
+  },
+  {
+    by: "runc",
+    facet: "mountinfo /sys",
+    ours: `sysfs sysfs / ${LOCKED} rw`,
+    theirs: `sysfs sysfs / ${LOCKED} ro`,
+    why:
+      "The mount is read-only in both; runc makes the file system of this network namespace read-only too.",
+  },
+  {
+    by: "both",
+    facet: "cgroup hugetlb",
+    ours: "",
+    theirs: "/",
+    optional: true,
+    why:
+      "The test mounts hugetlb as v1 for crun, which refuses a hybrid machine otherwise; ours ran before that.",
+  },
+  {
+    by: "both",
+    facet: "mountinfo /sys/fs/cgroup",
+    ours: `tmpfs tmpfs / ${LOCKED} mode=755,rw,size=64k`,
+    theirs: "tmpfs (?:cgroup|tmpfs) / nodev,noexec,nosuid,relatime,rw .*",
+    optional: true,
+    why:
+      "cgroup v1: the directory of the hierarchies is read-only here, and theirs can be written to.",
+  },
+  {
+    by: "both",
+    facet: "mountinfo /sys/fs/cgroup/\\S+",
+    ours: "",
+    theirs: `cgroup \\S+ / ${LOCKED} .*`,
+    optional: true,
+    why: "cgroup v1: they show every hierarchy, ours those that hold a limit of the container.",
+  },
+  {
+    by: "crun",
+    facet: "mountinfo /sys/fs/cgroup/\\S+",
+    ours: `cgroup cgroup / ${LOCKED} (.*)`,
+    theirs: `cgroup /sys/fs/cgroup/\\S+ / ${LOCKED} (.*)`,
+    optional: true,
+    why: "cgroup v1: only the name of the source differs, which means nothing for a cgroup.",
+  },
+  {
+    by: "both",
+    facet: "knobs (?:cpu.cfs_period_us|cpu.cfs_quota_us|memory.limit_in_bytes|cpu.max|memory.max)",
+    ours: "",
+    theirs: "100000|-1|9223372036854771712|max|max 100000",
+    optional: true,
+    why: "What holds no limit is shown there and not here: they mount hierarchies that say so.",
+  },
+  {
+    by: "crun",
+    facet: "dev core",
+    ours: "",
+    theirs: "lrwxrwxrwx 0:0 -> /proc/kcore",
+    why: "crun makes /dev/core, a link to a file that is hidden in all three.",
+  },
+  {
+    by: "crun",
+    facet: "dev null",
+    ours: "crw-rw-rw- 0:0 1, 3",
+    theirs: "crw-rw-rw- \\d+:\\d+ 1, 3",
+    why:
+      "crun gives standard streams to the user (fchown), and standard input was its /dev/null here.",
+  },
+];
+
+const matches = (pattern: string | undefined, text: string | undefined): boolean =>
+  pattern === undefined || new RegExp(`^(?:${pattern})$`).test(text ?? "");
+
+/** Index of the row that explains a difference. */
+export function explain(peer: "crun" | "runc", difference: Difference): number | undefined {
+  const index = EXPLAINED.findIndex(({ by, facet, ours, theirs }) =>
+    (by === "both" || by === peer) && matches(facet, difference.facet) &&
+    matches(ours, difference.ours) && matches(theirs, difference.theirs)
+  );
+  return index < 0 ? undefined : index;
+}

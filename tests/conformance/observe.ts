@@ -1,0 +1,204 @@
+/** What a process sees of itself and its container: a script that prints it, and the print as facets that compare. */
+
+/** Prints sections; runs under any /bin/sh with coreutils. */
+export const SCRIPT = `
+exec 2>&1
+section() { echo "@@ $1"; }
+section fds; ls /proc/$$/fd
+section status; cat /proc/self/status
+section mountinfo; cat /proc/self/mountinfo
+section limits; cat /proc/self/limits
+section cgroup; cat /proc/self/cgroup
+section environment; tr '\\0' '\\n' < /proc/$$/environ
+section dev; ls -lnA --time-style=+ /dev
+section network; ls /sys/class/net; cat /proc/net/dev
+section namespaces; for n in /proc/self/ns/*; do echo "$n $(readlink $n)"; done
+section maps; cat /proc/self/uid_map /proc/self/gid_map
+section knobs
+for f in /sys/fs/cgroup/* /sys/fs/cgroup/*/*; do
+  case $f in
+    */memory.limit_in_bytes|*/memory.max|*/pids.max|*/cpu.max|*/cpu.cfs_quota_us|*/cpu.cfs_period_us)
+      echo "\${f##*/} $(cat $f)";;
+  esac
+done
+section misc
+echo "cwd $(pwd)"
+echo "hostname $(uname -n)"
+echo "umask $(umask)"
+echo "oom_score_adj $(cat /proc/self/oom_score_adj)"
+echo "id $(id -u):$(id -g):$(id -G)"
+echo "session $(cut -d' ' -f1,5,6 /proc/$$/stat)"
+echo "personality $(cat /proc/self/personality 2>/dev/null)"
+echo "root $(stat -c '%a %u %g' /)"
+echo "tmp $(stat -c '%a %u %g' /tmp)"
+echo "cwd-mode $(stat -c '%a %u %g' .)"
+for p in /proc/kcore /proc/keys /proc/timer_list /proc/interrupts; do
+  echo "size $p $(wc -c < $p)"
+done
+echo "sysrq $(test -w /proc/sysrq-trigger && echo writable)"
+echo "write $(touch /made && echo yes || echo no)"
+section files; ls -lnR --time-style=+ /srv /opt /etc/hostname /etc/hosts | grep -v '^total'
+`;
+
+/** Facet → value: what must be the same whoever made the container. */
+export type Facets = Readonly<Record<string, string>>;
+
+type Parser = (lines: readonly string[]) => Iterable<readonly [string, string]>;
+
+/** Of /proc/self/status: what is set up, not what is happening. */
+const STATUS = new Set([
+  "Umask",
+  "Uid",
+  "Gid",
+  "Groups",
+  "NSsid",
+  "NSpgid",
+  "CapInh",
+  "CapPrm",
+  "CapEff",
+  "CapBnd",
+  "CapAmb",
+  "NoNewPrivs",
+  "Seccomp",
+  "Seccomp_filters",
+  "ShdPnd",
+  "SigBlk",
+  "SigIgn",
+  "SigCgt",
+  "Speculation_Store_Bypass",
+  "Cpus_allowed",
+  "Mems_allowed",
+]);
+
+function* pairs(lines: readonly string[], at: string): Iterable<readonly [string, string]> {
+  for (const line of lines) {
+    const end = line.indexOf(at);
+    if (end > 0) yield [line.slice(0, end), line.slice(end + at.length).trim()];
+  }
+}
+
+const sorted = (options: string): string => options.split(",").sort().join(",");
+
+/** Layers of an overlay are named as whoever mounted it stood: only how many there are is the container's. */
+function countLayers(options: string): string {
+  return options.replace(
+    /lowerdir=([^,]*)/,
+    (_, names: string) => `lowers=${names.split(":").length}`,
+  )
+    .replace(/(upperdir|workdir)=[^,]*/g, "$1");
+}
+
+/** Mount point → file system, source, flags; twice the same point is counted. */
+function* mounts(lines: readonly string[]): Iterable<readonly [string, string]> {
+  const seen = new Map<string, number>();
+  for (const line of lines) {
+    const fields = line.split(" ");
+    const dash = fields.indexOf("-");
+    const [, , , root = "", point = "", flags = ""] = fields;
+    const [fs = "", source = "", options = ""] = fields.slice(dash + 1);
+    const count = (seen.get(point) ?? 0) + 1;
+    seen.set(point, count);
+    const propagation = fields.slice(6, dash).map((word) => word.replace(/:\d+/, ""));
+    const text = [fs, source, root, sorted(flags), sorted(countLayers(options)), ...propagation]
+      .join(" ");
+    yield [count === 1 ? point : `${point} #${count}`, text];
+  }
+}
+
+/** Soft and hard limit, blanks made one. */
+function* limits(lines: readonly string[]): Iterable<readonly [string, string]> {
+  for (const line of lines.slice(1)) {
+    yield [line.slice(0, 26).trim(), line.slice(26).trim().replace(/\s+/g, " ")];
+  }
+}
+
+/** `crw-rw-rw- 1 0 0 1, 3 null` → null: mode, owner and number. */
+function* listing(lines: readonly string[]): Iterable<readonly [string, string]> {
+  for (const line of lines.filter((one) => /^[-a-z]/.test(one))) {
+    const [mode = "", , uid, gid, ...rest] = line.replace(/\s+/g, " ").split(" ");
+    const isLink = mode.startsWith("l");
+    const arrow = rest.indexOf("->");
+    const name = isLink ? rest[arrow - 1] : rest.at(-1);
+    const what = isLink ? rest.slice(arrow).join(" ") : mode.startsWith("c") ? rest[0] ?? "" : "";
+    const number = mode.startsWith("c") ? `${what} ${rest[1]}` : what;
+    yield [name ?? "", `${mode} ${uid}:${gid} ${number}`.trim()];
+  }
+}
+
+const PARSERS: Readonly<Record<string, Parser>> = {
+  fds: (lines) => [["open", lines.join(" ")]],
+  status: function* (lines) {
+    for (const [key, value] of pairs(lines, ":")) {
+      if (STATUS.has(key)) yield [key, value.replace(/\s+/g, " ")];
+    }
+  },
+  mountinfo: mounts,
+  limits,
+  cgroup: function* (lines) {
+    for (const line of lines) {
+      const [, controllers = "", path = ""] = line.split(":");
+      yield [controllers === "" ? "unified" : controllers, path];
+    }
+  },
+  environment: (lines) => pairs(lines, "="),
+  dev: listing,
+  network: function* (lines) {
+    yield ["interfaces", lines.filter((line) => /^[a-z0-9]+$/.test(line)).join(" ")];
+    yield ["counted", lines.filter((line) => /:/.test(line)).map((l) => l.split(":")[0]).join(" ")];
+  },
+  namespaces: function* (lines) {
+    for (const line of lines) {
+      const [path = "", inode = ""] = line.split(" ");
+      yield [path.slice(path.lastIndexOf("/") + 1), inode];
+    }
+  },
+  maps: (lines) => [["ids", lines.map((line) => line.trim().replace(/\s+/g, " ")).join("; ")]],
+  knobs: (lines) => pairs(lines, " "),
+  misc: function* (lines) {
+    for (const line of lines) {
+      const words = line.split(" ");
+      const size = words[0] === "size" ? 2 : 1;
+      yield [words.slice(0, size).join(" "), words.slice(size).join(" ")];
+    }
+  },
+  files: listing,
+};
+
+/** The print of the script → facets, named `section key`. Throws when a section is missing. */
+export function readFacets(print: string): Facets {
+  const facets: Record<string, string> = {};
+  const sections = print.split(/^@@ /m).slice(1);
+  for (const section of sections) {
+    const [name = "", ...lines] = section.trimEnd().split("\n");
+    const parser = PARSERS[name];
+    if (parser === undefined) throw new Error(`there is no section ${name}`);
+    for (const [key, value] of parser(lines)) facets[`${name} ${key}`] = value;
+  }
+  const missing = Object.keys(PARSERS).filter((name) =>
+    !sections.some((section) => section.startsWith(`${name}\n`))
+  );
+  if (missing.length > 0) throw new Error(`no ${missing.join(", ")} in:\n${print.slice(0, 2000)}`);
+  return facets;
+}
+
+/** `host` or `own` in place of a namespace's inode. */
+export function nameNamespaces(facets: Facets, host: ReadonlySet<string>): Facets {
+  return Object.fromEntries(
+    Object.entries(facets).map(([key, value]) =>
+      key.startsWith("namespaces ") ? [key, host.has(value) ? "host" : "own"] : [key, value]
+    ),
+  );
+}
+
+/** A facet that the two do not share. */
+export interface Difference {
+  readonly facet: string;
+  readonly ours: string | undefined;
+  readonly theirs: string | undefined;
+}
+
+export function differences(ours: Facets, theirs: Facets): readonly Difference[] {
+  const keys = new Set([...Object.keys(ours), ...Object.keys(theirs)]);
+  return [...keys].filter((key) => ours[key] !== theirs[key])
+    .map((facet) => ({ facet, ours: ours[facet], theirs: theirs[facet] }));
+}

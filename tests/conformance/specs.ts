@@ -1,0 +1,85 @@
+/** The containers of the comparison: each key that OCI has a field for, alone and together. */
+
+/** `PLACE` stands for a directory with the files of `FILES`. */
+export const PLACE = "/place";
+
+/** What the layers of the specs are made of, relative to the directory. */
+export const FILES: Readonly<Record<string, string>> = {
+  "site/index.html": "site\n",
+  "more/srv/below": "below\n",
+  "top/srv/above": "above\n",
+};
+
+type Spec = Readonly<Record<string, unknown>>;
+
+const layers = (...more: readonly Spec[]): Spec => ({
+  layers: [{ host: "system" }, ...more],
+});
+
+/** Name → keys besides the command, which is the observer; `policy: none` unless they say another. */
+export const SPECS: Readonly<Record<string, Spec>> = {
+  "defaults": {},
+  "default-policy": { policy: undefined },
+  "no-capability": { policy: { preset: "none", capabilities: [] } },
+  "one-capability": { policy: { preset: "none", capabilities: ["NET_BIND_SERVICE"] } },
+  "two-capabilities": { policy: { preset: "none", capabilities: ["CHOWN", "KILL"] } },
+  "a-strong-capability": { policy: { preset: "none", capabilities: ["SYS_ADMIN"] } },
+  "many-capabilities": {
+    policy: { preset: "none", capabilities: ["NET_ADMIN", "NET_RAW", "SYS_PTRACE", "MKNOD"] },
+  },
+  "user": { user: 1000 },
+  "user-and-group": { user: "1000:2000" },
+  "user-of-a-high-id": { user: "2147483647:2147483647" },
+  "user-by-name": { user: "nobody" },
+  "user-and-group-by-name": { user: "daemon:adm" },
+  "user-of-the-root-group": { user: "1000:0" },
+  "user-with-capability": {
+    user: "1000:1000",
+    policy: { preset: "none", capabilities: ["NET_BIND_SERVICE"] },
+  },
+  "user-with-two": {
+    user: "7:8",
+    policy: { preset: "none", capabilities: ["CHOWN", "SYS_CHROOT"] },
+  },
+  "user-without": { user: "7:8", policy: { preset: "none", capabilities: [] } },
+  "hostname": { hostname: "web-1.example" },
+  "labels": { labels: { team: "web", "org.example/x": "a b" } },
+  "environment": { environment: { A: "1", EMPTY: "", "with.dot": "x=y", LANG: "C.UTF-8" } },
+  "environment-instead": { environment: { PATH: "/usr/bin:/bin", HOME: "/srv" } },
+  "workdir": { workdir: "/tmp" },
+  "workdir-that-is-made": { workdir: "/srv/a/b" },
+  "limits-default": { limits: {} },
+  "memory": { limits: { memory: "64MiB" } },
+  "memory-of-odd-bytes": { limits: { memory: "33554433B" } },
+  "pids": { limits: { pids: 17 } },
+  "cpu": { limits: { cpu: 1.5 } },
+  "cpu-of-a-hundredth": { limits: { cpu: 0.01 } },
+  "all-limits": { limits: { cpu: 0.5, memory: "128MiB", pids: 64 } },
+  "network-host": { network: "host" },
+  "network-none": { network: "none" },
+  "network-host-and-rights": {
+    network: "host",
+    policy: { preset: "none", capabilities: ["NET_ADMIN"] },
+  },
+  "read-only": { rootfs: { ...layers(), writable: false } },
+  "bounded": { rootfs: { ...layers(), writable: { tmpfs: "8MiB" } } },
+  "layer-at": { rootfs: layers({ dir: `${PLACE}/site`, at: "/srv/www" }) },
+  "layers-at": {
+    rootfs: layers({ dir: `${PLACE}/site`, at: "/srv/www" }, {
+      dir: `${PLACE}/more`,
+      at: "/opt/more",
+    }),
+  },
+  "overlay": { rootfs: layers({ dir: `${PLACE}/more` }, { dir: `${PLACE}/top` }) },
+  "overlay-read-only": { rootfs: { ...layers({ dir: `${PLACE}/more` }), writable: false } },
+  "stop": { stop: { signal: "SIGINT", grace: "1s" } },
+  "together": {
+    hostname: "all",
+    user: "1000:2000",
+    workdir: "/srv/www",
+    environment: { A: "b" },
+    limits: { cpu: 2, memory: "64MiB", pids: 32 },
+    rootfs: { ...layers({ dir: `${PLACE}/site`, at: "/srv/www" }), writable: false },
+    policy: { preset: "none", capabilities: ["NET_BIND_SERVICE", "KILL"] },
+  },
+};
