@@ -2,8 +2,9 @@
  * `npm test`: every suite under every runtime that it is for, what really ran, and whether the machine is as before.
  *
  *   --suite unit,golden   only these        --runtime bun,deno    only these
- *   --file TEXT           only files whose path contains TEXT
+ *   --file TEXT,TEXT      only files whose path contains one of these
  *   --golden              the goldens only  --no-world            without the comparison of the machine
+ *   --times               prints how long each job took, as it ends
  *   --strict              a skip that is not on the list tests/support/allowed_skips.json is a failure
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -28,6 +29,7 @@ function parseOptions() {
       file: { type: "string", default: "" },
       golden: { type: "boolean", default: false },
       world: { type: "boolean", default: true },
+      times: { type: "boolean", default: false },
       strict: { type: "boolean", default: process.env.CONTAINERV_STRICT_SKIPS === "1" },
     },
     allowNegative: true,
@@ -41,7 +43,7 @@ function parseOptions() {
 
 /** The jobs of a suite: batches run beside each other, lone files one after the other. */
 function jobsOf(suite, options) {
-  const matches = (path) => path.includes(options.file);
+  const matches = (path) => options.file.split(",").some((part) => path.includes(part));
   const files = testFiles(suite.name).filter(matches);
   const pure = new Set(pureTestFiles());
   return options.runtimes.flatMap((runtime) => {
@@ -61,7 +63,7 @@ function labelOf(job) {
   return `${job.suite.name} ${job.runtime}${job.suite.alone ? ` ${job.files[0]}` : ""}`;
 }
 
-async function runJob(job, deadline) {
+async function runJob(job, { deadline, times }) {
   const label = labelOf(job);
   const left = deadline - Date.now();
   if (left < 1000) {
@@ -74,7 +76,9 @@ async function runJob(job, deadline) {
     };
   }
   const timeoutMs = Math.min(job.timeoutMs, left);
-  return { job, ...await runFiles(job.runtime, { files: job.files, timeoutMs, label }) };
+  const result = await runFiles(job.runtime, { files: job.files, timeoutMs, label });
+  if (times) console.log(`  ${showMs(result.ms).padStart(6)} ${label}`);
+  return { job, ...result };
 }
 
 function count(results) {
@@ -156,7 +160,10 @@ async function runAll(options) {
     .flatMap((suite) => jobsOf(suite, options));
   const batches = jobs.filter((job) => !job.suite.alone);
   const lone = jobs.filter((job) => job.suite.alone);
-  const run = (width) => ({ width, work: (job) => runJob(job, deadline) });
+  const run = (width) => ({
+    width,
+    work: (job) => runJob(job, { deadline, times: options.times }),
+  });
   return [...await mapLimited(batches, run(2)), ...await mapLimited(lone, run(1))];
 }
 

@@ -74,6 +74,25 @@ export function write(
 }
 
 /**
+ * `sendfile(2)`: moves bytes from one open file to another without their passing through this process; the result is their number,
+ * 0 at the end.
+ *
+ * Header  include/linux/syscalls.h
+ * Since   Linux 2.2
+ * Needs   a source that can be mapped: a file, no pipe or socket
+ * Errors  EINVAL  the source can't be read so, or the target was opened with O_APPEND
+ *         ENOSPC  the target's file system is full
+ * @see https://man7.org/linux/man-pages/man2/sendfile.2.html
+ */
+export function sendfile(args: { outFd: Word; inFd: Word; count: number }): Syscall {
+  const { outFd, inFd, count } = args;
+  return syscall("sendfile", {
+    words: [outFd, inFd, 0, count],
+    text: () => [showWord(outFd), showWord(inFd), "NULL", String(count)],
+  });
+}
+
+/**
  * `lseek(2)`: moves the file's position; the result is the new one.
  *
  * Header  include/uapi/linux/fs.h

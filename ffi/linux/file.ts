@@ -108,20 +108,26 @@ function readAll(fd: number, max: number): Uint8Array {
   return all;
 }
 
-interface Status {
+export interface Status {
+  /** Type and permissions. */
   readonly mode: number;
   readonly uid: number;
+  readonly gid: number;
 }
 
-/** struct statx: stx_uid 20, stx_gid 24, stx_mode 28. */
-function status(dirfd: Word, pathname: string, flags: number): Status | undefined {
+/** What statx(2) says; `undefined` when nothing is there. struct statx: stx_uid 20, stx_gid 24, stx_mode 28. */
+export function status(dirfd: Word, pathname: string, flags: number): Status | undefined {
   const call = statx({ dirfd, pathname, flags, mask: STATX_BASIC_STATS, statxbuf: STATX });
   const result = Number(callSync(call));
   if (isAbsent(result)) return undefined;
   if (result < 0) throw new SyscallError(call, -result);
   const cell = readCell(STATX);
   const view = new DataView(cell.buffer, cell.byteOffset, cell.byteLength);
-  return { uid: view.getUint32(20, true), mode: view.getUint16(28, true) };
+  return {
+    uid: view.getUint32(20, true),
+    gid: view.getUint32(24, true),
+    mode: view.getUint16(28, true),
+  };
 }
 
 /** A directory, FIFO, device or socket where a file was wanted. */

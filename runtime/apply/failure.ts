@@ -1,8 +1,10 @@
 /** A report of the stage → an error that says which step, which call, what the kernel said, what to do. */
 import { EACCES, ENOENT, ENOTDIR, errnoMessage, errnoName } from "../../ffi/abi/errno.ts";
-import { showCall } from "../../ffi/calls/call.ts";
+import { showCall, type Syscall } from "../../ffi/calls/call.ts";
 import type { Instruction } from "../../ffi/stage/language.ts";
 import { DIFFERS } from "../plan/ops/cgroup.ts";
+import { NO_ID_MAP } from "../plan/ops/idmap.ts";
+import { KERNEL_FILES } from "../plan/ops/volume.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import { definition } from "../plan/ops/registry.ts";
@@ -24,10 +26,33 @@ const GOALS: Partial<Record<Op["kind"], (op: never) => string>> = {
   "mount.new": (op: Extract<Op, { kind: "mount.new" }>) => `mount ${op.fs} at ${op.at}`,
   "mount.overlay": () => "put the layers of the rootfs together",
   "workdir": (op: Extract<Op, { kind: "workdir" }>) => `enter the working directory ${op.path}`,
+  "volume.keep": (op: Extract<Op, { kind: "volume.keep" }>) => `make the volume ${op.path}`,
+  "volume.open": (op: Extract<Op, { kind: "volume.open" }>) =>
+    `open the volume's source ${op.base === "/" ? "" : op.base}/${op.path}`,
+  "volume.attach": (op: Extract<Op, { kind: "volume.attach" }>) => `mount a volume at ${op.at}`,
+  "secret": (op: Extract<Op, { kind: "secret" }>) => `put the secret ${op.at} in its place`,
   "upper": (op: Extract<Op, { kind: "upper" }>) => `use the disk ${op.path}`,
   "clone": () => "make the container's namespaces",
   "execute": (op: Extract<Op, { kind: "execute" }>) => `execute "${op.argv[0]}"`,
 };
+
+/** Records that only say what was seen: their call's own errno means nothing. */
+const SEEN: ReadonlyMap<Syscall, { code: string; why: string; fix?: string }> = new Map<
+  Syscall,
+  { code: string; why: string; fix?: string }
+>([
+  [DIFFERS, { code: "LIMIT_NOT_HELD", why: "the kernel took the value but does not hold it" }],
+  [KERNEL_FILES, {
+    code: "PROTECTED_PLACE",
+    why: "a link of the rootfs leads there into /proc or /sys",
+    fix: "give the volume a place that is no link into the kernel's file systems",
+  }],
+  [NO_ID_MAP, {
+    code: "OWNER_CANNOT_MATCH",
+    why: "the kernel made no user namespace for the map of owners",
+    fix: "permit them: sudo sysctl -w user.max_user_namespaces=10000, or leave `owner:` out",
+  }],
+]);
 
 /** `undefined` when the report names no record of this program that its sender runs: then it is not ours. */
 export function failureOf(
@@ -40,21 +65,19 @@ export function failureOf(
   const op = plan.ops[record.step];
   if (op === undefined || (report.from === "container" && op.where === "stage")) return undefined;
   const errno = report.b;
-  const differs = record.call === DIFFERS;
+  const seen = SEEN.get(record.call);
   const goal = GOALS[op.kind] as ((op: Op) => string) | undefined;
   const what = goal?.(op) ?? `carry out ${definition(op).describe(op)}`;
-  const fix = differs ? undefined : hintFor(op, errno);
+  const fix = seen === undefined ? hintFor(op, errno) : seen.fix;
   return {
     op,
     errno,
     facts: {
-      code: codeOf(op, errno, differs),
-      message: differs
-        ? `cannot ${what}: the kernel took the value but does not hold it`
-        : `cannot ${what}: ${errnoMessage(errno)}`,
+      code: seen?.code ?? codeOf(op, errno),
+      message: `cannot ${what}: ${seen?.why ?? errnoMessage(errno)}`,
       pointer: op.origin === "default" ? "" : op.origin,
       step: { number: record.step + 1, of: plan.ops.length, show: definition(op).describe(op) },
-      ...(differs ? {} : {
+      ...(seen !== undefined ? {} : {
         syscall: `${showCall(record.call)} = -1 ${errnoName(errno)} (${errnoMessage(errno)})`,
       }),
       errno,
@@ -63,8 +86,7 @@ export function failureOf(
   };
 }
 
-function codeOf(op: Op, errno: number, differs: boolean): string {
-  if (differs) return "LIMIT_NOT_HELD";
+function codeOf(op: Op, errno: number): string {
   if (op.kind === "execute") {
     return errno === ENOENT || errno === ENOTDIR
       ? "COMMAND_NOT_FOUND"

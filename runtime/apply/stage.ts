@@ -16,6 +16,7 @@ import {
   ANNOUNCE_FD,
   CONTROL_FD,
   decodeReport,
+  FIRST_PASSED_FD,
   PLAN_FD,
   type Report,
   REPORT_BYTES,
@@ -42,7 +43,9 @@ const MESSAGE = { cell: "control message", size: REPORT_BYTES } as const;
 export function startStage(
   image: Uint8Array,
   stdio: Stdio,
-  options: { readonly announce: boolean } = { announce: false },
+  options: { readonly announce: boolean; readonly passed?: readonly number[] } = {
+    announce: false,
+  },
 ): Stage {
   refuseDirectories(stdio);
   const [control, theirs] = openMessagePair();
@@ -60,6 +63,9 @@ export function startStage(
       { from: theirs, to: CONTROL_FD },
       { from: reporting, to: REPORT_FD },
     ];
+    if (options.passed !== undefined) {
+      options.passed.forEach((from, index) => fds.push({ from, to: FIRST_PASSED_FD + index }));
+    }
     if (!options.announce) {
       return {
         pid: spawnPlan({ image, name: NAME, argv: [NAME], fds, planFd: PLAN_FD }),

@@ -1,10 +1,12 @@
 /** Answers what the subjects ask beyond the Host: a free name, who a user is, what a layer hides. Changes nothing. */
 import type { DesiredContainer, DesiredRootfs, DesiredUser } from "../../spec/model/desired.ts";
-import type { Answers, Host, ResolvedUser } from "../plan/host.ts";
+import type { Answers, Host, ResolvedUser, SourceAnswer } from "../plan/host.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
 import { userKey } from "../subjects/identity.ts";
+import { sourceKey } from "../subjects/volumes.ts";
+import { lookUpSource } from "../observe/sources.ts";
 import { lookUpUser } from "../observe/users.ts";
 
 export interface AnswerOptions {
@@ -19,12 +21,14 @@ export interface AnswerOptions {
 export function answer(container: DesiredContainer, host: Host, options: AnswerOptions): Answers {
   const users = namedUsers(container);
   const collisions = observeCollisions(container);
+  const sources = observeSources(container, options.dataDirectory);
   return {
     instance: options.instance ?? freeInstance(container.name, host, options.first),
     dataDirectory: options.dataDirectory,
     announce: options.announce,
     ...(users === undefined ? {} : { users }),
     ...(collisions === undefined ? {} : { collisions }),
+    ...(sources === undefined ? {} : { sources }),
   };
 }
 
@@ -39,6 +43,24 @@ function freeInstance(name: string, host: Host, first: number): string {
     );
     if (!taken) return instance;
   }
+}
+
+/** What lies where volumes come from. */
+function observeSources(
+  container: DesiredContainer,
+  dataDirectory: string,
+): Answers["sources"] {
+  const { volumes } = container;
+  if (volumes.length === 0) return undefined;
+  const sources: Record<string, SourceAnswer | null> = {};
+  for (const volume of volumes) {
+    if (volume.kind === "tmpfs") continue;
+    const { base, path } = volume.kind === "bind"
+      ? volume
+      : { base: `${dataDirectory}/volumes/${volume.volume}`, path: "" };
+    sources[sourceKey({ base, path })] = lookUpSource(base, path);
+  }
+  return sources;
 }
 
 /** Directories that host: system binds and that a layer has too. */

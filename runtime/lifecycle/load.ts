@@ -2,6 +2,7 @@
 import { SyscallError } from "../../ffi/linux/error.ts";
 import { getuid, NotRegularError, readBytes, readInput } from "../../ffi/linux/file.ts";
 import { normalisePath } from "../../spec/model/context.ts";
+import type { Desired } from "../../spec/model/desired.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import { cacheDirectory, type CacheKey, readCache, writeCache } from "../state/spec_cache.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -63,8 +64,15 @@ export async function loadRead(
     directory: key.directory,
     ...(options.command === undefined ? {} : { command: options.command }),
   });
-  if (cache !== undefined && result.desired !== undefined) writeCache(cache, key, result);
+  if (cache !== undefined && result.desired !== undefined && !holdsSecret(result.desired)) {
+    writeCache(cache, key, result);
+  }
   return result;
+}
+
+/** The value of a secret stands in the spec: no copy of it is made. */
+function holdsSecret({ containers }: Desired): boolean {
+  return containers.some(({ secrets }) => secrets.some((secret) => "value" in secret));
 }
 
 /** Reads and loads. Errors of the spec are in the result; throws when it can't be read. */

@@ -8,6 +8,8 @@ import { observeHost } from "../observe/host.ts";
 import { lowerPlan } from "../plan/lower.ts";
 import type { Answers, Host } from "../plan/host.ts";
 import type { Plan } from "../plan/plan.ts";
+import { dependsOnOwners } from "../subjects/volumes.ts";
+import { openSecrets } from "./secrets.ts";
 
 export interface Prepared {
   readonly plan: Plan;
@@ -15,6 +17,8 @@ export interface Prepared {
   readonly records: Encoded["records"];
   /** True: the same spec on the same machine gives the same image. */
   readonly memorable: boolean;
+  /** Opens what is handed to the container by descriptor; the caller closes it. Throws ContainervError. */
+  readonly open?: () => readonly number[];
 }
 
 /** Where what outlives a run is kept. */
@@ -61,7 +65,9 @@ export function prepare(container: DesiredContainer, options: PlanOptions = {}):
     plan,
     image: encoded.image,
     records: encoded.records,
-    // What was read of the rootfs is not in the machine's fingerprint.
-    memorable: answers.users === undefined && answers.collisions === undefined,
+    // What was read of the rootfs and of owners is not in the machine's fingerprint, and secrets are for no cache.
+    memorable: answers.users === undefined && answers.collisions === undefined &&
+      !dependsOnOwners(container) && container.secrets.length === 0,
+    ...(container.secrets.length === 0 ? {} : { open: () => openSecrets(container.secrets) }),
   };
 }

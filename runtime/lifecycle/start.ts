@@ -1,7 +1,9 @@
 /** Starts one container and follows it to its end. Loads planning and explaining only when they are needed. */
 import { EEXIST } from "../../ffi/abi/errno.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
+import { close } from "../../ffi/calls/open.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
+import { callSync } from "../../ffi/linux/run.ts";
 import { type Outcome, plainOutcome } from "../apply/outcome.ts";
 import {
   awaitExecuted,
@@ -20,6 +22,8 @@ import type { Prepared } from "./prepare.ts";
 export interface Startable {
   readonly image: Uint8Array;
   readonly summary: Summary;
+  /** Opens what is handed to the container by descriptor. Absent: nothing is. */
+  readonly open?: (() => readonly number[]) | undefined;
   /** The plan that the image was made of: asked for when something has to be explained or taken back. */
   readonly explain: () => Promise<Prepared>;
   /** The same container under the next name, when its groups were made by another run meanwhile. */
@@ -53,7 +57,7 @@ export function start(
   stdio: Stdio,
   options: StartOptions = { announce: false },
 ): Started {
-  let current: Stage | undefined = startStage(startable.image, stdio, options);
+  let current: Stage | undefined = launch(startable, stdio, options);
   const first = current;
   const early: Report[] = [];
   const follow = async (): Promise<Outcome> => {
@@ -64,7 +68,7 @@ export function start(
       if (!("again" in outcome)) return outcome;
       early.length = 0;
       running = await startable.rename(outcome.again);
-      current = startStage(running.image, stdio);
+      current = launch(running, stdio);
     }
   };
   const executed = awaitExecuted(first);
@@ -82,6 +86,20 @@ export function start(
       return early.some((report) => report.kind === "failed");
     },
   };
+}
+
+function launch(
+  { image, open }: Startable,
+  stdio: Stdio,
+  options: { readonly announce: boolean } = { announce: false },
+): Stage {
+  if (open === undefined) return startStage(image, stdio, options);
+  const passed = open();
+  try {
+    return startStage(image, stdio, { ...options, passed });
+  } finally {
+    for (const fd of passed) callSync(close({ fd }));
+  }
 }
 
 interface Following {

@@ -23,6 +23,7 @@ export async function plannedStartable(
   return {
     image: prepared.image,
     summary: prepared.plan.summary,
+    open: prepared.open,
     memorable: prepared.memorable && prepared.plan.instance === container.name,
     switches: prepared.plan.ops.flatMap((op) =>
       op.kind === "cgroup.make"

@@ -1,8 +1,7 @@
 /** Standard streams of a container that the library runs: inherited, thrown away, given, or captured through a pipe. */
 import { O_CLOEXEC, O_RDWR } from "../../ffi/abi/fcntl.ts";
-import { MFD_CLOEXEC } from "../../ffi/abi/memfd.ts";
-import { lseek, write } from "../../ffi/calls/io.ts";
-import { close, memfdCreate, openat } from "../../ffi/calls/open.ts";
+import { close, openat } from "../../ffi/calls/open.ts";
+import { memoryFile } from "../../ffi/linux/memory_file.ts";
 import { openPipe } from "../../ffi/linux/pair.ts";
 import { pipeStream } from "../../ffi/linux/pipe_stream.ts";
 import { callSync, check } from "../../ffi/linux/run.ts";
@@ -77,16 +76,10 @@ function openInput(input: NonNullable<StdioOptions["stdin"]>, theirs: Set<number
   const text = typeof input === "object" && "text" in input ? input.text : input;
   const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
   // A file in memory: whatever its length, nobody has to feed it.
-  const fd = check(memfdCreate({ name: "stdin", flags: MFD_CLOEXEC }));
+  const fd = memoryFile("stdin", bytes);
   theirs.add(fd);
-  for (let at = 0; at < bytes.length;) {
-    at += check(write({ fd, buf: bytes.subarray(at, at + INPUT_CHUNK_BYTES) }));
-  }
-  check(lseek({ fd, offset: 0, whence: 0 }));
   return fd;
 }
-
-const INPUT_CHUNK_BYTES = 65536;
 
 function openOutput(
   output: OutputOption,

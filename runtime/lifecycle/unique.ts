@@ -14,6 +14,7 @@ const PLACEHOLDER = "0".repeat(NUMBER_DIGITS);
 interface Template {
   readonly image: Uint8Array;
   readonly summary: Startable["summary"];
+  readonly open: Startable["open"];
   /** Where the number stands in the image. */
   readonly offsets: readonly number[];
 }
@@ -50,6 +51,7 @@ export function uniqueStartable(
     name,
     image,
     summary: template.summary,
+    open: template.open,
     explain: () => Promise.resolve(prepare(container, { ...options, instance: name })),
     rename: () => {
       templates.clear();
@@ -67,6 +69,7 @@ function templateOf(container: DesiredContainer, options: UniqueOptions): Templa
   const made = {
     image: prepared.image,
     summary: prepared.plan.summary,
+    open: prepared.open,
     offsets: offsetsOf(`${instance}/`, prepared.image, container.name.length + 1)
       .concat(offsetsOf(`${instance}\0`, prepared.image, container.name.length + 1)),
   };

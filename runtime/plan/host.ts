@@ -49,9 +49,21 @@ export interface Answers {
   readonly announce: boolean;
   /** For names in `user:`: what the container's own passwd and group say. Absent: nobody asked. */
   readonly users?: Readonly<Record<string, ResolvedUser>>;
+  /** Path of a volume's source → what is there; null for nothing. Absent: nobody asked. */
+  readonly sources?: Readonly<Record<string, SourceAnswer | null>>;
   /** `DIR` → those of the names that host: system binds which DIR holds too. */
   readonly collisions?: Readonly<Record<string, readonly string[]>>;
 }
+
+/** What a volume is to show. */
+export type SourceAnswer =
+  | {
+    readonly kind: "directory" | "file" | "device";
+    readonly uid: number;
+    readonly gid: number;
+  }
+  /** A symbolic link lies on the way; where it leads, when it leads somewhere. */
+  | { readonly kind: "link"; readonly uid: number; readonly gid: number; readonly real?: string };
 
 export interface ResolvedUser {
   readonly uid: number;

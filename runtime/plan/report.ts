@@ -27,6 +27,9 @@ export const ANNOUNCE_FD = 5;
 /** Descriptor of the plan, until the stage's first record has mapped it (ffi/stage/shell.ts). */
 export const PLAN_FD = 6;
 
+/** The first of those that are handed over for the container alone: secrets. */
+export const FIRST_PASSED_FD: number = PLAN_FD + 1;
+
 /** The first descriptor that is the stage's own. */
 export const firstOwnFd = (announce: boolean): number => announce ? ANNOUNCE_FD + 1 : REPORT_FD + 1;
 

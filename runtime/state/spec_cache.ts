@@ -5,6 +5,7 @@
  * One file per spec in a private directory (0700, ours), named by a hash of its path. It holds the whole text, which is
  * compared, so neither a collision nor a change goes unseen.
  */
+import { hash64 } from "../../ffi/abi/hash.ts";
 import {
   isPrivateDirectory,
   makePrivateDirectory,
@@ -39,23 +40,9 @@ export function cacheDirectory(
   return home !== undefined && home.startsWith("/") ? `${home}/.cache/containerv` : undefined;
 }
 
-/** FNV-1a, 64 bit, of the path: a name, not a proof. */
-function nameOf(path: string): string {
-  let high = 0xcbf29ce4;
-  let low = 0x84222325;
-  for (let i = 0; i < path.length; i++) {
-    low = (low ^ path.charCodeAt(i)) >>> 0;
-    // times 0x100000001b3, in 32-bit halves
-    const carry = Math.floor((low * 0x1b3) / 0x100000000);
-    high = (Math.imul(high, 0x1b3) + Math.imul(low, 0x100) + carry) >>> 0;
-    low = Math.imul(low, 0x1b3) >>> 0;
-  }
-  return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
-}
-
 /** Name of what is kept of a spec, without its ending. */
 export function cacheName(key: CacheKey): string {
-  return nameOf(`${key.directory}/${key.file}`);
+  return hash64(`${key.directory}/${key.file}`);
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -11,16 +11,27 @@ import { type CompiledLimits, compileLimits } from "./limits/compile.ts";
 import { DEFAULT, originOf } from "./origin.ts";
 import { compileProcesses, hasInit, usersOf } from "./process.ts";
 import { type CompiledRootfs, compileRootfs } from "./rootfs/compile.ts";
+import { compileSecrets } from "./secrets.ts";
+import { compileVolumes } from "./volumes.ts";
 
 /** Throws HostError when this machine cannot give what the container asks for. */
 export function compile(container: DesiredContainer, host: Host, answers: Answers): Plan {
   const limits = compileLimits(container, host, answers.instance);
   const rootfs = compileRootfs(container, host, answers);
   const network = networkOps(container);
+  const volumes = compileVolumes(container, host, answers);
+  const secrets = compileSecrets(container, answers);
   const stageCommon = { where: "stage", origin: DEFAULT } as const;
   const ops: Op[] = [
-    { ...stageCommon, kind: "prepare", id: "stage/prepare", announce: answers.announce },
+    {
+      ...stageCommon,
+      kind: "prepare",
+      id: "stage/prepare",
+      announce: answers.announce,
+      ...passedOf(container),
+    },
     ...rootfs.stage,
+    ...volumes.stage,
     ...limits.stage,
     cloneOp(container, host, { limits, announce: answers.announce }),
     ...firstOps(container, host, answers),
@@ -29,10 +40,14 @@ export function compile(container: DesiredContainer, host: Host, answers: Answer
     ...hostnameOps(container),
     ...network,
     { where: "container", origin: DEFAULT, kind: "mount.private", id: "mounts/private" },
+    ...secrets.room,
     ...rootfs.container,
     ...compileKernelFs(container, host, limits.groups),
+    // Last: what others can change meanwhile must not be there when the kernel's own file systems are mounted and masked.
+    ...volumes.container,
+    ...secrets.files,
     ...readOnlyRoot(container, rootfs.readOnly),
-    pivotOp(rootfs),
+    pivotOp(rootfs, secrets.room.length),
     ...compileProcesses(container, host, answers),
     watchOp(container),
   ];
@@ -70,7 +85,13 @@ function cloneOp(
     namespaces,
     announce,
     ...(limits.group === undefined ? {} : { group: limits.group }),
+    ...passedOf(container),
   };
+}
+
+/** Secrets are handed over by descriptor. */
+function passedOf({ secrets }: DesiredContainer): { readonly passed?: number } {
+  return secrets.length === 0 ? {} : { passed: secrets.length };
 }
 
 function cgroupNamespace(limits: CompiledLimits): readonly Op[] {
@@ -112,8 +133,8 @@ function mapOp(container: DesiredContainer, host: Host, answers: Answers): Op {
   };
 }
 
-function pivotOp(rootfs: CompiledRootfs): Op {
-  const stacked = rootfs.container[0]?.kind === "mount.overlay" ? 2 : 1;
+function pivotOp(rootfs: CompiledRootfs, below: number): Op {
+  const stacked = below + (rootfs.container[0]?.kind === "mount.overlay" ? 2 : 1);
   return { where: "container", origin: DEFAULT, kind: "pivot", id: "mounts/pivot", stacked };
 }
 

@@ -11,8 +11,10 @@ import { normalisePolicy } from "./policy.ts";
 import { normaliseRootfs } from "./rootfs.ts";
 import type { ContainerKeys } from "./spec_type.ts";
 import { normaliseStop } from "./stop.ts";
+import { normaliseSecrets } from "./secrets.ts";
 import { normaliseHealthcheck, normaliseRestart } from "./supervision.ts";
 import { normaliseUser } from "./user.ts";
+import { type DeclaredVolumes, normaliseVolumes } from "./volumes.ts";
 
 /** The origin of a command that the caller gave in place of the spec's last one. */
 export const FROM_COMMAND_LINE = "command line";
@@ -21,6 +23,8 @@ export interface ContainerOptions {
   readonly name: string;
   /** All containers of the file by name, this one too. */
   readonly siblings: Siblings;
+  /** Named volumes of the file. */
+  readonly volumes: DeclaredVolumes;
   /** argv that replaces the last command. */
   readonly command?: readonly string[] | undefined;
   /** False for a key that the schema already found faulty: its default stands in, so that the rest is still checked. */
@@ -48,6 +52,8 @@ export function normaliseContainer(
   return {
     name: options.name,
     rootfs: normaliseRootfs(context, at("rootfs")),
+    volumes: normaliseVolumes(context, at("volumes"), options.volumes),
+    secrets: normaliseSecrets(context, at("secrets")),
     commands,
     environment: { ...value.environment },
     workdir: containerPath(context, { value: workdir ?? "/", pointer: join(pointer, "workdir") }),

@@ -1,4 +1,5 @@
 /** `inputs:` and `outputs:`: what is copied in before the first command, and out after the last. */
+import { modeOf } from "./mode.ts";
 import { join } from "../text/tree.ts";
 import { containerPath, type Context, type Part, resolveHostPath } from "./context.ts";
 import type { DesiredInput, DesiredOutput } from "./desired.ts";
@@ -40,5 +41,5 @@ export function normaliseOutputs(
 }
 
 function readMode({ mode }: CopySpec): { readonly mode?: number } {
-  return mode === undefined ? {} : { mode: Number.parseInt(mode, 8) };
+  return mode === undefined ? {} : { mode: modeOf(mode) };
 }

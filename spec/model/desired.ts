@@ -19,6 +19,9 @@ export interface Desired {
 export interface DesiredContainer {
   readonly name: string;
   readonly rootfs: DesiredRootfs;
+  /** Those that lie within others stand behind them. */
+  readonly volumes: readonly DesiredVolume[];
+  readonly secrets: readonly DesiredSecret[];
   readonly commands: readonly DesiredCommand[];
   readonly environment: Readonly<Record<string, string>>;
   /** Absolute path inside the container. Default `/`. */
@@ -70,6 +73,52 @@ export type DesiredLayer =
     readonly origin: Origin;
   }
   | { readonly kind: "dir"; readonly dir: string; readonly at: string; readonly origin: Origin };
+
+interface DesiredMount {
+  /** Absolute path in the container. */
+  readonly at: string;
+  readonly readonly: boolean;
+  readonly origin: Origin;
+}
+
+interface DesiredSource extends DesiredMount {
+  /** The source's owner appears as the container's user. */
+  readonly ownerMatches: boolean;
+  readonly propagation: "private" | "slave" | "shared";
+}
+
+export type DesiredVolume =
+  | DesiredSource & {
+    readonly kind: "bind";
+    /** Absolute path of the host: the spec's directory, or `/`. */
+    readonly base: string;
+    /** From there on; empty for `base` itself. */
+    readonly path: string;
+    /** As the user wrote it. */
+    readonly shown: string;
+    /** Made when it is missing. */
+    readonly create: boolean;
+  }
+  /** `volume`: its directory below those of all volumes. */
+  | DesiredSource & { readonly kind: "named"; readonly volume: string }
+  | DesiredMount & {
+    readonly kind: "tmpfs";
+    readonly sizeBytes: number;
+    readonly mode: number;
+  };
+
+export type DesiredSecret =
+  & {
+    /** Absolute path in the container. */
+    readonly at: string;
+    readonly mode: number;
+    readonly origin: Origin;
+  }
+  & (
+    | { readonly value: string }
+    /** Absolute path of the host. */
+    | { readonly file: string }
+  );
 
 export interface DesiredCommand {
   /** As the user named it, else `commands[0]`-like text is made by who shows it. */

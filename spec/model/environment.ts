@@ -1,4 +1,4 @@
-import { HOST_PATH, list, map, notYet, type Schema } from "./fragment.ts";
+import { HOST_PATH, list, notYet, type Schema } from "./fragment.ts";
 
 /** Any name that execve can pass on; a `=` would end it, and a line break is always a mistake. */
 const VARIABLE: Schema = { pattern: "^[^=\\s]+$" };
@@ -43,18 +43,3 @@ export const LABELS_SCHEMA: Schema = {
   examples: [{ team: "web" }],
   "x-expects": "a map such as {team: web}",
 };
-
-export const SECRETS_SCHEMA: Schema = notYet({
-  title: "Secrets",
-  description:
-    "Path in the container → value or {file:}. They live in a private tmpfs, never in argv, environment, logs, plan or state.",
-  type: "object",
-  propertyNames: { pattern: "^/", "x-expects": "an absolute path such as /run/secrets/db" },
-  additionalProperties: {
-    type: ["string", "object"],
-    "x-expects": "text or {file: PATH}",
-    allOf: [{ if: { type: "object" }, then: map({ file: HOST_PATH }, { required: ["file"] }) }],
-  },
-  examples: [{ "/run/secrets/db": { file: "./db.secret" } }],
-  "x-expects": "a map such as {/run/secrets/db: {file: ./db.secret}}",
-}, "What works: a layer {dir: PATH, at: /run/secrets} of files that only you can read.");

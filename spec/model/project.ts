@@ -7,6 +7,7 @@ import type { Desired } from "./desired.ts";
 import { nearestName } from "./name.ts";
 import { CONTAINER_KEYS } from "./schema.ts";
 import type { ContainerKeys } from "./spec_type.ts";
+import { declareVolumes } from "./volumes.ts";
 
 export interface ProjectOptions {
   /** The name where the spec says none. */
@@ -33,6 +34,8 @@ export function normaliseProject(value: Keys, options: ProjectOptions): Desired 
   const project = typeof said === "string" && isSound("/name") ? said : options.name;
   findReferences({ value, pointer: "" }, report);
   const found = listContainers(value, { project, report });
+  const { directory } = options;
+  const volumes = declareVolumes(value.volumes, { name: project, directory });
   const sound = found.filter(({ pointer }) => pointer === "" || isMap(at(value, pointer)));
   const siblings = new Map(sound.map(({ name, keys }) => [name, keys as ContainerKeys]));
   const containers = sound
@@ -40,6 +43,7 @@ export function normaliseProject(value: Keys, options: ProjectOptions): Desired 
       normaliseContainer(context, { value: keys as ContainerKeys, pointer }, {
         name,
         siblings,
+        volumes,
         // Of several it would be the last command of each.
         command: sound.length === 1 ? options.command : undefined,
         isSound,

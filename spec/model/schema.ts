@@ -1,11 +1,6 @@
 import { COMMANDS_SCHEMA } from "./command.ts";
 import { DEPENDS_ON_SCHEMA } from "./depends.ts";
-import {
-  ENVIRONMENT_FILES_SCHEMA,
-  ENVIRONMENT_SCHEMA,
-  LABELS_SCHEMA,
-  SECRETS_SCHEMA,
-} from "./environment.ts";
+import { ENVIRONMENT_FILES_SCHEMA, ENVIRONMENT_SCHEMA, LABELS_SCHEMA } from "./environment.ts";
 import { ABSOLUTE_PATH, type Schema } from "./fragment.ts";
 import { LIMITS_SCHEMA } from "./limits.ts";
 import { NAME_SCHEMA } from "./name.ts";
@@ -14,8 +9,9 @@ import { ON_UNSUPPORTED_SCHEMA, PLATFORM_SCHEMA, VARIABLES_SCHEMA, VM_SCHEMA } f
 import { POLICY_SCHEMA } from "./policy.ts";
 import { ROOTFS_SCHEMA } from "./rootfs.ts";
 import type { ContainerKeys, ProjectKeys } from "./spec_type.ts";
+import { SECRETS_SCHEMA } from "./secrets.ts";
 import { STOP_SCHEMA } from "./stop.ts";
-import { INPUTS_SCHEMA, OUTPUTS_SCHEMA, TOP_VOLUMES_SCHEMA, VOLUMES_SCHEMA } from "./storage.ts";
+import { INPUTS_SCHEMA, OUTPUTS_SCHEMA } from "./storage.ts";
 import {
   HEALTHCHECK_SCHEMA,
   PROFILES_SCHEMA,
@@ -23,6 +19,7 @@ import {
   UPDATE_SCHEMA,
 } from "./supervision.ts";
 import { USER_SCHEMA, USERNS_SCHEMA } from "./user.ts";
+import { TOP_VOLUMES_SCHEMA, VOLUMES_SCHEMA } from "./volumes.ts";
 
 const BOOLEAN: Schema = { type: "boolean", "x-expects": "true or false" };
 

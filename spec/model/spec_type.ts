@@ -15,7 +15,7 @@ export interface Extensions {
 export interface ProjectSpec extends ProjectKeys, Extensions {
   /** Name → container. Not together with the keys of one container. */
   readonly containers: Readonly<Record<string, ContainerKeys & Extensions>>;
-  /** Named volumes. Not yet. */
+  /** Named volumes: kept after the run, mounted by the containers that name them. */
   readonly volumes?: Readonly<Record<string, Readonly<Record<string, never>>>>;
 }
 
@@ -55,10 +55,10 @@ export interface ContainerKeys {
   readonly tty?: boolean;
   /** Pass standard input through. Default false. */
   readonly stdin?: boolean;
-  /** Not yet: use a layer `{dir, at}`. */
+  /** `./src:/dst[:ro]`, `data:/dst`, or maps. */
   readonly volumes?: readonly (string | VolumeSpec)[];
-  /** Not yet. */
-  readonly secrets?: Readonly<Record<string, string | { readonly file: string }>>;
+  /** Path in the container → value, or where it is. Files of mode 0400, never in argv, environment, plan or caches. */
+  readonly secrets?: Readonly<Record<string, string | SecretSpec>>;
   /** Not yet. */
   readonly inputs?: readonly CopySpec[];
   /** Not yet. */
@@ -158,7 +158,16 @@ export interface VolumeSpec {
   readonly readonly?: boolean;
   readonly owner?: "match";
   readonly create?: boolean;
+  /** Default `private`. */
+  readonly propagation?: "private" | "slave" | "shared";
+  /** Of a tmpfs, as `"0700"`. Default `"1777"`. */
+  readonly mode?: string;
 }
+
+/** `mode` as `"0440"`; default `"0400"`. */
+export type SecretSpec =
+  & { readonly mode?: string }
+  & ({ readonly file: string } | { readonly value: string });
 
 export interface CopySpec {
   readonly from: string;

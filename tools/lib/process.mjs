@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
  * The command leads its own process group, which is killed as a whole when `timeoutMs` is over.
  */
 export function runCommand(argv, options = {}) {
-  const { cwd, env = process.env, timeoutMs = 600_000, inherit = false } = options;
+  const { cwd, env = process.env, timeoutMs = 600_000, inherit = false, onOutput } = options;
   const begin = Date.now();
   return new Promise((resolve, reject) => {
     const child = spawn(argv[0], argv.slice(1), {
@@ -16,8 +16,12 @@ export function runCommand(argv, options = {}) {
       stdio: ["ignore", inherit ? "inherit" : "pipe", inherit ? "inherit" : "pipe"],
     });
     const chunks = [];
-    child.stdout?.on("data", (chunk) => chunks.push(chunk));
-    child.stderr?.on("data", (chunk) => chunks.push(chunk));
+    const keep = (chunk) => {
+      chunks.push(chunk);
+      onOutput?.(chunk);
+    };
+    child.stdout?.on("data", keep);
+    child.stderr?.on("data", keep);
     let timedOut = false;
     const timer = setTimeout(() => {
       timedOut = true;

@@ -47,9 +47,11 @@ const ATTRIBUTES: Readonly<Record<MountAttribute, number>> = {
   nodev: MOUNT_ATTR_NODEV,
   noexec: MOUNT_ATTR_NOEXEC,
 };
-const attributeBits = (names: readonly MountAttribute[]): number =>
+/** MOUNT_ATTR_… of the words. */
+export const attributeBits = (names: readonly MountAttribute[]): number =>
   names.reduce((bits, name) => bits | ATTRIBUTES[name], 0);
-const attributeText = (names: readonly MountAttribute[]): string => names.join(",") || "rw";
+/** As an option of mount(8). */
+export const attributeText = (names: readonly MountAttribute[]): string => names.join(",") || "rw";
 
 /** Nothing that is mounted in the container's mount namespace reaches the host's. */
 export interface MakePrivate extends OpCommon {
@@ -127,6 +129,11 @@ export function attachAsRoot(to: Emitter, from: string): void {
 /** Attaches the detached mount in slot `from` at `at` in the container's root and closes it. */
 function attach(to: Emitter, from: string, at: string): void {
   openInRoot(to, at, { into: "target" });
+  attachToTarget(to, from);
+}
+
+/** Attaches the detached mount in slot `from` to what slot `target` is, and closes both. */
+export function attachToTarget(to: Emitter, from: string): void {
   to.call(moveMount({
     fromDirfd: result(from),
     fromPathname: "",

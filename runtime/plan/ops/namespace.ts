@@ -18,7 +18,7 @@ import { SIGCHLD, SIGKILL } from "../../../ffi/abi/signal.ts";
 import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from "../../../ffi/abi/socket.ts";
 import { ioctlSiocsifflags } from "../../../ffi/calls/ioctl.ts";
 import { keyctlJoinSessionKeyring } from "../../../ffi/calls/keyctl.ts";
-import { close } from "../../../ffi/calls/open.ts";
+import { close, closeRange } from "../../../ffi/calls/open.ts";
 import { pidfdOpen } from "../../../ffi/calls/pidfd.ts";
 import { ppoll } from "../../../ffi/calls/poll.ts";
 import { prctl } from "../../../ffi/calls/prctl.ts";
@@ -28,7 +28,7 @@ import { sethostname } from "../../../ffi/calls/uts.ts";
 import { branchOnErrno, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
-import { ANNOUNCE_FD, CONTROL_FD } from "../report.ts";
+import { ANNOUNCE_FD, CONTROL_FD, FIRST_PASSED_FD } from "../report.ts";
 import { writeFile } from "./cgroup.ts";
 
 export type Namespace = "user" | "mount" | "pid" | "net" | "uts" | "ipc" | "cgroup";
@@ -51,6 +51,8 @@ export interface CloneOp extends OpCommon {
   readonly group?: string;
   /** The runner waits for the first command's execve: the stage gives its copy of the pipe away. */
   readonly announce: boolean;
+  /** Number of descriptors that were handed over for the container alone. */
+  readonly passed?: number;
 }
 
 /** The ids of the new user namespace, one of each: `id` inside is `hostId` outside. */
@@ -118,6 +120,9 @@ export const cloneOp: OpDefinition<CloneOp> = {
     );
     to.call(close({ fd: result(STAGE_PIDFD) }), { onError: "continue" });
     if (op.announce) to.call(close({ fd: ANNOUNCE_FD }), { onError: "continue" });
+    if (op.passed === undefined) return;
+    const first = FIRST_PASSED_FD;
+    to.call(closeRange({ first, last: first + op.passed - 1 }), { onError: "continue" });
   },
   undo: (op) => [{ kind: "end", id: `${op.id}/undo`, where: "stage", origin: op.origin }],
 };

@@ -11,8 +11,8 @@ import { ROOT } from "./root.ts";
 /** The container's root becomes the root of everything; the host's is gone. */
 export interface Pivot extends OpCommon {
   readonly kind: "pivot";
-  /** Mounts that lie on the host's root now: 2 when an overlay stands on its workbench, else 1. */
-  readonly stacked: 1 | 2;
+  /** Mounts that lie on the host's root now: the container's, and what it stands on. */
+  readonly stacked: number;
 }
 
 export const pivot: OpDefinition<Pivot> = {

@@ -18,6 +18,8 @@ export interface Prepare extends OpCommon {
   readonly kind: "prepare";
   /** The runner waits for the first command's execve. */
   readonly announce: boolean;
+  /** Number of descriptors that are handed over for the container alone: secrets. */
+  readonly passed?: number;
 }
 
 export const prepare: OpDefinition<Prepare> = {
@@ -25,9 +27,14 @@ export const prepare: OpDefinition<Prepare> = {
   lower(op, to) {
     loadPlan(to);
     const first = firstOwnFd(op.announce);
-    to.call(closeRange({ first, last: 0xffffffff }));
+    let last = first - 1;
+    if (op.passed !== undefined) {
+      to.call(closeRange({ first, last: PLAN_FD }));
+      last = PLAN_FD + op.passed;
+    }
+    to.call(closeRange({ first: last + 1, last: 0xffffffff }));
     // What the runner gave by dup2 is not close-on-exec: the container must not have it.
-    to.call(closeRange({ first: CONTROL_FD, last: first - 1, flags: CLOSE_RANGE_CLOEXEC }));
+    to.call(closeRange({ first: CONTROL_FD, last, flags: CLOSE_RANGE_CLOEXEC }));
     // What a terminal or `kill -9 -GROUP` sends to the runner's group is the runner's: it passes signals on, once, and the
     // stage lives to take everything back.
     to.call(setsid());

@@ -5,12 +5,14 @@ import * as file from "./file.ts";
 import * as mount from "./mount.ts";
 import * as overlay from "./overlay.ts";
 import * as pivot from "./pivot.ts";
+import * as secret from "./secret.ts";
 import * as shield from "./shield.ts";
 import * as namespace from "./namespace.ts";
 import * as prepare from "./prepare.ts";
 import * as process from "./process.ts";
 import * as supervise from "./supervise.ts";
 import * as upper from "./upper.ts";
+import * as volume from "./volume.ts";
 
 export type Op =
   | cgroup.MakeGroup
@@ -43,6 +45,12 @@ export type Op =
   | process.Execute
   | upper.KeepUpper
   | prepare.Prepare
+  | volume.KeepVolume
+  | volume.OpenVolume
+  | volume.NewVolume
+  | volume.AttachVolume
+  | secret.SecretRoom
+  | secret.Secret
   | supervise.Watch
   | supervise.EndContainer
   | supervise.RunCommand;
@@ -80,6 +88,12 @@ export const OPS = {
   "execute": process.execute,
   "upper": upper.keepUpper,
   "prepare": prepare.prepare,
+  "volume.keep": volume.keepVolume,
+  "volume.open": volume.openVolume,
+  "volume.new": volume.newVolume,
+  "volume.attach": volume.attachVolume,
+  "secret.room": secret.secretRoom,
+  "secret": secret.secret,
   "watch": supervise.watch,
   "end": supervise.endContainer,
   "command": supervise.runCommand,

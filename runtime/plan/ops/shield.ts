@@ -1,21 +1,14 @@
 /** Paths of the kernel's file systems that are hidden or made read-only. */
 import { ENOENT } from "../../../ffi/abi/errno.ts";
 import { AT_EMPTY_PATH, AT_RECURSIVE } from "../../../ffi/abi/fcntl.ts";
-import {
-  MOUNT_ATTR_RDONLY,
-  MOVE_MOUNT_F_EMPTY_PATH,
-  MOVE_MOUNT_T_EMPTY_PATH,
-  OPEN_TREE_CLOEXEC,
-  OPEN_TREE_CLONE,
-} from "../../../ffi/abi/mount.ts";
-import { mountSetattr, moveMount, openTree } from "../../../ffi/calls/mount.ts";
-import { close } from "../../../ffi/calls/open.ts";
+import { MOUNT_ATTR_RDONLY, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from "../../../ffi/abi/mount.ts";
+import { mountSetattr, openTree } from "../../../ffi/calls/mount.ts";
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
 import { openInRoot } from "./root.ts";
 
-import { cloneTree, newFilesystem } from "./mount.ts";
+import { attachToTarget, cloneTree, newFilesystem } from "./mount.ts";
 
 /** A path that is hidden (an empty read-only tmpfs, or /dev/null) or made read-only, if it is there. */
 export interface Shield extends OpCommon {
@@ -47,15 +40,7 @@ export const shield: OpDefinition<Shield> = {
         attributes: ["ro", "nosuid", "nodev", "noexec"],
       }, "mount");
     } else cloneHere(to);
-    to.call(moveMount({
-      fromDirfd: result("mount"),
-      fromPathname: "",
-      toDirfd: result("target"),
-      toPathname: "",
-      flags: MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH,
-    }));
-    to.call(close({ fd: result("target") }), { onError: "continue" });
-    to.call(close({ fd: result("mount") }), { onError: "continue" });
+    attachToTarget(to, "mount");
     to.add(
       { kind: "jump", to: done },
       { kind: "label", name: absent },

@@ -82,6 +82,7 @@ const FILES: readonly Syscall[] = [
   fs.write({ fd: BAD, buf: "64\n" }),
   fs.write({ fd: BAD, buf: new Uint8Array([0, 1, 0x31, 255]) }),
   fs.lseek({ fd: BAD, offset: -1, whence: fcntlAbi.SEEK_END }),
+  fs.sendfile({ outFd: BAD, inFd: BAD, count: 0x7ffff000 }),
   fs.ftruncate({ fd: BAD, length: 4096 }),
   fs.fsync({ fd: BAD }),
   fs.flock({ fd: BAD, operation: fcntlAbi.LOCK_EX | fcntlAbi.LOCK_NB }),

@@ -148,6 +148,75 @@ const MOUNTS = {
   [K in (OpKind & `mount.${string}`) | "pivot" | "upper"]: readonly Sample<K>[];
 };
 
+const VOLUME = {
+  kind: "volume.open",
+  base: "/srv/project",
+  path: "src/a",
+  slot: "volume 0",
+  attributes: ["ro", "nosuid", "nodev"],
+  propagation: "private",
+} as const;
+
+const VOLUMES = {
+  "volume.keep": [{
+    ...stage,
+    kind: "volume.keep",
+    id: "keep",
+    path: "/var/lib/containerv/volumes/shop-0a1b2c3d/data",
+    owner: { uid: 1000, gid: 100 },
+  }],
+  "volume.open": [
+    { ...stage, ...VOLUME, id: "slave", propagation: "slave" },
+    { ...container, ...VOLUME, id: "whole", path: "", propagation: "shared", attributes: [] },
+    { ...stage, ...VOLUME, id: "create", create: { uid: 1000, gid: 100 } },
+    {
+      ...stage,
+      ...VOLUME,
+      id: "owner",
+      owner: { from: { uid: 1000, gid: 100 }, to: { uid: 0, gid: 0 } },
+    },
+  ],
+  "volume.new": [{
+    ...container,
+    kind: "volume.new",
+    id: "memory",
+    slot: "volume 1",
+    options: [["size", "1048576"], ["mode", "1777"]],
+    attributes: ["nosuid", "nodev"],
+  }],
+  "volume.attach": [
+    {
+      ...container,
+      kind: "volume.attach",
+      id: "directory",
+      slot: "volume 0",
+      at: "/srv/x",
+      target: "directory",
+    },
+    {
+      ...container,
+      kind: "volume.attach",
+      id: "file",
+      slot: "volume 1",
+      at: "/file",
+      target: "file",
+    },
+  ],
+  "secret.room": [{ ...container, kind: "secret.room", id: "room", sizeBytes: 2097152 }],
+  "secret": [{
+    ...container,
+    kind: "secret",
+    id: "secret",
+    fd: 4,
+    at: "/run/secrets/db",
+    mode: 0o400,
+    uid: 1000,
+    gid: 100,
+  }],
+} as const satisfies {
+  [K in (OpKind & `volume.${string}`) | (OpKind & `secret${string}`)]: readonly Sample<K>[];
+};
+
 const NAMESPACES = {
   "clone": [
     {
@@ -159,6 +228,14 @@ const NAMESPACES = {
       announce: false,
     },
     { ...stage, kind: "clone", id: "user", namespaces: ["user", "mount"], announce: true },
+    {
+      ...stage,
+      kind: "clone",
+      id: "passed",
+      namespaces: ["mount"],
+      announce: false,
+      passed: 2,
+    },
   ],
   "tether": [{ ...container, kind: "tether", id: "tether" }],
   "idmap": [
@@ -230,6 +307,7 @@ const PROCESSES = {
   "prepare": [
     { ...stage, kind: "prepare", id: "prepare", announce: false },
     { ...stage, kind: "prepare", id: "announced", announce: true },
+    { ...stage, kind: "prepare", id: "passed", announce: false, passed: 2 },
   ],
   "watch": [
     { ...stage, kind: "watch", id: "watch" },
@@ -268,6 +346,7 @@ export const SAMPLES: { readonly [K in OpKind]: readonly Sample<K>[] } = {
   ...GROUPS,
   ...FILES,
   ...MOUNTS,
+  ...VOLUMES,
   ...NAMESPACES,
   ...PROCESSES,
 };

@@ -168,6 +168,38 @@ table("stop", [
   ["stop: {grace: 5}", ["WRONG_TYPE /stop/grace"]],
 ]);
 
+table("volumes", [
+  ["volumes: [./a:/b:ro, {bind: a, at: /c, create: true, owner: match, propagation: slave}]", []],
+  ['volumes: [{tmpfs: 1MiB, at: /tmp, mode: "0700"}]', []],
+  ["volumes: {data: {}}", []],
+  ["volumes: [data:/b]", ["UNDECLARED_VOLUME /volumes/0"]],
+  ["volumes: [{volume: data, at: /b}]", ["UNDECLARED_VOLUME /volumes/0/volume"]],
+  ["volumes: [./a:/b, ./c:/b/]", ["CONTRADICTION /volumes/1"]],
+  ["volumes: [./a:/]", ["PROTECTED_PLACE /volumes/0"]],
+  ["volumes: [./a:/proc/sys/kernel]", ["PROTECTED_PLACE /volumes/0"]],
+  ["volumes: [{bind: a, at: /sys/fs/cgroup}]", ["PROTECTED_PLACE /volumes/0/at"]],
+  ["volumes: [{bind: a, at: /x/../proc}]", [
+    "BAD_PATH /volumes/0/at",
+    "PROTECTED_PLACE /volumes/0/at",
+  ]],
+  ["volumes: [/:/host]", ["HOST_ROOT /volumes/0"]],
+  ["volumes: [/:/host:ro]", ["HOST_ROOT /volumes/0"]],
+  ["volumes: [~/a:/b]", ["BAD_PATH /volumes/0"]],
+  ["volumes: [{tmpfs: 1MiB, at: /b, create: true}]", ["CONTRADICTION /volumes/0/create"]],
+  ['volumes: [{bind: a, at: /b, mode: "0700"}]', ["CONTRADICTION /volumes/0/mode"]],
+  ["volumes: [{bind: a, tmpfs: 1MiB, at: /b}]", ["CONTRADICTION /volumes/0"]],
+  ["volumes: [./a]", ["BAD_VALUE /volumes/0"]],
+]);
+
+table("secrets", [
+  ['secrets: {/run/a: b, /run/c: {file: ./d, mode: "0440"}, /run/e: {value: f}}', []],
+  ["secrets: {/run/a: b, /run//a: c}", ["CONTRADICTION /secrets/~1run~1~1a"]],
+  ["secrets: {/proc/a: b}", ["PROTECTED_PLACE /secrets/~1proc~1a"]],
+  ["secrets: {a: b}", ["BAD_KEY /secrets/a"]],
+  ["secrets: {/run/a: 5}", ["WRONG_TYPE /secrets/~1run~1a"]],
+  ["secrets: {/run/a: {file: b, value: c}}", ["CONTRADICTION /secrets/~1run~1a"]],
+]);
+
 table("not yet", [
   ["environmentFiles: [a.env]", ["NOT_YET /environmentFiles"]],
   [
@@ -175,9 +207,6 @@ table("not yet", [
     ["NOT_YET /userns"],
   ],
   ["tty: true", ["NOT_YET /tty"]],
-  ["volumes: [./a:/b:ro, {bind: a, at: /b}]", ["NOT_YET /volumes"]],
-  ["volumes: {data: {}}", ["NOT_YET /volumes"]],
-  ["secrets: {/run/a: b}", ["NOT_YET /secrets"]],
   ["inputs: [{from: a, to: /b}]", ["NOT_YET /inputs"]],
   ["outputs: [{from: /a, to: b, when: always}]", ["NOT_YET /outputs"]],
   ["platform: windows", ["NOT_YET /platform"]],

@@ -1,0 +1,107 @@
+/**
+ * `npm run test:vm`: the tests that depend on the kernel, in virtual machines with Debian's 6.1 and 6.12 kernels and nothing but
+ * cgroup v2. Emulated (no KVM is needed), so a minute here is some five seconds there: only the files that matter run.
+ *
+ *   --kernel 6.1,6.12   only these        --file TEXT,TEXT   only files whose path contains one of these
+ *
+ * Needs root, and the programs of tools/run-in-vm.sh, which `.ci/run` installs.
+ */
+import { spawnSync } from "node:child_process";
+import { parseArgs } from "node:util";
+import { bootstrap, ROOT } from "./bootstrap.mjs";
+import { runCommand, showMs } from "./lib/process.mjs";
+
+/** Kernel → the Debian package it comes from. */
+const KERNELS = {
+  "6.1": "linux-image-cloud-amd64",
+  "6.12": "linux-image-6.12-cloud-amd64",
+};
+
+/** What meets the kernel: mounts, ids, groups, calls. Words, messages and documents are the same on every machine. */
+const FILES = [
+  "tests/integration/ffi/run_test",
+  "tests/integration/run/",
+  "tests/integration/cli/limits_test",
+  "tests/integration/cli/rootless_test",
+  "tests/integration/doctor/doctor_test",
+  "tests/security/",
+];
+
+/** Same code under both runtimes; the kernel is what is new here, so one of them does, and Deno shows the library. */
+const PASSES = [
+  { runtime: "bun", files: FILES },
+  { runtime: "deno", files: ["tests/integration/run/library_test"] },
+];
+
+const TIMEOUT_SECONDS = 540;
+
+function parseOptions() {
+  const { values } = parseArgs({
+    options: {
+      kernel: { type: "string", default: Object.keys(KERNELS).join(",") },
+      file: { type: "string" },
+    },
+  });
+  const kernels = values.kernel.split(",");
+  const unknown = kernels.find((name) => KERNELS[name] === undefined);
+  if (unknown !== undefined) {
+    throw new Error(`unknown kernel ${unknown}; there are ${Object.keys(KERNELS).join(", ")}`);
+  }
+  const passes = values.file === undefined
+    ? PASSES
+    : [{ runtime: "bun", files: values.file.split(",") }];
+  return { kernels, passes };
+}
+
+/** One shell line for all passes of a machine: booting costs some seconds. */
+function script(passes) {
+  return passes.map(({ runtime, files }) =>
+    `node tools/run_tests.mjs --suite integration,security --runtime ${runtime} ` +
+    `--file ${files.join(",")} --times`
+  ).join("; ");
+}
+
+/** Runs the passes in one machine: its own words, then how many passed and failed. */
+async function runMachine(kernel, passes) {
+  const begin = Date.now();
+  console.log(`› Linux ${kernel}`);
+  const argv = ["tools/run-in-vm.sh", ".", "/bin/sh", "-c", script(passes)];
+  const env = {
+    ...process.env,
+    VM_KERNEL_PKG: KERNELS[kernel],
+    VM_MEM: "3072",
+    VM_TIMEOUT: String(TIMEOUT_SECONDS),
+    CONTAINERV_SLOW_MACHINE: "1",
+    VM_ENV: "CONTAINERV_SLOW_MACHINE",
+  };
+  const result = await runCommand(argv, {
+    cwd: ROOT,
+    env,
+    timeoutMs: (TIMEOUT_SECONDS + 60) * 1000,
+    onOutput: (chunk) => process.stdout.write(chunk),
+  });
+  const counts = [...result.output.matchAll(/^(\d+) passed, (\d+) failed$/gm)];
+  const sum = (index) => counts.reduce((total, match) => total + Number(match[index]), 0);
+  const broken = counts.length < passes.length;
+  if (broken) console.log(`✘ Linux ${kernel}: the machine ended early, with ${result.code}`);
+  console.log(`  Linux ${kernel}: ${showMs(Date.now() - begin)}`);
+  return { passed: sum(1), failed: sum(2) + (broken ? 1 : 0) };
+}
+
+async function main() {
+  bootstrap();
+  const { kernels, passes } = parseOptions();
+  if (spawnSync("qemu-system-x86_64", ["--version"]).error !== undefined) {
+    throw new Error("needs qemu-system-x86_64: see the list in .ci/run");
+  }
+  const total = { passed: 0, failed: 0 };
+  for (const kernel of kernels) {
+    const { passed, failed } = await runMachine(kernel, passes);
+    total.passed += passed;
+    total.failed += failed;
+  }
+  console.log(`${total.passed} passed, ${total.failed} failed`);
+  process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+}
+
+await main();
