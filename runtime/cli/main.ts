@@ -10,6 +10,7 @@ export type CommandFunction = (given: Arguments) => Promise<number> | number;
 const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction }>>> = {
   run: () => import("./run.ts"),
   plan: () => import("./plan.ts"),
+  inspect: () => import("./inspect.ts"),
   validate: () => import("./validate.ts"),
   schema: () => import("./schema.ts"),
   doctor: () => import("./doctor.ts"),

@@ -78,6 +78,19 @@ export const COMMANDS: readonly CommandRow[] = [
     ],
   },
   {
+    name: "inspect",
+    usage: "NAME | PID | FILE",
+    summary: "show the isolation that a container really has",
+    options: [JSON_OPTION],
+    files: true,
+    text: [
+      "Reads everything back from the kernel: namespaces and which of them are the host's, groups and their values, " +
+      "mounts, ids and maps, capabilities, no_new_privs, seccomp, limits, open files. Changes nothing.",
+      "A container is named as it was started, by the pid of one of its processes, or by its spec.",
+    ],
+    examples: ["containerv inspect web", "containerv inspect --json web.yaml"],
+  },
+  {
     name: "validate",
     usage: "[FILE | -]",
     summary: "check a spec; exit 0 good, 2 bad",
