@@ -13,18 +13,17 @@ import {
   F_SEAL_SEAL,
   F_SEAL_SHRINK,
   F_SEAL_WRITE,
-  SEEK_SET,
 } from "../abi/fcntl.ts";
 import { MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_EXEC } from "../abi/memfd.ts";
 import { KERNEL_SIGACTION, SIG_DFL, SIG_IGN, SIGCHLD } from "../abi/signal.ts";
 import { cstr } from "../abi/text.ts";
-import { lseek, write } from "../calls/io.ts";
+import { write } from "../calls/io.ts";
 import { close, fcntl, memfdCreate } from "../calls/open.ts";
 import { rtSigaction } from "../calls/signal.ts";
 import type { Callable } from "../seam/host.ts";
 import { LIBC } from "../seam/load.ts";
 import { showArray, showString } from "../calls/show.ts";
-import { shellOf, type ShellPiece } from "../stage/shell.ts";
+import { shellOf } from "../stage/shell.ts";
 import { Fd } from "./fd.ts";
 import { kernel } from "./libc.ts";
 import { callSync, check, createArena, failed, readCell, SyscallError } from "./run.ts";
@@ -44,13 +43,13 @@ const SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
  * @throws SyscallError: EACCES where vm.memfd_noexec is 2; ENOMEM, EMFILE.
  */
 export function imageFile(args: { image: Uint8Array; name: string }): ImageFile {
-  return sealedFile(args.name, [{ offset: 0, bytes: args.image }]);
-}
-
-function sealedFile(name: string, pieces: readonly ShellPiece[]): ImageFile {
+  const { image, name } = args;
   const fd = createImage(name);
   try {
-    for (const piece of pieces) writePiece(fd.number, piece);
+    for (let written = 0; written < image.length;) {
+      const rest = written === 0 ? image : image.subarray(written);
+      written += check(write({ fd: fd.number, buf: rest }));
+    }
     const sealed = callSync(fcntl({ fd: fd.number, cmd: F_ADD_SEALS, arg: SEALS | F_SEAL_EXEC }));
     // Before 6.3 the unknown seal is refused, and with it all others.
     if (sealed === -EINVAL) check(fcntl({ fd: fd.number, cmd: F_ADD_SEALS, arg: SEALS }));
@@ -62,14 +61,6 @@ function sealedFile(name: string, pieces: readonly ShellPiece[]): ImageFile {
   } catch (error) {
     fd[Symbol.dispose]();
     throw error;
-  }
-}
-
-function writePiece(fd: number, { offset, bytes }: ShellPiece): void {
-  if (offset > 0) check(lseek({ fd, offset, whence: SEEK_SET }));
-  for (let written = 0; written < bytes.length;) {
-    const rest = written === 0 ? bytes : bytes.subarray(written);
-    written += check(write({ fd, buf: rest }));
   }
 }
 
@@ -187,7 +178,7 @@ export function spawnPlan(
 ): number {
   const { image, name, argv, fds, planFd } = args;
   using plan = imageFile({ image, name }).fd;
-  using shell = sealedFile(name, shellOf(image)).fd;
+  using shell = imageFile({ image: shellOf(image), name }).fd;
   return spawnFile({
     fd: shell.number,
     argv,
@@ -202,10 +193,6 @@ export function spawnFile(
   spawning ??= prepareSpawning();
   let above = 3;
   for (const { to } of args.fds) if (to >= above) above = to + 1;
-  const isTarget = (number: number): boolean => {
-    for (const { to } of args.fds) if (to === number) return true;
-    return false;
-  };
   const copies: number[] = [];
   // One dup2 after the other must not overwrite what a later one, or the path of the program, still needs.
   const outOfTheWay = (number: number): number => {
@@ -214,16 +201,39 @@ export function spawnFile(
     return copy;
   };
   try {
-    const program = isTarget(args.fd) ? outOfTheWay(args.fd) : args.fd;
-    const moves: FdMove[] = [];
-    for (const { from, to } of args.fds) {
-      moves.push({ from: from !== to && isTarget(from) ? outOfTheWay(from) : from, to });
-    }
+    let program = args.fd;
+    for (const { to } of args.fds) if (to === args.fd) program = outOfTheWay(args.fd);
+    const moves = ordered(args.fds, outOfTheWay);
     return spawn(spawning, { path: `/proc/self/fd/${program}`, argv: args.argv, moves });
   } finally {
     for (const copy of copies) callSync(close({ fd: copy }));
     memory.reset();
   }
+}
+
+/** The moves in an order in which none overwrites what a later one needs; a circle is broken by a copy. */
+function ordered(moves: readonly FdMove[], copy: (fd: number) => number): readonly FdMove[] {
+  const done: FdMove[] = [];
+  const left = [...moves];
+  while (left.length > 0) {
+    let next = 0;
+    while (next < left.length && isNeeded(left[next]?.to, left, next)) next++;
+    if (next === left.length) {
+      const { from, to } = left[0] as FdMove;
+      left[0] = { from: copy(from), to };
+      continue;
+    }
+    done.push(left[next] as FdMove);
+    left.splice(next, 1);
+  }
+  return done;
+}
+
+function isNeeded(fd: number | undefined, moves: readonly FdMove[], except: number): boolean {
+  for (let index = 0; index < moves.length; index++) {
+    if (index !== except && moves[index]?.from === fd) return true;
+  }
+  return false;
 }
 
 interface SpawnArguments {

@@ -14,19 +14,12 @@ const scene = sceneOf({
   ],
 });
 
-/** The executed file, zero where no piece stands. */
-function shellFile(): Uint8Array<ArrayBuffer> {
-  const file = new Uint8Array(scene.encoded.image.length);
-  for (const { offset, bytes } of shellOf(scene.encoded.image)) file.set(bytes, offset);
-  return file;
-}
-
 const text = (bytes: Uint8Array): string => new TextDecoder("latin1").decode(bytes);
 
 describe("the shell of a plan", () => {
   test("has none of the plan's words, and no path of the host", () => {
     const image = text(scene.encoded.image);
-    const shell = text(shellFile());
+    const shell = text(shellOf(scene.encoded.image));
     assertEquals(shell.length, image.length);
     for (const word of [CANARY, "/bin/one", "/bin/two", "/sys/fs/cgroup", "PATH=", "/usr"]) {
       assert(image.includes(word), word);
