@@ -6,7 +6,7 @@ import { CLOCK_MONOTONIC, ITIMER_REAL, TFD_CLOEXEC } from "../../../ffi/abi/time
 import { P_ALL, P_PIDFD, WEXITED, WNOHANG } from "../../../ffi/abi/wait.ts";
 import type { Cell, Syscall, Word } from "../../../ffi/calls/call.ts";
 import { read, write } from "../../../ffi/calls/io.ts";
-import { close } from "../../../ffi/calls/open.ts";
+import { close, closeRange } from "../../../ffi/calls/open.ts";
 import { pidfdSendSignal } from "../../../ffi/calls/pidfd.ts";
 import { ppoll } from "../../../ffi/calls/poll.ts";
 import { clone3, exitGroup, kill, waitid } from "../../../ffi/calls/process.ts";
@@ -17,6 +17,7 @@ import type { OpCommon, OpDefinition } from "../op.ts";
 import {
   ANNOUNCE_FD,
   CONTROL_FD,
+  firstOwnFd,
   REPORT,
   REPORT_BYTES,
   REPORT_FD,
@@ -213,6 +214,8 @@ export const runCommand: OpDefinition<RunCommand> = {
     const wait = to.label("wait");
     const reaping = to.label("reap");
     const info: Cell = { cell: "signal info", size: 128 };
+    // Among what is open is the way to the layers, which can be written there: PID 1 must have none of it when others are there.
+    if (op.index === 0) to.call(closeRange({ first: firstOwnFd(op.announce), last: 0xffffffff }));
     to.call(clone3({ flags: 0n, exitSignal: SIGCHLD }), { into: "command" });
     to.add({
       kind: "branch",
