@@ -4,6 +4,7 @@ import type { Answers, Host, ResolvedUser, SourceAnswer } from "../plan/host.ts"
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
+import { isImage } from "../subjects/rootfs/images.ts";
 import { userKey } from "../subjects/identity.ts";
 import { sourceKey } from "../subjects/volumes.ts";
 import { lookUpSource } from "../observe/sources.ts";
@@ -85,7 +86,10 @@ function observeCollisions(
 /** Directories of the host that make up the container's /etc, topmost first. */
 function rootsOf(rootfs: DesiredRootfs): readonly string[] {
   if (rootfs.path !== undefined) return [rootfs.path];
-  return rootfs.layers.filter((layer) => layer.at === "/")
+  const atRoot = rootfs.layers.filter((layer) => layer.at === "/");
+  // What an image file says can't be read before it is mounted: then only numbers do.
+  if (atRoot.some(isImage)) return [];
+  return atRoot
     .map((layer) => layer.kind === "dir" ? layer.dir : "/")
     .reverse();
 }

@@ -9,7 +9,7 @@ import { lowerPlan } from "../plan/lower.ts";
 import type { Answers, Host } from "../plan/host.ts";
 import type { Plan } from "../plan/plan.ts";
 import { dependsOnOwners } from "../subjects/volumes.ts";
-import { openSecrets } from "./secrets.ts";
+import { isPassed, openPassed } from "./passed.ts";
 
 export interface Prepared {
   readonly plan: Plan;
@@ -67,7 +67,7 @@ export function prepare(container: DesiredContainer, options: PlanOptions = {}):
     records: encoded.records,
     // What was read of the rootfs and of owners is not in the machine's fingerprint, and secrets are for no cache.
     memorable: answers.users === undefined && answers.collisions === undefined &&
-      !dependsOnOwners(container) && container.secrets.length === 0,
-    ...(container.secrets.length === 0 ? {} : { open: () => openSecrets(container.secrets) }),
+      !dependsOnOwners(container) && !isPassed(container),
+    ...(isPassed(container) ? { open: () => openPassed(container) } : {}),
   };
 }

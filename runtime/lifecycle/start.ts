@@ -1,5 +1,5 @@
 /** Starts one container and follows it to its end. Loads planning and explaining only when they are needed. */
-import { EEXIST } from "../../ffi/abi/errno.ts";
+import { EAGAIN, EEXIST } from "../../ffi/abi/errno.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { close } from "../../ffi/calls/open.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
@@ -137,7 +137,7 @@ async function explain(
     const failedOp = failure?.step === undefined ? undefined : plan.ops[failure.step.number - 1];
     if (failure?.errno === EEXIST && failedOp?.kind === "cgroup.make") return { again: tries + 1 };
   }
-  if (undone) return outcome;
+  if (undone) return await withHolder(outcome, plan);
   const { undoInRunner } = await import("../apply/undo.ts");
   return { ...outcome, leftovers: [...outcome.leftovers, ...undoInRunner(plan)] };
 }
@@ -154,6 +154,19 @@ function rehearse(stage: Stage, early: Report[]): void {
 
 const EXITED = new Uint8Array(REPORT_BYTES);
 EXITED[0] = REPORT.exited;
+
+/** A disk that another container uses: whose. */
+async function withHolder(outcome: Outcome, plan: Prepared["plan"]): Promise<Outcome> {
+  const { failure } = outcome;
+  const op = failure?.step === undefined ? undefined : plan.ops[failure.step.number - 1];
+  if (failure === undefined || failure.errno !== EAGAIN || op?.kind !== "upper") return outcome;
+  const { lockHolder } = await import("../observe/lock_holder.ts");
+  const pid = lockHolder(op.path);
+  if (pid === undefined) return outcome;
+  const fix =
+    `another container uses this disk, that of process ${pid}: wait for its end, or give this one another name`;
+  return { ...outcome, failure: { ...failure, fix } };
+}
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);

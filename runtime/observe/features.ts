@@ -6,6 +6,7 @@ import type { Host } from "../plan/host.ts";
 import { CALL_FEATURES } from "./features_calls.ts";
 import { CGROUP_FEATURES } from "./features_cgroups.ts";
 import { DEVICE_FEATURES } from "./features_devices.ts";
+import { IMAGE_FEATURES } from "./features_images.ts";
 import { MOUNT_FEATURES } from "./features_mounts.ts";
 import { POLICY_FEATURES } from "./features_policy.ts";
 import type { Feature, FeatureAnswer } from "./features_probe.ts";
@@ -17,6 +18,7 @@ export type { Feature, FeatureAnswer, FeatureGroup } from "./features_probe.ts";
 export const FEATURES: readonly Feature[] = [
   ...CALL_FEATURES,
   ...MOUNT_FEATURES,
+  ...IMAGE_FEATURES,
   ...CGROUP_FEATURES,
   ...ROOTLESS_FEATURES,
   ...POLICY_FEATURES,

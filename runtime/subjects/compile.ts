@@ -11,6 +11,7 @@ import { type CompiledLimits, compileLimits } from "./limits/compile.ts";
 import { DEFAULT, originOf } from "./origin.ts";
 import { compileProcesses, hasInit, usersOf } from "./process.ts";
 import { type CompiledRootfs, compileRootfs } from "./rootfs/compile.ts";
+import { imagesOf } from "./rootfs/images.ts";
 import { compileSecrets } from "./secrets.ts";
 import { compileVolumes } from "./volumes.ts";
 
@@ -89,9 +90,10 @@ function cloneOp(
   };
 }
 
-/** Secrets are handed over by descriptor. */
-function passedOf({ secrets }: DesiredContainer): { readonly passed?: number } {
-  return secrets.length === 0 ? {} : { passed: secrets.length };
+/** Secrets and image files are handed over by descriptor. */
+function passedOf(container: DesiredContainer): { readonly passed?: number } {
+  const passed = container.secrets.length + imagesOf(container).length;
+  return passed === 0 ? {} : { passed };
 }
 
 function cgroupNamespace(limits: CompiledLimits): readonly Op[] {

@@ -72,7 +72,14 @@ export type DesiredLayer =
     readonly at: string;
     readonly origin: Origin;
   }
-  | { readonly kind: "dir"; readonly dir: string; readonly at: string; readonly origin: Origin };
+  | { readonly kind: "dir"; readonly dir: string; readonly at: string; readonly origin: Origin }
+  /** `image`: absolute path of a file of the host. */
+  | {
+    readonly kind: "squashfs" | "erofs";
+    readonly image: string;
+    readonly at: string;
+    readonly origin: Origin;
+  };
 
 interface DesiredMount {
   /** Absolute path in the container. */

@@ -45,18 +45,19 @@ const LAYER_KINDS: Readonly<Record<string, Schema>> = {
     examples: ["nginx:1.27"],
     "x-expects": 'a reference such as "nginx:1.27"',
   }, USE_DIR),
-  squashfs: notYet({
+  squashfs: {
     title: "squashfs",
-    description: "A squashfs file, mounted read-only.",
+    description: "A squashfs image file, mounted read-only through a loop device. Needs root.",
     ...HOST_PATH,
     examples: ["./root.squashfs"],
-  }, USE_DIR),
-  erofs: notYet({
+  },
+  erofs: {
     title: "erofs",
-    description: "An erofs file, mounted read-only.",
+    description:
+      "An erofs image file, mounted read-only, without a loop device where the kernel can. Needs root.",
     ...HOST_PATH,
     examples: ["./root.erofs"],
-  }, USE_DIR),
+  },
 };
 
 const LAYER: Schema = map({
@@ -73,6 +74,9 @@ const LAYER: Schema = map({
   "x-expects": "a layer such as {host: system} or {dir: ./site, at: /srv}",
 });
 
+/** OVL_MAX_STACK of the kernel (fs/overlayfs/params.c). */
+const LAYERS_MAX = 500;
+
 const WRITABLE = "tmpfs, {tmpfs: 1GiB}, disk or false";
 
 export const ROOTFS_SCHEMA: Schema = map({
@@ -81,6 +85,7 @@ export const ROOTFS_SCHEMA: Schema = map({
     description:
       "Lowest first. Layers at `/` are put on top of each other; a layer with `at` is a mount of its own.",
     minItems: 1,
+    maxItems: LAYERS_MAX,
     default: [{ host: "system" }],
     examples: [[{ host: "system" }, { dir: "./site", at: "/srv/www" }]],
     "x-expects": "a list such as [{host: system}, {dir: ./site, at: /srv}]",
@@ -160,6 +165,13 @@ function normaliseReadyRoot(context: Context, { value, pointer }: Part<RootfsSpe
 function normaliseLayer(context: Context, { value, pointer }: Part<LayerSpec>): DesiredLayer {
   const at = containerPath(context, { value: value.at ?? "/", pointer: join(pointer, "at") });
   if ("host" in value) return { kind: "host", host: value.host, at, origin: pointer };
+  if ("squashfs" in value || "erofs" in value) {
+    const [kind, file] = "squashfs" in value
+      ? ["squashfs" as const, value.squashfs]
+      : ["erofs" as const, value.erofs];
+    const image = resolveHostPath(context, { value: file, pointer: join(pointer, kind) });
+    return { kind, image, at, origin: pointer };
+  }
   // The other kinds are refused as not yet; their path stands in so that the rest can be checked.
   const dir = "dir" in value ? value.dir : "/";
   const path = resolveHostPath(context, { value: dir, pointer: join(pointer, "dir") });

@@ -71,7 +71,11 @@ export function rootfsToOci(
 function bundleRoot({ rootfs }: DesiredContainer): OciBundle["root"] {
   if (rootfs.path !== undefined) return { kind: "directory", path: rootfs.path };
   const lowers = rootfs.layers.filter(({ at }) => at === "/")
-    .flatMap((layer) => layer.kind === "dir" ? [layer.dir] : layer.host === "/" ? ["/"] : []);
+    .flatMap((layer) => {
+      if (layer.kind === "dir") return [layer.dir];
+      if (layer.kind !== "host") return [layer.image];
+      return layer.host === "/" ? ["/"] : [];
+    });
   if (lowers.length > 0) return { kind: "overlay", lowers };
   const { writable } = rootfs;
   return {
@@ -85,7 +89,13 @@ function bundleRoot({ rootfs }: DesiredContainer): OciBundle["root"] {
 function rootLosses(container: DesiredContainer, root: OciBundle["root"]): readonly OciLoss[] {
   const origin = originOf(container.origins, "rootfs/layers", "rootfs");
   const writable = originOf(container.origins, "rootfs/writable", "rootfs");
-  const losses: OciLoss[] = [];
+  const losses: OciLoss[] = container.rootfs.layers.flatMap((layer) =>
+    layer.kind === "dir" || layer.kind === "host" ? [] : [{
+      origin: layer.origin,
+      message: `OCI mounts no image file: ${layer.image} must be mounted where it is named`,
+      fix: `mount -t ${layer.kind} -o loop,ro ${layer.image} DIRECTORY`,
+    }]
+  );
   if (root.kind === "overlay") {
     losses.push({
       origin,

@@ -57,6 +57,10 @@ export const UNITS: readonly Unit[] = [
       "offsetof:struct_landlock_net_port_attr:allowed_access " +
       "offsetof:struct_landlock_net_port_attr:port",
   }),
+  unit(() => import("../../ffi/abi/loop.ts"), {
+    includes: "linux/loop.h",
+    enums: "LO_FLAGS_READ_ONLY LO_FLAGS_AUTOCLEAR",
+  }),
   unit(() => import("../../ffi/abi/magic.ts"), { includes: "linux/magic.h sys/vfs.h" }),
   unit(() => import("../../ffi/abi/memfd.ts"), { includes: "linux/memfd.h" }),
   unit(() => import("../../ffi/abi/mman.ts"), { includes: "sys/mman.h" }),

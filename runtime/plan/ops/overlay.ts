@@ -1,10 +1,12 @@
 /** The overlay that becomes the container's root. Source: Documentation/filesystems/overlayfs.rst. */
 import {
   MOVE_MOUNT_F_EMPTY_PATH,
+  MS_NODEV,
+  MS_NOSUID,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from "../../../ffi/abi/mount.ts";
-import { moveMount, openTree } from "../../../ffi/calls/mount.ts";
+import { mount, moveMount, openTree } from "../../../ffi/calls/mount.ts";
 import { close } from "../../../ffi/calls/open.ts";
 import { fchdir, mkdirat } from "../../../ffi/calls/path.ts";
 import { type Emitter, result } from "../emitter.ts";
@@ -14,11 +16,18 @@ import { ROOT } from "./root.ts";
 
 import { attachAsRoot, newFilesystem } from "./mount.ts";
 
+/** A detached mount that the runner made of an image file. */
+export interface PassedMount {
+  readonly fd: number;
+  /** The file. */
+  readonly of: string;
+}
+
 /** An overlay that becomes the container's root. */
 export interface Overlay extends OpCommon {
   readonly kind: "mount.overlay";
-  /** Paths on the host, lowest first. */
-  readonly lowers: readonly string[];
+  /** Lowest first: paths on the host, and mounts that were handed over. */
+  readonly lowers: readonly (string | PassedMount)[];
   /** `tmpfs`: at most `size` bytes; `disk`: a directory with `up` and `work`. */
   readonly upper:
     | { readonly kind: "tmpfs"; readonly size?: number }
@@ -34,7 +43,7 @@ export const overlay: OpDefinition<Overlay> = {
   describe(op) {
     const upper = `,upperdir=${op.upper.kind === "disk" ? `${op.upper.path}/up` : "tmpfs"}`;
     return `mount("overlay", "/", "overlay", 0, ${
-      quote(`lowerdir=${[...op.lowers].reverse().join(":")}${upper}`)
+      quote(`lowerdir=${op.lowers.map(nameOf).reverse().join(":")}${upper}`)
     })`;
   },
   // A private tmpfs carries the layers as binds with short names, so that one form serves every kernel: relative
@@ -48,22 +57,56 @@ export const overlay: OpDefinition<Overlay> = {
     }, WORKBENCH);
     attachAsRoot(to, WORKBENCH);
     op.lowers.forEach((source, index) => {
-      if (source === "/" && op.lowers.length > 1) placeHostRoot(to, layerName(index));
+      if (typeof source !== "string") placePassed(to, source, layerName(index));
+      else if (source === "/" && op.lowers.length > 1) placeHostRoot(to, layerName(index));
       else placeLayer(to, source, layerName(index));
     });
-    const options: (readonly [string, string])[] = [
-      ["lowerdir", op.lowers.map((_, index) => layerName(index)).reverse().join(":")],
+    const lowerdir = op.lowers.map((_, index) => layerName(index)).reverse().join(":");
+    const options: (readonly [string] | readonly [string, string])[] = [
+      ["lowerdir", lowerdir],
       ...placeUpper(to, op.upper),
+      ...(op.userxattr ? [["userxattr"] as const] : []),
     ];
     to.call(fchdir({ fd: result(WORKBENCH) }));
-    newFilesystem(to, {
-      fs: "overlay",
-      options: op.userxattr ? [...options, ["userxattr"]] : options,
-      attributes: ["nosuid", "nodev"],
-    }, ROOT);
+    if (lowerdir.length <= FSCONFIG_BYTES) {
+      newFilesystem(to, { fs: "overlay", options, attributes: ["nosuid", "nodev"] }, ROOT);
+    } else mountLong(to, options);
     attachAsRoot(to, ROOT);
   },
 };
+
+const nameOf = (lower: string | PassedMount): string =>
+  typeof lower === "string" ? lower : lower.of;
+
+/** Longest value that fsconfig(2) takes. */
+const FSCONFIG_BYTES = 255;
+
+/** More layers than their names fit there: mount(2) takes a page, on every kernel. Its mount is cloned, for ROOT is detached. */
+function mountLong(to: Emitter, options: readonly (readonly string[])[]): void {
+  const target = "root";
+  to.call(mkdirat({ dirfd: result(WORKBENCH), pathname: target, mode: 0o755 }));
+  to.call(mount({
+    source: "overlay",
+    target,
+    filesystemtype: "overlay",
+    mountflags: MS_NOSUID | MS_NODEV,
+    data: options.map((option) => option.join("=")).join(","),
+  }));
+  to.call(
+    openTree({
+      dirfd: result(WORKBENCH),
+      pathname: target,
+      flags: OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC,
+    }),
+    { into: ROOT },
+  );
+}
+
+function placePassed(to: Emitter, { fd }: PassedMount, name: string): void {
+  to.call(mkdirat({ dirfd: result(WORKBENCH), pathname: name, mode: 0o755 }));
+  to.add({ kind: "add", into: "layer", left: fd, right: 0 });
+  moveToWorkbench(to, name);
+}
 
 /** a, b, … z, aa, ab, …: one character for the first 26 keeps 64 layers below 255 bytes. */
 function layerName(index: number): string {

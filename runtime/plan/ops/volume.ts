@@ -88,6 +88,8 @@ export interface NewVolume extends OpCommon {
 export interface AttachVolume extends OpCommon {
   readonly kind: "volume.attach";
   readonly slot: string;
+  /** The mount was handed over as this descriptor; else it is in the slot already. */
+  readonly fd?: number;
   readonly at: string;
   readonly target: "directory" | "file";
 }
@@ -226,6 +228,7 @@ export const attachVolume: OpDefinition<AttachVolume> = {
   lower(op, to) {
     openTarget(to, op.at, op.target);
     refuseKernelFiles(to);
+    if (op.fd !== undefined) to.add({ kind: "add", into: op.slot, left: op.fd, right: 0 });
     attachToTarget(to, op.slot);
   },
 };

@@ -5,6 +5,7 @@ import type { Op } from "../../plan/ops/registry.ts";
 import type { Loss } from "../../plan/plan.ts";
 import { HostError } from "../../plan/host_error.ts";
 import { DEFAULT, originOf } from "../origin.ts";
+import { checkImages, isImage, passedMount } from "./images.ts";
 import { MOUNT_POINTS, systemOps } from "./system.ts";
 
 export interface CompiledRootfs {
@@ -33,6 +34,7 @@ export function compileRootfs(
   const layers = sortLayers(container);
   const losses: Loss[] = [];
   checkCollisions(layers, answers);
+  checkImages(container, host);
   const kept = keptUpper(container, answers);
   const root = rootOp(container, { layers, host, kept: kept?.path, losses });
   const origin = layers.system?.origin ?? root.origin;
@@ -41,7 +43,12 @@ export function compileRootfs(
     : systemOps(host, { origin, hostname: container.hostname });
   return {
     stage: kept?.ops ?? [],
-    container: once([root, ...inner, ...layers.at.flatMap(atOps), ...workdirOps(container)]),
+    container: once([
+      root,
+      ...inner,
+      ...layers.at.flatMap((layer) => atOps(container, layer)),
+      ...workdirOps(container),
+    ]),
     readOnly: container.rootfs.writable.kind === "readonly",
     losses,
   };
@@ -167,7 +174,10 @@ function overlayOp(
   return {
     ...common,
     kind: "mount.overlay",
-    lowers: from.layers.content.map((layer) => layer.kind === "dir" ? layer.dir : "/"),
+    lowers: from.layers.content.map((layer) => {
+      if (layer.kind === "dir") return layer.dir;
+      return layer.kind === "host" ? "/" : passedMount(container, layer);
+    }),
     // A read-only root gets an upper too, for mount points that the layers lack; it is closed at the end.
     upper: from.kept !== undefined
       ? { kind: "disk", path: from.kept }
@@ -242,8 +252,21 @@ export function directoryOps(
   });
 }
 
-function atOps(layer: DesiredLayer): readonly Op[] {
+function atOps(container: DesiredContainer, layer: DesiredLayer): readonly Op[] {
   const common = { where: "container", origin: layer.origin } as const;
+  if (isImage(layer)) {
+    const { fd, of } = passedMount(container, layer);
+    const id = `rootfs/at${layer.at}`;
+    return [{
+      ...common,
+      kind: "volume.attach",
+      id,
+      slot: of,
+      fd,
+      at: layer.at,
+      target: "directory",
+    }];
+  }
   return [
     ...directoryOps(layer.at, common),
     {

@@ -214,3 +214,28 @@ describe("workdir", () => {
     assertEquals(ids.length, new Set(ids).size);
   });
 });
+
+describe("image files", () => {
+  const layers = [{ host: "system" }, { dir: "/a" }, { squashfs: "b.img" }, {
+    erofs: "/c",
+    at: "/x",
+  }];
+
+  test("are handed over behind the secrets, in their order", () => {
+    const plan = planOf({ rootfs: { layers }, secrets: { "/run/s": "secret" } });
+    assertEquals(opsOf(plan, "prepare").map(({ passed }) => passed), [3]);
+    assertEquals(opsOf(plan, "clone").map(({ passed }) => passed), [3]);
+    assertEquals(opsOf(plan, "secret").map(({ fd }) => fd), [7]);
+    assertEquals(opsOf(plan, "mount.overlay").map(({ lowers }) => lowers), [
+      ["/a", { fd: 8, of: "/specs/b.img" }],
+    ]);
+    assertEquals(opsOf(plan, "volume.attach").map(({ fd, at }) => [fd, at]), [[9, "/x"]]);
+    assertEquals(opsOf(plan, "pivot").map(({ stacked }) => stacked), [3]);
+  });
+
+  test("are for root alone", () => {
+    const error = assertThrows(() => planOf({ rootfs: { layers } }, { host: HOST_USER }));
+    assert(error instanceof HostError);
+    assertEquals([error.code, error.origin], ["IMAGE_NEEDS_ROOT", "/rootfs/layers/2"]);
+  });
+});

@@ -1,14 +1,34 @@
-/** Secrets → open files for the container's first process. They are in this process's memory, and in no record of it. */
+/**
+ * What the container's first process gets by descriptor: secrets, which are in this process's memory and in no record of it, then the
+ * mounts of image files.
+ */
 import { O_CLOEXEC, O_NONBLOCK, O_RDONLY } from "../../ffi/abi/fcntl.ts";
 import { close, openat } from "../../ffi/calls/open.ts";
 import { memoryFile, regularSize } from "../../ffi/linux/memory_file.ts";
 import { callSync, check, SyscallError } from "../../ffi/linux/run.ts";
-import type { DesiredSecret } from "../../spec/model/desired.ts";
+import type { DesiredContainer, DesiredSecret } from "../../spec/model/desired.ts";
+import { openImages } from "../apply/image_mounts.ts";
 import { ContainervError } from "../plan/error.ts";
+import { imagesOf } from "../subjects/rootfs/images.ts";
 import { SECRET_BYTES_MAX } from "../subjects/secrets.ts";
 
-/** One descriptor each, in their order; the caller closes them. Throws ContainervError; then none is open. */
-export function openSecrets(secrets: readonly DesiredSecret[]): readonly number[] {
+/** True when something is. */
+export function isPassed(container: DesiredContainer): boolean {
+  return container.secrets.length > 0 || imagesOf(container).length > 0;
+}
+
+/** Their descriptors, in the order of the plan; the caller closes them. Throws ContainervError; then none is open. */
+export function openPassed(container: DesiredContainer): readonly number[] {
+  const secrets = openSecrets(container.secrets);
+  try {
+    return [...secrets, ...openImages(imagesOf(container))];
+  } catch (error) {
+    for (const fd of secrets) callSync(close({ fd }));
+    throw error;
+  }
+}
+
+function openSecrets(secrets: readonly DesiredSecret[]): readonly number[] {
   const fds: number[] = [];
   try {
     for (const secret of secrets) {
