@@ -5,6 +5,7 @@
  *   --file TEXT,TEXT      only files whose path contains one of these
  *   --golden              the goldens only  --no-world            without the comparison of the machine
  *   --times               prints how long each job took, as it ends
+ *   --slowest N           the slowest N files and tests at the end
  *   --strict              a skip that is not on the list tests/support/allowed_skips.json is a failure
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -14,7 +15,14 @@ import { parseArgs } from "node:util";
 import { binary, bootstrap, ROOT } from "./bootstrap.mjs";
 import { mapLimited, runCommand, showMs } from "./lib/process.mjs";
 import { runFiles } from "./lib/runners.mjs";
-import { pureTestFiles, SUITES, testFiles, timeoutMsOf } from "./lib/suites.mjs";
+import {
+  isAlone,
+  mayRunUnder,
+  pureTestFiles,
+  SUITES,
+  testFiles,
+  timeoutMsOf,
+} from "./lib/suites.mjs";
 
 const BATCH_SECONDS = 240;
 const FILE_SECONDS = 120;
@@ -30,6 +38,7 @@ function parseOptions() {
       golden: { type: "boolean", default: false },
       world: { type: "boolean", default: true },
       times: { type: "boolean", default: false },
+      slowest: { type: "string", default: "0" },
       strict: { type: "boolean", default: process.env.CONTAINERV_STRICT_SKIPS === "1" },
     },
     allowNegative: true,
@@ -41,26 +50,29 @@ function parseOptions() {
   return { ...values, suites, runtimes: values.runtime.split(",") };
 }
 
-/** The jobs of a suite: batches run beside each other, lone files one after the other. */
+/** The jobs of a suite: one for all its files, or one for each. */
 function jobsOf(suite, options) {
   const matches = (path) => options.file.split(",").some((part) => path.includes(part));
   const files = testFiles(suite.name).filter(matches);
   const pure = new Set(pureTestFiles());
   return options.runtimes.flatMap((runtime) => {
-    const mine = runtime === "node" ? files.filter((path) => pure.has(path)) : files;
-    if (mine.length === 0 || (runtime === "node" && suite.alone)) return [];
-    if (!suite.alone) return [{ suite, runtime, files: mine, timeoutMs: BATCH_SECONDS * 1000 }];
+    const mine = files.filter((path) =>
+      mayRunUnder(path, runtime) && (runtime !== "node" || pure.has(path))
+    );
+    if (mine.length === 0 || (runtime === "node" && suite.perFile)) return [];
+    if (!suite.perFile) return [{ suite, runtime, files: mine, timeoutMs: BATCH_SECONDS * 1000 }];
     return mine.map((path) => ({
       suite,
       runtime,
       files: [path],
+      alone: isAlone(path),
       timeoutMs: timeoutMsOf(path, FILE_SECONDS),
     }));
   });
 }
 
 function labelOf(job) {
-  return `${job.suite.name} ${job.runtime}${job.suite.alone ? ` ${job.files[0]}` : ""}`;
+  return `${job.suite.name} ${job.runtime}${job.suite.perFile ? ` ${job.files[0]}` : ""}`;
 }
 
 async function runJob(job, { deadline, times }) {
@@ -72,11 +84,13 @@ async function runJob(job, { deadline, times }) {
       job,
       ms: 0,
       skipReasons: [],
-      cases: [{ name: label, file: "", outcome: "failed", detail }],
+      cases: [{ name: label, file: "", ms: 0, outcome: "failed", detail }],
     };
   }
   const timeoutMs = Math.min(job.timeoutMs, left);
-  const result = await runFiles(job.runtime, { files: job.files, timeoutMs, label });
+  // Who runs beside others can't tell what they left: the comparison at the very end does.
+  const env = job.shared === true ? { CONTAINERV_SHARED_MACHINE: "1" } : {};
+  const result = await runFiles(job.runtime, { files: job.files, timeoutMs, label, env });
   if (times) console.log(`  ${showMs(result.ms).padStart(6)} ${label}`);
   return { job, ...result };
 }
@@ -154,17 +168,35 @@ async function leftBehind(path) {
   return (after.output.trim() || `the comparison ended with ${after.code}`).split("\n");
 }
 
+/** Two at a time, but for those that must be alone. */
 async function runAll(options) {
   const deadline = Date.now() + TOTAL_MS;
   const jobs = SUITES.filter((suite) => options.suites.includes(suite.name))
     .flatMap((suite) => jobsOf(suite, options));
-  const batches = jobs.filter((job) => !job.suite.alone);
-  const lone = jobs.filter((job) => job.suite.alone);
   const run = (width) => ({
     width,
     work: (job) => runJob(job, { deadline, times: options.times }),
   });
-  return [...await mapLimited(batches, run(2)), ...await mapLimited(lone, run(1))];
+  const beside = jobs.filter((job) => !job.alone)
+    .map((job) => job.suite.perFile ? { ...job, shared: true } : job)
+    // Batches and long files first: the last ones shall not run on an idle machine.
+    .sort((a, b) => b.timeoutMs - a.timeoutMs);
+  const lone = jobs.filter((job) => job.alone);
+  return [...await mapLimited(beside, run(2)), ...await mapLimited(lone, run(1))];
+}
+
+function printSlowest(results, count) {
+  if (count === 0) return;
+  const slowest = (items) => items.sort((a, b) => b.ms - a.ms).slice(0, count);
+  console.log("\nslowest files:");
+  for (const { job, ms } of slowest(results.filter(({ job }) => job.suite.perFile))) {
+    console.log(`  ${showMs(ms).padStart(7)} ${job.runtime.padEnd(4)} ${job.files[0]}`);
+  }
+  console.log("slowest tests:");
+  const tests = results.flatMap(({ job, cases }) => cases.map((item) => ({ job, ...item })));
+  for (const { job, name, ms = 0 } of slowest(tests)) {
+    console.log(`  ${showMs(ms).padStart(7)} ${job.runtime.padEnd(4)} ${labelOf(job)}: ${name}`);
+  }
 }
 
 async function main() {
@@ -181,6 +213,7 @@ async function main() {
     const results = await runAll(options);
     const left = options.world ? await leftBehind(before) : [];
     printFailures(results);
+    printSlowest(results, Number(options.slowest));
     console.log("");
     report(results);
     const badSkips = judgeSkips(results, options.strict);

@@ -1,3 +1,4 @@
+// alone
 /** kill -9 of the runner, of the stage, of both: what ends, how soon, and what is left. */
 import { existsSync, readdirSync, rmdirSync } from "node:fs";
 import process from "node:process";

@@ -1,3 +1,4 @@
+// alone
 // timeout-seconds: 300
 /** A thousand containers in a few lanes: every result right, and the machine and this process as before. */
 import { readdirSync, readFileSync } from "node:fs";

@@ -43,7 +43,7 @@ function withoutGroups(cases) {
   });
 }
 
-/** Every test in the file: `{name, file, outcome: "passed" | "failed" | "skipped", detail}`. */
+/** Every test in the file: `{name, file, ms, outcome: "passed" | "failed" | "skipped", detail}`. */
 export function readJunit(xml) {
   const cases = [];
   const suites = [];
@@ -62,7 +62,8 @@ export function readJunit(xml) {
     // Bun and Deno have a suite per file around all; Node's suites are groups only.
     const inner = /_test\.[a-z]+$|^ext:/.test(suites[0] ?? "") ? suites.slice(1) : suites;
     const path = [...inner, found.name ?? ""].join(" > ");
-    cases.push({ name: path, file: found.file ?? suites[0] ?? "", ...outcome(body) });
+    const ms = Number(found.time ?? 0) * 1000;
+    cases.push({ name: path, file: found.file ?? suites[0] ?? "", ms, ...outcome(body) });
     tag.lastIndex = end;
   }
   return withoutGroups(cases);

@@ -15,14 +15,14 @@ export const PURE_FOLDERS = [
   "ffi/stage",
 ];
 
-/** Suites by folder of tests/; `alone`: a process per file, one after the other, since they look at the whole machine. */
+/** Suites by folder of tests/; `perFile`: a process per file, since they make containers and look at the machine. */
 export const SUITES = [
-  { name: "unit", alone: false },
-  { name: "golden", alone: false },
-  { name: "integration", alone: true },
-  { name: "conformance", alone: true },
-  { name: "fault", alone: true },
-  { name: "security", alone: true },
+  { name: "unit", perFile: false },
+  { name: "golden", perFile: false },
+  { name: "integration", perFile: true },
+  { name: "conformance", perFile: true },
+  { name: "fault", perFile: true },
+  { name: "security", perFile: true },
 ];
 
 function walk(directory) {
@@ -49,7 +49,7 @@ export function pureTestFiles() {
   const mirrors = [...PURE_FOLDERS, "stage"].map((folder) => `tests/unit/${folder}/`);
   return [...testFiles("unit"), ...testFiles("golden")].filter((path) =>
     (path.startsWith("tests/golden/") || mirrors.some((mirror) => path.startsWith(mirror))) &&
-    !/^\/\/ runs-under: /m.test(readFileSync(join(ROOT, path), "utf8").slice(0, 2000))
+    mayRunUnder(path, "node")
   );
 }
 
@@ -57,6 +57,19 @@ export function pureTestFiles() {
 export function pureSourceFiles() {
   return PURE_FOLDERS.flatMap((folder) => filesBelow(folder))
     .filter((path) => !path.includes("/generated/") && !path.endsWith(".d.ts"));
+}
+
+/** False for a runtime that the line `// runs-under: bun, deno` of a file leaves out; without the line all may. */
+export function mayRunUnder(path, runtime) {
+  const found = /^\/\/ runs-under: (.+)$/m.exec(
+    readFileSync(join(ROOT, path), "utf8").slice(0, 2000),
+  );
+  return found === null || found[1].split(", ").includes(runtime);
+}
+
+/** True for a file with the line `// alone`: nothing else may run meanwhile, since it counts or changes what all share. */
+export function isAlone(path) {
+  return /^\/\/ alone$/m.test(readFileSync(join(ROOT, path), "utf8").slice(0, 2000));
 }
 
 /** Seconds that a file may take: its line `// timeout-seconds: N`, else the default. */

@@ -1,7 +1,6 @@
 /** The command line as a newcomer meets it: texts, streams, exit statuses. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { VERSION } from "../../../runtime/version.ts";
@@ -217,21 +216,4 @@ describe("an ordinary user", { skip: missing(root(), userns(), tool("setpriv")) 
     const { code } = await runCli(["plan", "-"], { prefix, stdin: 'commands: [["true"]]\n' });
     assertEquals(code, 0);
   });
-});
-
-test("no state is left of a thousand runs", {
-  skip: missing(root()),
-}, async () => {
-  const { run } = await import("../../../mod.ts");
-  const { settledDiff, snapshotWorld } = await import("../../support/world.ts");
-  const spec = { limits: { memory: "64MiB", pids: 16 }, commands: [["/bin/true"]] } as const;
-  // What is made once and kept: the arena, the listeners, the compiled modules.
-  for (let i = 0; i < 8; i++) await run(spec);
-  const before = snapshotWorld();
-  const lanes = Array.from({ length: 4 }, async () => {
-    for (let i = 0; i < 250; i++) assertEquals((await run(spec)).code, 0);
-  });
-  await Promise.all(lanes);
-  assertEquals(await settledDiff(before), []);
-  assertEquals(process.exitCode ?? 0, 0);
 });

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { REPOSITORY, runCli } from "../../support/cli.ts";
@@ -41,6 +42,9 @@ const PURE: readonly Row[] = [
   { row: "`validate`, `plan`, `schema` | 2", args: ["schema", "--bad-option"], want: 2 },
   { row: "`plan` | 125", args: ["plan", "nobody.yaml"], want: 125 },
   { row: "`plan --exit-code` | 0, 3", args: ["plan", "--exit-code", "good.yaml"], want: 3 },
+  { row: "`inspect` | 0, 1, 2", args: ["inspect", `${process.pid}`], want: 0 },
+  { row: "`inspect` | 0, 1, 2", args: ["inspect", "nobody.yaml"], want: 1 },
+  { row: "`inspect` | 0, 1, 2", args: ["inspect"], want: 2 },
   { row: "`completions`, `help`, `version` | 0, 2", args: ["completions", "bash"], want: 0 },
   { row: "`completions`, `help`, `version` | 0, 2", args: ["completions", "tcsh"], want: 2 },
   { row: "`completions`, `help`, `version` | 0, 2", args: ["help", "run"], want: 0 },

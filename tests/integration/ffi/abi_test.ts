@@ -1,3 +1,4 @@
+// runs-under: bun
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { checkAbi, missingTool, TOOLCHAINS } from "../../../tools/check_abi.ts";

@@ -1,4 +1,4 @@
-// runs-under: bun, deno
+// runs-under: bun
 // timeout-seconds: 180
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+// runs-under: bun
 /** The machine code disassembled by somebody else's disassembler is what docs/stage.md shows. */
 import { assert, assertEquals } from "@std/assert";
 import { spawnSync } from "node:child_process";

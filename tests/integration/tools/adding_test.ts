@@ -1,3 +1,4 @@
+// runs-under: bun
 // timeout-seconds: 180
 import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

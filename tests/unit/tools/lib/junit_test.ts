@@ -84,5 +84,10 @@ describe("readJunit()", () => {
     assertEquals(outcomes(NODE), ["passed ok", "passed group > in", "failed group > bad"]);
   });
 
+  test("reads how long each took", () => {
+    const xml = '<testsuite name="a_test.ts"><testcase name="a" time="1.25"/></testsuite>';
+    assertEquals(readJunit(xml).map(({ ms }: { ms: number }) => ms), [1250]);
+  });
+
   test("finds nothing in nothing", () => assertEquals(readJunit(""), []));
 });
