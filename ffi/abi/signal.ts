@@ -113,6 +113,14 @@ export const SIGACTION_FLAGS = {
   SA_RESTORER,
 } as const;
 
+export const SFD_NONBLOCK = 0o4000;
+export const SFD_CLOEXEC = 0o2000000;
+/** Flags of signalfd4(2) by name. */
+export const SIGNALFD_FLAGS = {
+  SFD_NONBLOCK,
+  SFD_CLOEXEC,
+} as const;
+
 // si_code of SIGCHLD.
 export const CLD_EXITED = 1;
 export const CLD_KILLED = 2;

@@ -82,6 +82,22 @@ export const SO_PROTOCOL = 38;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 
+/** Options of SOL_SOCKET by name. */
+export const SOCKET_OPTIONS = {
+  SO_REUSEADDR,
+  SO_TYPE,
+  SO_ERROR,
+  SO_SNDBUF,
+  SO_RCVBUF,
+  SO_KEEPALIVE,
+  SO_PASSCRED,
+  SO_PEERCRED,
+  SO_DOMAIN,
+  SO_PROTOCOL,
+  SO_SNDBUFFORCE,
+  SO_RCVBUFFORCE,
+} as const;
+
 // Control messages of SOL_SOCKET.
 export const SCM_RIGHTS = 1;
 export const SCM_CREDENTIALS = 2;
@@ -181,5 +197,16 @@ export const SOCKADDR_NL = defineStruct({
     ["nl_pad", "u16"],
     ["nl_pid", "u32"],
     ["nl_groups", "u32"],
+  ],
+});
+
+/** struct ucred: who is at the other end, as it was when it connected. */
+export const UCRED = defineStruct({
+  c: "struct ucred",
+  size: 12,
+  fields: [
+    ["pid", "i32"],
+    ["uid", "u32"],
+    ["gid", "u32"],
   ],
 });

@@ -98,6 +98,48 @@ export function recvmsg(
   });
 }
 
+/**
+ * `recvmsg(2)` by a header in the program's own memory (56 bytes), which `messageHeader` fills: the kernel writes lengths
+ * back into it, so a program that receives again fills it anew.
+ *
+ * Header  include/linux/socket.h
+ * Since   Linux 2.0
+ * Needs   nothing
+ * Errors  as recvmsg
+ * @see https://man7.org/linux/man-pages/man2/recvmsg.2.html
+ */
+export function recvmsgInto(args: { sockfd: Word; header: Cell; flags: number }): Syscall {
+  const { sockfd, header, flags } = args;
+  return syscall("recvmsg", {
+    words: [sockfd, header, flags],
+    text: () => [showWord(sockfd), showPointer(header), showFlags(flags, MESSAGE_FLAGS)],
+  });
+}
+
+/** What fills a message header: one 64-bit store each. */
+export function messageHeader(
+  parts: {
+    readonly header: Cell;
+    readonly vector: Cell;
+    readonly buf: Cell;
+    readonly control: Cell;
+  },
+): readonly { readonly address: Cell; readonly value: Word }[] {
+  const { header, vector, buf, control } = parts;
+  const of = (field: keyof typeof MSGHDR.fields): Cell => ({
+    ...header,
+    offset: MSGHDR.fields[field].offset,
+  });
+  return [
+    { address: { ...vector, offset: IOVEC.fields.iov_base.offset }, value: buf },
+    { address: { ...vector, offset: IOVEC.fields.iov_len.offset }, value: buf.size },
+    { address: of("msg_iov"), value: vector },
+    { address: of("msg_iovlen"), value: 1 },
+    { address: of("msg_control"), value: control },
+    { address: of("msg_controllen"), value: control.size },
+  ];
+}
+
 interface Message {
   readonly buf: Bytes | Cell;
   readonly length: number;

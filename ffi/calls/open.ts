@@ -17,13 +17,14 @@ import {
 import { MEMFD_FLAGS } from "../abi/memfd.ts";
 import { OPEN_HOW, RESOLVE_FLAGS } from "../abi/openat2.ts";
 import type { Cell, Syscall, Word } from "./call.ts";
-import { cString, struct, syscall } from "./record.ts";
+import { cString, pathWord, struct, syscall } from "./record.ts";
 import {
   showDirfd,
   showFlags,
   showMode,
   showName,
   showOpenFlags,
+  showPath,
   showPointer,
   showString,
   showStruct,
@@ -48,14 +49,14 @@ const takesMode = (flags: number): boolean =>
  * @see https://man7.org/linux/man-pages/man2/openat.2.html
  */
 export function openat(
-  args: { dirfd?: Word; pathname: string; flags: number; mode?: number },
+  args: { dirfd?: Word; pathname: string | Cell; flags: number; mode?: number },
 ): Syscall {
   const { dirfd = AT_FDCWD, pathname, flags, mode = 0 } = args;
   return syscall("openat", {
-    words: [dirfd, cString(pathname), flags, mode],
+    words: [dirfd, pathWord(pathname), flags, mode],
     text: () => [
       showDirfd(dirfd),
-      showString(pathname),
+      showPath(pathname),
       showOpenFlags(flags),
       ...(takesMode(flags) ? [showMode(mode)] : []),
     ],

@@ -2,13 +2,14 @@
 import { AT_FDCWD, AT_FLAGS, AT_REMOVEDIR, RENAME_FLAGS } from "../abi/fcntl.ts";
 import { FILE_TYPES, S_IFMT } from "../abi/stat.ts";
 import type { Cell, Syscall, Word } from "./call.ts";
-import { cString, syscall } from "./record.ts";
+import { cString, pathWord, syscall } from "./record.ts";
 import {
   showDirfd,
   showFlags,
   showId,
   showMode,
   showName,
+  showPath,
   showPointer,
   showString,
   showWord,
@@ -106,16 +107,22 @@ export function linkat(
  * @see https://man7.org/linux/man-pages/man2/renameat2.2.html
  */
 export function renameat2(
-  args: { olddirfd?: Word; oldpath: string; newdirfd?: Word; newpath: string; flags?: number },
+  args: {
+    olddirfd?: Word;
+    oldpath: string | Cell;
+    newdirfd?: Word;
+    newpath: string | Cell;
+    flags?: number;
+  },
 ): Syscall {
   const { olddirfd = AT_FDCWD, oldpath, newdirfd = AT_FDCWD, newpath, flags = 0 } = args;
   return syscall("renameat2", {
-    words: [olddirfd, cString(oldpath), newdirfd, cString(newpath), flags],
+    words: [olddirfd, pathWord(oldpath), newdirfd, pathWord(newpath), flags],
     text: () => [
       showDirfd(olddirfd),
-      showString(oldpath),
+      showPath(oldpath),
       showDirfd(newdirfd),
-      showString(newpath),
+      showPath(newpath),
       showFlags(flags, RENAME_FLAGS),
     ],
   });

@@ -36,6 +36,8 @@ export function prlimit64(
     resource: number;
     soft?: number | bigint;
     hard?: number | bigint;
+    /** In place of soft and hard: memory that holds both (16 bytes). */
+    limit?: Cell;
     oldLimit?: Cell;
   },
 ): Syscall {
@@ -46,11 +48,12 @@ export function prlimit64(
   const limit = soft === undefined || hard === undefined
     ? undefined
     : { soft: BigInt(soft), hard: BigInt(hard) };
+  const held = args.limit ?? NULL;
   return syscall("prlimit64", {
     words: [
       pid,
       resource,
-      limit ? struct(RLIMIT64, { rlim_cur: limit.soft, rlim_max: limit.hard }) : NULL,
+      limit ? struct(RLIMIT64, { rlim_cur: limit.soft, rlim_max: limit.hard }) : held,
       oldLimit,
     ],
     text: () => [
@@ -58,7 +61,7 @@ export function prlimit64(
       showName(resource, RESOURCES),
       limit
         ? showStruct({ rlim_cur: showLimit(limit.soft), rlim_max: showLimit(limit.hard) })
-        : "NULL",
+        : showPointer(held),
       showPointer(oldLimit),
     ],
   });

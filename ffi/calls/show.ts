@@ -26,6 +26,11 @@ export function showPointer(word: Word): string {
   return showWord(word);
 }
 
+/** A path: the text itself, or the memory that will hold it. */
+export function showPath(path: string | Word): string {
+  return typeof path === "string" ? showString(path) : showPointer(path);
+}
+
 /** A directory descriptor of an *at call. */
 export function showDirfd(word: Word): string {
   return word === AT_FDCWD ? "AT_FDCWD" : showWord(word);

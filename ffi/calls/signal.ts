@@ -4,11 +4,12 @@ import {
   SIG_DFL,
   SIG_IGN,
   SIGACTION_FLAGS,
+  SIGNALFD_FLAGS,
   SIGPROCMASK_HOW,
   SIGSET_SIZE,
 } from "../abi/signal.ts";
 import { TIMESPEC } from "../abi/timerfd.ts";
-import type { Cell, Syscall } from "./call.ts";
+import type { Cell, Syscall, Word } from "./call.ts";
 import { NULL, struct, syscall, uint64 } from "./record.ts";
 import {
   showFlags,
@@ -18,6 +19,7 @@ import {
   showSigset,
   showStruct,
   showTime,
+  showWord,
 } from "./show.ts";
 
 /**
@@ -106,6 +108,29 @@ export function rtSigaction(
       }),
       showPointer(oldact),
       String(SIGSET_SIZE),
+    ],
+  });
+}
+
+/**
+ * `signalfd4(2)`: a descriptor (`fd` -1: a new one) from which the blocked signals of `mask` are read, 128 bytes each.
+ *
+ * Header  include/uapi/linux/signalfd.h
+ * Since   Linux 2.6.27
+ * Needs   the signals to be blocked
+ * Errors  EINVAL  fd is no signalfd
+ *         EMFILE  too many descriptors
+ * @see https://man7.org/linux/man-pages/man2/signalfd.2.html
+ */
+export function signalfd4(args: { fd?: Word; mask: bigint; flags: number }): Syscall {
+  const { fd = -1, mask, flags } = args;
+  return syscall("signalfd4", {
+    words: [fd, uint64(mask), SIGSET_SIZE, flags],
+    text: () => [
+      showWord(fd),
+      showSigset(mask),
+      String(SIGSET_SIZE),
+      showFlags(flags, SIGNALFD_FLAGS),
     ],
   });
 }

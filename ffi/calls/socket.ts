@@ -9,8 +9,10 @@ import {
   MESSAGE_FLAGS,
   NETLINK_PROTOCOLS,
   SOCKADDR_UN,
+  SOCKET_OPTIONS,
   SOCKET_TYPE_FLAGS,
   SOCKET_TYPES,
+  SOL_SOCKET,
 } from "../abi/socket.ts";
 import { cstr } from "../abi/text.ts";
 import type { Bytes, Cell, Syscall, Word } from "./call.ts";
@@ -159,6 +161,50 @@ export function listen(args: { sockfd: Word; backlog: number }): Syscall {
   return syscall("listen", {
     words: [sockfd, backlog],
     text: () => [showWord(sockfd), String(backlog)],
+  });
+}
+
+/**
+ * `accept4(2)`: takes the next connection of a listening socket; the result is its descriptor.
+ *
+ * Header  include/linux/socket.h
+ * Since   Linux 2.6.28
+ * Needs   nothing
+ * Errors  EAGAIN  nobody has connected and the socket does not wait
+ *         EMFILE  too many descriptors
+ * @see https://man7.org/linux/man-pages/man2/accept.2.html
+ */
+export function accept4(args: { sockfd: Word; flags: number }): Syscall {
+  const { sockfd, flags } = args;
+  return syscall("accept4", {
+    words: [sockfd, NULL, NULL, flags],
+    text: () => [showWord(sockfd), "NULL", "NULL", showFlags(flags, SOCKET_TYPE_FLAGS)],
+  });
+}
+
+/**
+ * `getsockopt(2)` of SOL_SOCKET: the option's value into `optval`; `optlen` (4 bytes) holds its room before and its length
+ * after.
+ *
+ * Header  include/uapi/asm-generic/socket.h
+ * Since   Linux 1.0 (SO_PEERCRED 2.0)
+ * Needs   nothing
+ * Errors  ENOPROTOOPT  no such option
+ * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
+ */
+export function getsockopt(
+  args: { sockfd: Word; optname: number; optval: Cell; optlen: Cell },
+): Syscall {
+  const { sockfd, optname, optval, optlen } = args;
+  return syscall("getsockopt", {
+    words: [sockfd, SOL_SOCKET, optname, optval, optlen],
+    text: () => [
+      showWord(sockfd),
+      "SOL_SOCKET",
+      showName(optname, SOCKET_OPTIONS),
+      showPointer(optval),
+      showPointer(optlen),
+    ],
   });
 }
 

@@ -142,3 +142,20 @@ export function clockNanosleep(
     ],
   });
 }
+
+/**
+ * `clock_gettime(2)`: the time of a clock, into `tp` (struct timespec, 16 bytes).
+ *
+ * Header  include/uapi/linux/time.h
+ * Since   Linux 2.6
+ * Needs   nothing
+ * Errors  EINVAL  no such clock
+ * @see https://man7.org/linux/man-pages/man2/clock_gettime.2.html
+ */
+export function clockGettime(args: { clockid: number; tp: Cell }): Syscall {
+  const { clockid, tp } = args;
+  return syscall("clock_gettime", {
+    words: [clockid, tp],
+    text: () => [showName(clockid, CLOCKS), showPointer(tp)],
+  });
+}

@@ -173,6 +173,29 @@ export function modificationTime(dirfd: Word, pathname: string): string | undefi
   return `${seconds}.${view.getUint32(120, true)}`;
 }
 
+/** Which file it is, whatever its name: device and inode; `undefined` when it is not there. Throws SyscallError. */
+export function fileIdentity(file: string | number): string | undefined {
+  const found = typeof file === "number"
+    ? status(file, "", AT_EMPTY_PATH)
+    : status(AT_FDCWD, file, AT_SYMLINK_NOFOLLOW);
+  if (found === undefined) return undefined;
+  const view = statxView();
+  // struct statx: stx_ino 32, stx_dev_major 136, stx_dev_minor 140
+  return `${view.getUint32(136, true)}:${view.getUint32(140, true)}:${view.getBigUint64(32, true)}`;
+}
+
+/** Its length in bytes; `undefined` when it is not there. Throws SyscallError. */
+export function fileSize(path: string): number | undefined {
+  if (status(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW) === undefined) return undefined;
+  // struct statx: stx_size 40
+  return Number(statxView().getBigUint64(40, true));
+}
+
+function statxView(): DataView {
+  const cell = readCell(STATX);
+  return new DataView(cell.buffer, cell.byteOffset, cell.byteLength);
+}
+
 export type EntryKind = "file" | "directory" | "symlink" | "other";
 
 const KINDS: Readonly<Record<number, EntryKind>> = {
@@ -257,7 +280,8 @@ export function replaceFile(path: string, content: string | Uint8Array): string 
   }
 }
 
-function writeBytes(fd: number, bytes: Uint8Array): void {
+/** Writes all of `bytes`. Throws SyscallError. */
+export function writeBytes(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) {
     const call = write({ fd, buf: bytes.subarray(at, at + CHUNK.size) });
     const count = Number(callSync(call));

@@ -163,6 +163,23 @@ export function spawnImage(
   return spawnFile({ fd: fd.number, argv: args.argv, fds: args.fds });
 }
 
+/** The two files of a plan that loads itself: what is executed, and what its first record maps. */
+export interface PlanFiles {
+  readonly shell: Fd;
+  readonly plan: Fd;
+}
+
+/** Throws as `imageFile`; then nothing is open. */
+export function planFiles(args: { image: Uint8Array; name: string }): PlanFiles {
+  const plan = imageFile(args).fd;
+  try {
+    return { plan, shell: imageFile({ image: shellOf(args.image), name: args.name }).fd };
+  } catch (error) {
+    plan[Symbol.dispose]();
+    throw error;
+  }
+}
+
 /**
  * As `spawnImage`, for a plan that loads itself: what is executed is its shell, and the plan goes along as the descriptor
  * `planFd`, which its first record maps and which it closes then.
@@ -176,9 +193,10 @@ export function spawnPlan(
     planFd: number;
   },
 ): number {
-  const { image, name, argv, fds, planFd } = args;
-  using plan = imageFile({ image, name }).fd;
-  using shell = imageFile({ image: shellOf(image), name }).fd;
+  const { argv, fds, planFd } = args;
+  const files = planFiles(args);
+  using plan = files.plan;
+  using shell = files.shell;
   return spawnFile({
     fd: shell.number,
     argv,

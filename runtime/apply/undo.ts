@@ -9,7 +9,7 @@ import { lowerUndoOf } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
 
 /** What is left and why; what is not there any more needs no undoing. */
-export function undoInRunner(plan: Plan): readonly ErrorFacts[] {
+export function undoInRunner(plan: Pick<Plan, "ops">): readonly ErrorFacts[] {
   const left: ErrorFacts[] = [];
   for (const { op, program } of lowerUndoOf(plan)) {
     const failed = interpret(program, callSync);

@@ -9,6 +9,10 @@ export type CommandFunction = (given: Arguments) => Promise<number> | number;
 /** Loaded when used: a start pays for nothing that it does not use (design rule 10). */
 const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction }>>> = {
   run: () => import("./run.ts"),
+  up: () => import("./up.ts"),
+  down: () => import("./down.ts"),
+  ps: () => import("./ps.ts"),
+  logs: () => import("./logs.ts"),
   plan: () => import("./plan.ts"),
   inspect: () => import("./inspect.ts"),
   validate: () => import("./validate.ts"),

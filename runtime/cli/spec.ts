@@ -2,7 +2,7 @@
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Desired } from "../../spec/model/desired.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
-import { loadRead, type ReadSpec, readSpec } from "../lifecycle/load.ts";
+import { absolutePath, loadRead, type ReadSpec, readSpec } from "../lifecycle/load.ts";
 import { nearestPlace } from "../lifecycle/places.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import type { Arguments } from "./arguments.ts";
@@ -58,12 +58,26 @@ export async function loadSource(source: Source): Promise<Loaded | undefined> {
 /** ./containerv.yaml here or in a parent; none is needed when a command was given. */
 function findFile(hasCommand: boolean): string | undefined {
   if (hasCommand) return undefined;
+  const path = nearestSpec();
+  if (path !== undefined) return path;
+  throw new UsageError(`name a spec: there is no ${DEFAULT_FILE} here or in a parent`);
+}
+
+/** ./containerv.yaml here or in a parent; `undefined` when there is none. */
+export function nearestSpec(): string | undefined {
   const steps = process.cwd().split("/");
   for (let length = steps.length; length > 0; length--) {
     const path = `${steps.slice(0, length).join("/")}/${DEFAULT_FILE}`;
     if (entryKind(path) === "file") return path;
   }
-  throw new UsageError(`name a spec: there is no ${DEFAULT_FILE} here or in a parent`);
+  return undefined;
+}
+
+/** Absolute path of a source's spec: with its name it is the project. */
+export function absoluteSpec({ spec }: Source): string {
+  if (spec === undefined) throw new UsageError("a project needs a spec in a file");
+  const { file, directory } = spec.key;
+  return file === "<stdin>" ? `${directory}/-` : absolutePath(file, process.cwd());
 }
 
 /** Errors and warnings: as text on standard error, and as annotations under GitHub Actions. */

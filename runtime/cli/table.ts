@@ -29,6 +29,19 @@ const HOST_OPTION: OptionRow = {
   help: "plan for the machine that `doctor --json` described, not for this one",
 };
 
+const FILE_OPTION: OptionRow = {
+  name: "--file",
+  value: "FILE",
+  help: "the spec whose project is meant; default: the nearest containerv.yaml",
+};
+const TIME_OPTION: OptionRow = {
+  name: "--time",
+  short: "-t",
+  value: "SECONDS",
+  help: "how long each may take to end, in place of what its spec says",
+};
+const ALL_OPTION: OptionRow = { name: "--all", short: "-a", help: "of every project" };
+
 export const COMMANDS: readonly CommandRow[] = [
   {
     name: "run",
@@ -46,6 +59,66 @@ export const COMMANDS: readonly CommandRow[] = [
       "`-- CMD` and no file, the defaults. `FILE -- CMD` replaces the last command.",
     ],
     examples: ["containerv run examples/01-hello.yaml", "containerv run -- /bin/sh -c id"],
+  },
+  {
+    name: "up",
+    usage: "[FILE] -d",
+    summary: "make true what a spec says, and leave it running",
+    options: [
+      { name: "--detach", short: "-d", help: "come back when everything was started" },
+      { name: "--no-cache", help: "read the spec anew, whatever was read before" },
+    ],
+    files: true,
+    text: [
+      "Starts what is missing, replaces what has changed, removes what the spec has no more, and leaves the rest alone. " +
+      "There is no daemon: one small keeper per project stays, which notes how containers end and keeps their output.",
+      "A project is its name and its file's path: two checkouts never touch each other.",
+    ],
+    examples: ["containerv up -d", "containerv up -d shop.yaml"],
+  },
+  {
+    name: "ps",
+    usage: "[FILE]",
+    summary: "list the containers of a project",
+    options: [ALL_OPTION, JSON_OPTION],
+    files: true,
+    text: [
+      "Without FILE, ./containerv.yaml here or in a parent is meant; where there is none, every project.",
+    ],
+    examples: ["containerv ps", "containerv ps --all --json"],
+  },
+  {
+    name: "logs",
+    usage: "[NAME…]",
+    summary: "print what the containers of a project wrote",
+    options: [
+      { name: "--follow", short: "-f", help: "go on until they have ended" },
+      { name: "--tail", value: "LINES", help: "only the last lines" },
+      {
+        name: "--since",
+        value: "TIME",
+        help: "only what came since: 10m, or a time such as 2026-11-24T12:00:00Z",
+      },
+      { name: "--json", help: "a line of JSON each, with time and stream" },
+      FILE_OPTION,
+    ],
+    files: false,
+    text: [
+      "A log is rotated at 10 MiB, and three old ones are kept. What could not be kept because the disk was full is counted, " +
+      "and said where it was.",
+    ],
+    examples: ["containerv logs -f --tail 20 web", "containerv logs --since 10m --json"],
+  },
+  {
+    name: "down",
+    usage: "[FILE]",
+    summary: "end and remove the containers of a project",
+    options: [ALL_OPTION, TIME_OPTION],
+    files: true,
+    text: [
+      "Sends each its stop signal, and after its grace time SIGKILL; then takes back what `up` made, last first.",
+    ],
+    examples: ["containerv down", "containerv down shop.yaml"],
   },
   {
     name: "plan",

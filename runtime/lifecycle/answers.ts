@@ -17,6 +17,7 @@ export interface AnswerOptions {
   readonly announce: boolean;
   /** Taken as it is, without a search. */
   readonly instance?: string;
+  readonly detached?: true;
 }
 
 export function answer(container: DesiredContainer, host: Host, options: AnswerOptions): Answers {
@@ -27,6 +28,7 @@ export function answer(container: DesiredContainer, host: Host, options: AnswerO
     instance: options.instance ?? freeInstance(container.name, host, options.first),
     dataDirectory: options.dataDirectory,
     announce: options.announce,
+    ...(options.detached === undefined ? {} : { detached: options.detached }),
     ...(users === undefined ? {} : { users }),
     ...(collisions === undefined ? {} : { collisions }),
     ...(sources === undefined ? {} : { sources }),

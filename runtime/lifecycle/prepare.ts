@@ -39,6 +39,8 @@ export interface PlanOptions {
   readonly first?: number;
   /** The runner waits for the first command's execve. */
   readonly announce?: boolean;
+  /** The container outlives the runner. */
+  readonly detached?: true;
 }
 
 /** Plans for `host`, or for this machine. Throws HostError. Changes nothing. */
@@ -53,6 +55,7 @@ export function planContainer(
     first: options.first ?? 1,
     announce: options.announce ?? false,
     ...(options.instance === undefined ? {} : { instance: options.instance }),
+    ...(options.detached === undefined ? {} : { detached: options.detached }),
   });
   return { plan: compile(container, host, answers), host, answers };
 }

@@ -41,12 +41,14 @@ export interface HostCgroups {
 
 /** What else a plan depends on, asked for by the subjects and answered by `runtime/observe`. */
 export interface Answers {
-  /** Name of this instance: `NAME`, or `NAME-2` when groups of that name are in use. */
+  /** Name of this instance: `NAME`, `NAME-2` when groups of that name are in use, `PROJECT/NAME` for one of a project. */
   readonly instance: string;
   /** Where uppers that are kept lie: `/var/lib/containerv` or the user's data directory. */
   readonly dataDirectory: string;
   /** The runner waits for the first command's execve. */
   readonly announce: boolean;
+  /** The container outlives the runner and its stage: a keeper is its parent. */
+  readonly detached?: true;
   /** For names in `user:`: what the container's own passwd and group say. Absent: nobody asked. */
   readonly users?: Readonly<Record<string, ResolvedUser>>;
   /** Path of a volume's source → what is there; null for nothing. Absent: nobody asked. */

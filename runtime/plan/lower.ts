@@ -109,7 +109,8 @@ function lowerContainer(
   last.call(exitGroup({ status: STAGE_FAILED }));
 }
 
-function emitter(out: Instruction[], step: number, fail: string): Emitter {
+/** An emitter of a program; `step` is the operation of the plan that its records belong to. */
+export function emitter(out: Instruction[], step: number, fail: string): Emitter {
   return {
     call: (call, options = {}) =>
       out.push({
@@ -126,7 +127,7 @@ function emitter(out: Instruction[], step: number, fail: string): Emitter {
 }
 
 /** The undo operations of a plan, last first, each as a program of its own: for a runner whose stage is dead. */
-export function lowerUndoOf(plan: Plan): readonly { op: Op; program: Program }[] {
+export function lowerUndoOf(plan: Pick<Plan, "ops">): readonly { op: Op; program: Program }[] {
   const undo = plan.ops.flatMap((op) => undoOps(op)).filter((op) => op.kind !== "end").reverse();
   return undo.map((op) => {
     const instructions: Instruction[] = [];

@@ -4,10 +4,14 @@
  *     stage → runner       0 u32 kind   4 i32 a   8 i32 b   12 u32 c   16 siginfo (128 bytes)   144 rusage (144 bytes)
  *     container → runner   the same, through a pipe of its own
  *     runner → stage       0 u32 signal to be sent to the container's first process; end of file = end it
+ *                          DETACH, where the plan permits it: the stage ends and leaves the container to its parent
  */
 
 /** Exit status of a stage that failed; the report says why. */
 export const STAGE_FAILED = 125;
+
+/** In place of a signal. */
+export const DETACH = 0x100;
 
 /** Descriptor of the stage's end. The container's first process closes it before anything else can run beside it. */
 export const CONTROL_FD = 3;
@@ -38,8 +42,17 @@ export const REPORT_SIGINFO = 16;
 export const REPORT_RUSAGE = 144;
 
 /** `failed`: a = index of the record, b = errno. `exited`: siginfo and rusage of the first process.
- * `step`: a = index of the command, siginfo of it. `started`: the first command runs. `timeout`: a = index of the command. */
-export const REPORT = { failed: 1, exited: 2, step: 3, started: 4, timeout: 5, undone: 6 } as const;
+ * `step`: a = index of the command, siginfo of it. `started`: a = pid of the first process, before it has done anything. `timeout`: a = index of the command.
+ * `detached`: the stage ends, the container stays. */
+export const REPORT = {
+  failed: 1,
+  exited: 2,
+  step: 3,
+  started: 4,
+  timeout: 5,
+  undone: 6,
+  detached: 7,
+} as const;
 
 export type ReportKind = keyof typeof REPORT;
 
@@ -47,7 +60,7 @@ export type ReportKind = keyof typeof REPORT;
 export type Reporter = "stage" | "container";
 
 const KINDS_OF: Readonly<Record<Reporter, readonly ReportKind[]>> = {
-  stage: ["failed", "exited", "timeout", "undone"],
+  stage: ["failed", "exited", "started", "timeout", "undone", "detached"],
   container: ["failed", "step", "timeout"],
 };
 

@@ -49,8 +49,9 @@ export function compile(container: DesiredContainer, host: Host, answers: Answer
     ...secrets.files,
     ...readOnlyRoot(container, rootfs.readOnly),
     pivotOp(rootfs, secrets.room.length),
+    ...untetherOps(answers),
     ...compileProcesses(container, host, answers),
-    watchOp(container),
+    watchOp(container, answers),
   ];
   return {
     version: 1,
@@ -164,7 +165,7 @@ function readOnlyRoot(container: DesiredContainer, readOnly: boolean): readonly 
 }
 
 /** With an init each command has its own time; without one the stage watches the clock. */
-function watchOp(container: DesiredContainer): Op {
+function watchOp(container: DesiredContainer, answers: Answers): Op {
   const timeoutMs = hasInit(container) ? undefined : container.commands[0]?.timeoutMs;
   return {
     kind: "watch",
@@ -172,7 +173,13 @@ function watchOp(container: DesiredContainer): Op {
     where: "stage",
     origin: timeoutMs === undefined ? DEFAULT : `${container.commands[0]?.origin}/timeout`,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(answers.detached === undefined ? {} : { detachable: true }),
   };
+}
+
+function untetherOps({ detached }: Answers): readonly Op[] {
+  if (detached === undefined) return [];
+  return [{ kind: "untether", id: "container/untether", where: "container", origin: DEFAULT }];
 }
 
 function policyLosses(container: DesiredContainer): readonly Loss[] {

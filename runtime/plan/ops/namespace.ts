@@ -89,6 +89,11 @@ export interface Tether extends OpCommon {
   readonly kind: "tether";
 }
 
+/** A detached container outlives the stage that made it: what `tether` bound is free. */
+export interface Untether extends OpCommon {
+  readonly kind: "untether";
+}
+
 /** Cell that CLONE_PIDFD writes the descriptor of the container's first process to. */
 export const CHILD_PIDFD = { cell: "child pidfd", size: 8 } as const;
 /** Slot: pidfd of the stage itself, so that its child can see its death. */
@@ -159,6 +164,13 @@ export const newKeyring: OpDefinition<NewKeyring> = {
       ...branchOnErrno([ENOSYS], { to: joined, otherwise: FAIL.container }),
       { kind: "label", name: joined },
     );
+  },
+};
+
+export const untether: OpDefinition<Untether> = {
+  describe: () => "prctl(PR_SET_PDEATHSIG, 0)",
+  lower(_op, to) {
+    to.call(prctl({ option: PR_SET_PDEATHSIG, arg2: 0 }));
   },
 };
 

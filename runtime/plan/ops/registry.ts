@@ -34,6 +34,7 @@ export type Op =
   | namespace.CloneOp
   | namespace.Tether
   | namespace.NewKeyring
+  | namespace.Untether
   | namespace.MapIds
   | namespace.UnshareCgroup
   | namespace.Hostname
@@ -77,6 +78,7 @@ export const OPS = {
   "clone": namespace.cloneOp,
   "tether": namespace.tether,
   "keyring": namespace.newKeyring,
+  "untether": namespace.untether,
   "idmap": namespace.mapIds,
   "unshare.cgroup": namespace.unshareCgroup,
   "hostname": namespace.hostname,

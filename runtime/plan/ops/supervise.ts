@@ -17,6 +17,7 @@ import type { OpCommon, OpDefinition } from "../op.ts";
 import {
   ANNOUNCE_FD,
   CONTROL_FD,
+  DETACH,
   firstOwnFd,
   REPORT,
   REPORT_BYTES,
@@ -31,6 +32,8 @@ import {
 export interface Watch extends OpCommon {
   readonly kind: "watch";
   readonly timeoutMs?: number;
+  /** Says the first process's pid, and leaves the container when it is told to. */
+  readonly detachable?: true;
 }
 
 /** Kills the container's first process, and with it all others, and waits for it: what undoes `clone`. */
@@ -132,6 +135,7 @@ export const watch: OpDefinition<Watch> = {
   lower(op, to) {
     const wait = to.label("wait");
     const ended = to.label("ended");
+    if (op.detachable) sendReport(to, "started", { from: "stage", a: result("child") });
     watchFd(to, 0, result("child pidfd"));
     watchFd(to, 1, CONTROL_FD);
     if (op.timeoutMs !== undefined) {
@@ -160,12 +164,21 @@ export const watch: OpDefinition<Watch> = {
 function passSignal(to: Emitter, wait: string, timer: string, op: Watch): void {
   const command: Cell = { cell: "command", size: 8 };
   const gone = to.label("runner gone");
+  const stay = to.label("stay");
   onReady(to, 1, timer);
   to.call(read({ fd: CONTROL_FD, buf: command, count: 8 }), { into: "count", onError: gone });
   to.add(
     { kind: "branch", when: "less", left: result("count"), right: 4, to: gone },
     { kind: "load", into: "signal", address: command, width: 4 },
   );
+  if (op.detachable) {
+    to.add(
+      { kind: "branch", when: "less", left: result("signal"), right: DETACH, to: stay },
+    );
+    sendReport(to, "detached", { from: "stage" });
+    to.call(exitGroup({ status: 0 }));
+    to.add({ kind: "label", name: stay });
+  }
   to.call(pidfdSendSignal({ pidfd: result("child pidfd"), sig: result("signal") }), {
     onError: "continue",
   });

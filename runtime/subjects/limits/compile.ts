@@ -142,17 +142,26 @@ function slotOf(place: GroupPlace): string {
   return `group ${place.mount}`;
 }
 
+/** The directories between the hierarchy's root and the container's own: ours, and for one of a project the project's. */
+function directoriesAbove({ mount, path }: GroupPlace): { path: string; removable: true }[] {
+  const names = path.slice(mount.length + 1).split("/").slice(0, -1);
+  return names.map((_, index) => ({
+    path: `${mount}/${names.slice(0, index + 1).join("/")}`,
+    removable: true,
+  }));
+}
+
 function makeOp(place: GroupPlace, container: DesiredContainer, host: Host): Op {
   const parents: GroupParent[] = [];
   const none = { enable: [], disable: [] };
-  const above = { path: `${place.mount}/${GROUP_DIRECTORY}`, removable: true };
-  if (place.version === 1) parents.push({ ...above, ...none });
+  const above = directoriesAbove(place);
+  if (place.version === 1) parents.push(...above.map((one) => ({ ...one, ...none })));
   else {
     const enabled = host.cgroups.v2?.enabled ?? [];
     const enable = place.controllers;
     const disable = enable.filter((name) => !enabled.includes(name));
     parents.push({ path: place.mount, enable, disable, removable: false });
-    parents.push({ ...above, enable, disable: [] });
+    parents.push(...above.map((one) => ({ ...one, enable, disable: [] })));
   }
   return {
     kind: "cgroup.make",

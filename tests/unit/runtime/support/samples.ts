@@ -263,6 +263,7 @@ const NAMESPACES = {
     },
   ],
   "tether": [{ ...container, kind: "tether", id: "tether" }],
+  "untether": [{ ...container, kind: "untether", id: "untether" }],
   "idmap": [
     { ...container, kind: "idmap", id: "map", uid: 0, hostUid: 1000, gid: 5, hostGid: 1001 },
   ],
@@ -271,10 +272,19 @@ const NAMESPACES = {
   "hostname": [{ ...container, kind: "hostname", id: "hostname", name: "box" }],
   "loopback": [{ ...container, kind: "loopback", id: "lo" }],
 } as const satisfies {
-  [K in "clone" | "tether" | "keyring" | "idmap" | "unshare.cgroup" | "hostname" | "loopback"]:
-    readonly Sample<
-      K
-    >[];
+  [
+    K in
+      | "clone"
+      | "tether"
+      | "untether"
+      | "keyring"
+      | "idmap"
+      | "unshare.cgroup"
+      | "hostname"
+      | "loopback"
+  ]: readonly Sample<
+    K
+  >[];
 };
 
 const EXECUTE = {
@@ -337,6 +347,7 @@ const PROCESSES = {
   "watch": [
     { ...stage, kind: "watch", id: "watch" },
     { ...stage, kind: "watch", id: "timed", timeoutMs: 1500 },
+    { ...stage, kind: "watch", id: "detachable", detachable: true },
   ],
   "end": [{ ...stage, kind: "end", id: "end" }],
   "command": [

@@ -1,0 +1,262 @@
+/** Starts a project's keeper, finds the one that runs, and tells it what to start or to adopt. */
+import { ECONNREFUSED, ENOENT } from "../../ffi/abi/errno.ts";
+import {
+  O_APPEND,
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+} from "../../ffi/abi/fcntl.ts";
+import { AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_SEQPACKET } from "../../ffi/abi/socket.ts";
+import { ftruncate } from "../../ffi/calls/io.ts";
+import { openat } from "../../ffi/calls/open.ts";
+import { unlinkat } from "../../ffi/calls/path.ts";
+import {
+  bind,
+  connect,
+  listen,
+  recvfrom,
+  sendmsg,
+  socket,
+  unixAddress,
+} from "../../ffi/calls/socket.ts";
+import { awaitChild } from "../../ffi/linux/children.ts";
+import { Fd } from "../../ffi/linux/fd.ts";
+import { fileSize, getuid } from "../../ffi/linux/file.ts";
+import { kernel } from "../../ffi/linux/libc.ts";
+import { openMessagePair } from "../../ffi/linux/pair.ts";
+import { waitForFd } from "../../ffi/linux/poll.ts";
+import { callSync, check, readCell, SyscallError } from "../../ffi/linux/run.ts";
+import { spawnImage } from "../../ffi/linux/spawn.ts";
+import { encode } from "../../ffi/stage/encode.ts";
+import { ContainervError } from "../plan/error.ts";
+import { keeperProgram } from "../plan/keeper/program.ts";
+import { FIRST_PASSED_FD } from "../plan/report.ts";
+import {
+  ANSWER,
+  ANSWER_BYTES,
+  ENDING_BYTES,
+  ENDINGS_FD,
+  FIRST_CLIENT_FD,
+  LISTEN_FD,
+  LOGS_FD,
+  MESSAGE,
+  MESSAGE_BYTES,
+  MESSAGE_FILES,
+  MESSAGE_LIMIT,
+  MESSAGE_LOG,
+  MESSAGE_PASSED,
+  MESSAGE_PID,
+  MESSAGE_SIZE,
+  PASSED_MAX,
+  START_FDS,
+} from "../plan/keeper/protocol.ts";
+import { KEEPER_SOCKET, type ProjectPlaces } from "../state/places.ts";
+
+/** A connection to a project's keeper. */
+export interface Keeper {
+  readonly socket: Fd;
+  /** Absent: it was running already, its pid stands in the project's record. */
+  readonly pid?: number;
+}
+
+/** What is said about a container's log. */
+export interface LogOptions {
+  /** Eight characters. */
+  readonly name: string;
+  /** A log that is as long becomes an old one. */
+  readonly limitBytes: number;
+  /** How many old ones are kept, 1 to 9. */
+  readonly files: number;
+}
+
+/** How long a keeper may take to answer before it is taken for dead: it does nothing that waits. */
+const ANSWER_MS = 10_000;
+const ANSWER_CELL = { cell: "keeper answer", size: ANSWER_BYTES } as const;
+const NAME = "containerv-keeper";
+
+/** Runs `act` with the address of the keeper's socket: by a descriptor, because a path has at most 107 bytes. */
+function withAddress<Result>(
+  { directory }: ProjectPlaces,
+  act: (address: ReturnType<typeof unixAddress>) => Result,
+): Result {
+  using place = Fd.open(
+    openat({ pathname: directory, flags: O_PATH | O_DIRECTORY | O_CLOEXEC }),
+  );
+  return act(unixAddress(`/proc/self/fd/${place.number}/${KEEPER_SOCKET}`));
+}
+
+const newSocket = (): Fd =>
+  Fd.open(socket({ domain: AF_UNIX, type: SOCK_SEQPACKET | SOCK_CLOEXEC, protocol: 0 }));
+
+/** `undefined` when no keeper listens. Throws SyscallError. */
+export function connectKeeper(places: ProjectPlaces): Keeper | undefined {
+  const ours = newSocket();
+  const call = withAddress(places, (addr) => {
+    const made = connect({ sockfd: ours.number, addr });
+    return { made, result: Number(callSync(made)) };
+  });
+  if (call.result === 0) return { socket: ours };
+  ours[Symbol.dispose]();
+  if (call.result === -ECONNREFUSED || call.result === -ENOENT) return undefined;
+  throw new SyscallError(call.made, -call.result);
+}
+
+/**
+ * Starts a keeper for a project that has none; the caller holds the project's lock. Throws SyscallError, and ContainervError
+ * when it does not become ready.
+ */
+export async function startKeeper(places: ProjectPlaces): Promise<Keeper> {
+  const { architecture } = kernel().seam;
+  const { image } = encode(keeperProgram({ architecture, uid: getuid() }), architecture);
+  using listening = listenAt(places);
+  using logs = Fd.open(
+    openat({ pathname: places.logs, flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC }),
+  );
+  using endings = openEndings(places.endings);
+  using none = Fd.open(openat({ pathname: "/dev/null", flags: O_RDWR | O_CLOEXEC }));
+  const [ours, theirs] = openMessagePair();
+  const socketFd = new Fd(ours);
+  using client = new Fd(theirs);
+  try {
+    const pid = spawnImage({
+      image,
+      name: NAME,
+      argv: [NAME],
+      fds: [
+        { from: none.number, to: 0 },
+        { from: none.number, to: 1 },
+        { from: none.number, to: 2 },
+        { from: listening.number, to: LISTEN_FD },
+        { from: client.number, to: FIRST_CLIENT_FD },
+        { from: logs.number, to: LOGS_FD },
+        { from: endings.number, to: ENDINGS_FD },
+        ...Array.from({ length: PASSED_MAX }, (_, index) => ({
+          from: none.number,
+          to: FIRST_PASSED_FD + index,
+        })),
+      ],
+    });
+    client[Symbol.dispose]();
+    // It leaves by a second clone: its first process ends at once.
+    await awaitChild(pid);
+    const keeper = { socket: socketFd };
+    return { ...keeper, pid: awaitAnswer(keeper, ANSWER.ready) };
+  } catch (error) {
+    socketFd[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function listenAt(places: ProjectPlaces): Fd {
+  const listening = newSocket();
+  try {
+    withAddress(places, (addr) => {
+      // What a dead keeper left.
+      callSync(unlinkat({ pathname: `${places.directory}/${KEEPER_SOCKET}`, flags: 0 }));
+      check(bind({ sockfd: listening.number, addr }));
+      check(listen({ sockfd: listening.number, backlog: 64 }));
+    });
+    return listening;
+  } catch (error) {
+    listening[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** What a keeper wrote to its half before the machine's memory was full is cut off. */
+function openEndings(path: string): Fd {
+  const flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+  const fd = Fd.open(openat({ pathname: path, flags, mode: 0o600 }));
+  const size = fileSize(path) ?? 0;
+  if (size % ENDING_BYTES !== 0) {
+    check(ftruncate({ fd: fd.number, length: size - size % ENDING_BYTES }));
+  }
+  return fd;
+}
+
+function messageOf(
+  kind: number,
+  log: LogOptions & {
+    readonly sizeBytes: number;
+    readonly pid?: number;
+    readonly passed?: readonly number[];
+  },
+): Uint8Array {
+  const bytes = new Uint8Array(MESSAGE_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, kind, true);
+  view.setUint32(MESSAGE_PID, log.pid ?? 0, true);
+  bytes.set(new TextEncoder().encode(log.name), MESSAGE_LOG);
+  view.setBigUint64(MESSAGE_LIMIT, BigInt(log.limitBytes), true);
+  view.setBigUint64(MESSAGE_SIZE, BigInt(log.sizeBytes), true);
+  view.setUint32(MESSAGE_FILES, log.files, true);
+  view.setUint32(MESSAGE_PASSED, log.passed?.length ?? 0, true);
+  return bytes;
+}
+
+/** Descriptors of a start: `image` is a sealed memfd, `output` and `errors` are the reading ends of what the container writes. */
+export type StartFds = Readonly<Record<typeof START_FDS[number], number>>;
+
+export interface StartByKeeper extends LogOptions {
+  readonly sizeBytes: number;
+  /** What is handed on to the container alone. */
+  readonly passed: readonly number[];
+}
+
+/** Has a stage started; the result is its pid. Throws ContainervError when the keeper is gone or could not. */
+export function startByKeeper(keeper: Keeper, fds: StartFds, start: StartByKeeper): number {
+  if (start.passed.length > PASSED_MAX) {
+    throw new ContainervError({
+      code: "TOO_MANY_SECRETS",
+      message:
+        `a detached container can have ${PASSED_MAX} secrets, and this has ${start.passed.length}`,
+      fix: "put several into one file",
+    });
+  }
+  const named = START_FDS.map((name) => fds[name]);
+  send(keeper, messageOf(MESSAGE.start, start), [...named, ...start.passed]);
+  return awaitAnswer(keeper, ANSWER.start);
+}
+
+/** Has a container kept whose keeper was lost. Throws ContainervError. */
+export function adoptByKeeper(
+  keeper: Keeper,
+  fds: { readonly pidfd: number; readonly output: number; readonly errors: number },
+  log: LogOptions & { readonly sizeBytes: number; readonly pid: number },
+): void {
+  send(keeper, messageOf(MESSAGE.adopt, log), [fds.pidfd, fds.output, fds.errors]);
+  awaitAnswer(keeper, ANSWER.adopt);
+}
+
+function send(keeper: Keeper, buf: Uint8Array, fds: readonly number[]): void {
+  const call = sendmsg({ sockfd: keeper.socket.number, buf, fds, flags: MSG_NOSIGNAL });
+  const result = Number(callSync(call));
+  if (result < 0) throw keeperLost(new SyscallError(call, -result).message);
+}
+
+function awaitAnswer({ socket: fd }: Pick<Keeper, "socket">, kind: number): number {
+  if (waitForFd({ fd: fd.number, timeoutMs: ANSWER_MS }) === 0) {
+    throw keeperLost(`it does not answer within ${ANSWER_MS / 1000} s`);
+  }
+  const count = Number(callSync(recvfrom({ sockfd: fd.number, buf: ANSWER_CELL })));
+  if (count !== ANSWER_BYTES) throw keeperLost("it has ended");
+  const bytes = readCell(ANSWER_CELL);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const value = view.getInt32(4, true);
+  if (view.getUint32(0, true) !== kind || value < 0) {
+    throw keeperLost(`it could not: errno ${-value}`);
+  }
+  return value;
+}
+
+function keeperLost(why: string): ContainervError {
+  return new ContainervError({
+    code: "KEEPER_LOST",
+    message: `cannot have the container kept: the project's keeper is no help: ${why}`,
+    fix: "run the command again: another keeper is started, and adopts what runs",
+  });
+}

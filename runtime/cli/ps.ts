@@ -1,0 +1,56 @@
+/** `containerv ps`: the detached containers, and how each of them is. */
+import { type ContainerView, viewProject } from "../lifecycle/containers.ts";
+import { showDuration, showTable } from "../show/table.ts";
+import { type Arguments, UsageError } from "./arguments.ts";
+import { stdout } from "./output.ts";
+import { meantFile, projectsOf } from "./project.ts";
+
+export function command(given: Arguments): number {
+  const { operands, options } = given;
+  if (operands.length > 1) throw new UsageError("one spec at a time");
+  const file = meantFile(given, operands[0]);
+  const projects = projectsOf(file);
+  const views = projects.flatMap((places) => viewProject(places).containers);
+  if (options["--json"] === true) {
+    stdout(`${JSON.stringify(views.map(asJson), null, 2)}\n`);
+    return 0;
+  }
+  const now = Date.now();
+  const named = file === undefined || projects.length > 1;
+  const rows = views.map((view) => [
+    named ? view.id : view.name,
+    stateText(view, now),
+    view.pid === undefined ? "-" : String(view.pid),
+    view.record === undefined || view.record.limits.length === 0
+      ? "-"
+      : view.record.limits.join(", "),
+  ]);
+  stdout(showTable([["NAME", "STATE", "PID", "LIMITS"], ...rows]));
+  return 0;
+}
+
+function stateText(view: ContainerView, now: number): string {
+  const { state, record, ending, problem } = view;
+  if (state === "running") return `running ${showDuration(now - (record?.started ?? now))}`;
+  if (state === "broken") return `broken: ${problem}`;
+  if (ending === undefined) return state;
+  if (ending.lost) return "ended, nobody saw how";
+  return ending.status === 0 ? "completed (0)" : `exited (${ending.status})`;
+}
+
+function asJson(view: ContainerView): object {
+  const { name, id, state, record, pid, ending, problem } = view;
+  return {
+    name,
+    id,
+    state,
+    ...(pid === undefined ? {} : { pid }),
+    ...(record === undefined ? {} : {
+      created: new Date(record.created).toISOString(),
+      ...(record.started === undefined ? {} : { started: new Date(record.started).toISOString() }),
+      limits: record.limits,
+    }),
+    ...(ending === undefined ? {} : { ending }),
+    ...(problem === undefined ? {} : { problem }),
+  };
+}

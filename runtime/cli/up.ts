@@ -1,0 +1,71 @@
+/** `containerv up -d`: what the spec says is made true, and stays. */
+import { type Done, up, type UpResult } from "../lifecycle/up.ts";
+import { showDuration } from "../show/table.ts";
+import { type Arguments, UsageError } from "./arguments.ts";
+import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
+import { stderr } from "./output.ts";
+import { absoluteSpec, loadSource, openSource, showFailure } from "./spec.ts";
+import { factsOf } from "../apply/facts.ts";
+
+/** More containers than that are summed up. */
+const SHOWN_MAX = 20;
+
+export async function command(given: Arguments): Promise<number> {
+  if (given.options["--detach"] !== true) {
+    throw new UsageError(
+      "up without -d is not implemented yet: containerv up -d, then containerv logs -f",
+    );
+  }
+  const source = openSource(given);
+  const loaded = await loadSource(source);
+  if (loaded === undefined) return BAD_INPUT;
+  const { places } = loaded.result;
+  const many = loaded.desired.containers.length > SHOWN_MAX;
+  const onDone = (done: Done): void => {
+    if (!many && isGood(done)) stderr(`✔ ${done.name} ${outcomeText(done)}\n`);
+  };
+  const begun = performance.now();
+  let result: UpResult;
+  try {
+    result = await up(loaded.desired, absoluteSpec(source), { onDone });
+  } catch (error) {
+    await showFailure(factsOf(error), places);
+    return OWN_FAILURE;
+  }
+  for (const { facts } of result.failures) await showFailure(facts, places);
+  if (many) stderr(summary(result, performance.now() - begun));
+  if (result.failures.length === 0) return 0;
+  const names = [...new Set(result.failures.map(({ name }) => name))];
+  stderr(`✘ containerv could not make ${names.join(", ")} (exit 125)\n`);
+  return OWN_FAILURE;
+}
+
+const isGood = ({ action, start }: Done): boolean =>
+  action === "none" || action === "remove" || start?.record !== undefined;
+
+function outcomeText({ action, why, start, ms }: Done): string {
+  if (action === "none") return why === "it runs" ? "unchanged" : "completed before, unchanged";
+  if (action === "remove") return "removed: the spec has it no more";
+  const ended = start?.record?.ended;
+  const state = ended === undefined
+    ? "running"
+    : ended.status === 0
+    ? "completed"
+    : `exited (${ended.status})`;
+  return `${state} ${showDuration(ms)}${action === "replace" ? ` (replaced: ${why})` : ""}`;
+}
+
+function summary({ done }: UpResult, ms: number): string {
+  const counts = new Map<string, number>();
+  for (const one of done.filter(isGood)) {
+    const what = one.action === "none"
+      ? "unchanged"
+      : one.action === "remove"
+      ? "removed"
+      : "started";
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  return `✔ ${[...counts].map(([what, count]) => `${count} ${what}`).join(", ")} · ${
+    showDuration(ms)
+  }\n`;
+}

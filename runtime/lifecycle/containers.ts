@@ -1,0 +1,158 @@
+/** The detached containers that there are: records held against the kernel, and found by name. Changes nothing. */
+import type { DesiredContainer } from "../../spec/model/desired.ts";
+import { ContainervError } from "../plan/error.ts";
+import { readFile } from "../../ffi/linux/file.ts";
+import { type Endings, readEndings } from "../state/endings.ts";
+import { bootId, isAlive } from "../state/identity.ts";
+import { type ContainerPlaces, containerPlaces, type ProjectPlaces } from "../state/places.ts";
+import { listContainers, listProjects, readContainer, readProject } from "../state/project.ts";
+import {
+  type Broken,
+  type ContainerRecord,
+  type Ending,
+  isBroken,
+  type ProjectRecord,
+} from "../state/record.ts";
+
+/**
+ * `created`: never started. `starting`: somebody is starting it, or was killed while doing so. `exited`: its ending is known.
+ * `broken`: its record can't be read. `stale`: of an earlier boot, nothing of it is there any more.
+ */
+export type ContainerState = "created" | "starting" | "running" | "exited" | "broken" | "stale";
+
+/** A container as it is now. */
+export interface ContainerView {
+  readonly name: string;
+  /** `PROJECT-HASH/NAME`, unique on this machine. */
+  readonly id: string;
+  readonly state: ContainerState;
+  /** Absent: it is broken. */
+  readonly record?: ContainerRecord;
+  /** Pid of its first process, while it runs. */
+  readonly pid?: number;
+  readonly ending?: Ending;
+  /** Why it is broken. */
+  readonly problem?: string;
+  readonly places: ContainerPlaces;
+  readonly project: ProjectPlaces;
+}
+
+/** A project as it is now. */
+export interface ProjectView {
+  readonly places: ProjectPlaces;
+  /** Absent: there is none, or it is broken. */
+  readonly record?: ProjectRecord;
+  readonly problem?: string;
+  /** True while its keeper runs. */
+  readonly kept: boolean;
+  readonly containers: readonly ContainerView[];
+}
+
+interface Surroundings {
+  readonly boot: string;
+  readonly kept: boolean;
+  readonly endings: Endings;
+}
+
+/** Looks at one project. Throws SyscallError where its directory can't be read. */
+export function viewProject(places: ProjectPlaces): ProjectView {
+  const known = readProject(places);
+  const record = known === undefined || isBroken(known) ? undefined : known;
+  const boot = bootId();
+  const kept = record?.boot === boot && record.keeper !== undefined && isAlive(record.keeper);
+  const around = { boot, kept, endings: readEndings(places.endings) };
+  const problem = known === undefined ? undefined : isBroken(known) ? known.broken : undefined;
+  return {
+    places,
+    ...(record === undefined ? {} : { record }),
+    ...(problem === undefined ? {} : { problem }),
+    kept,
+    containers: listContainers(places).map((name) => viewContainer(places, name, around)),
+  };
+}
+
+function viewContainer(project: ProjectPlaces, name: string, around: Surroundings): ContainerView {
+  const known: ContainerRecord | Broken = readContainer(project, name) ??
+    { broken: "it has no record" };
+  const view = {
+    name,
+    id: `${project.key}/${name}`,
+    places: containerPlaces(project, name),
+    project,
+  };
+  if (isBroken(known)) return { ...view, state: "broken", problem: known.broken };
+  if (known.boot !== around.boot) return { ...view, state: "stale", record: known };
+  return { ...view, record: known, ...stateOf(known, around) };
+}
+
+function stateOf(
+  record: ContainerRecord,
+  { kept, endings }: Surroundings,
+): Pick<ContainerView, "state" | "pid" | "ending"> {
+  const { phase, process, ended, endingsFrom = 0 } = record;
+  if (phase !== "started") return { state: phase };
+  const ending = ended ?? (process && endings.of(process.pid, endingsFrom));
+  if (ending !== undefined) return { state: "exited", ending };
+  // A keeper that runs would have written its ending: only without one each process has to be asked for.
+  if (process !== undefined && (kept || isAlive(process))) {
+    return { state: "running", pid: process.pid };
+  }
+  return { state: "exited", ending: lostEnding() };
+}
+
+/** The ending of a container that nobody saw. */
+export function lostEnding(at = 0): Ending {
+  return { status: 255, lost: true, at, cpuMicroseconds: 0, maxRssKib: 0 };
+}
+
+/** What was asked for when the container was made. Throws ContainervError when it can't be read any more. */
+export function desiredOf({ id, places }: ContainerView): DesiredContainer {
+  try {
+    return JSON.parse(readFile(places.desired) ?? "") as DesiredContainer;
+  } catch {
+    throw new ContainervError({
+      code: "STATE_BROKEN",
+      message: `cannot read what ${id} is: ${places.desired} is broken`,
+      fix: `remove it: containerv rm --force ${id}`,
+    });
+  }
+}
+
+export interface FindOptions {
+  /** The project that is asked first; a name that it has is taken there, whatever others have. */
+  readonly project?: ProjectPlaces;
+}
+
+/**
+ * The container of a name (`web`) or an id (`shop-3f2a91c04d7e/web`). Throws ContainervError: NO_SUCH_CONTAINER, AMBIGUOUS_NAME
+ * when several projects have one of the name and none was preferred.
+ */
+export function findContainer(nameOrId: string, options: FindOptions = {}): ContainerView {
+  const all = listProjects();
+  const [key, inner] = nameOrId.split("/");
+  const wanted = inner === undefined ? all : all.filter((places) => places.key === key);
+  const name = inner ?? nameOrId;
+  const preferred = wanted.filter((places) => places.key === options.project?.key);
+  for (const projects of [preferred, wanted]) {
+    const found = projects.filter((places) => listContainers(places).includes(name));
+    const [first, second] = found;
+    if (first === undefined) continue;
+    if (second !== undefined) throw ambiguous(name, found);
+    const view = viewProject(first).containers.find((one) => one.name === name);
+    if (view !== undefined) return view;
+  }
+  throw new ContainervError({
+    code: "NO_SUCH_CONTAINER",
+    message: `there is no container "${nameOrId}"`,
+    fix: "containerv ps --all shows what there is",
+  });
+}
+
+function ambiguous(name: string, projects: readonly ProjectPlaces[]): ContainervError {
+  const ids = projects.map(({ key }) => `${key}/${name}`);
+  return new ContainervError({
+    code: "AMBIGUOUS_NAME",
+    message: `${ids.length} projects have a container "${name}"`,
+    fix: `say which: ${ids.join(", ")}`,
+  });
+}

@@ -1,0 +1,292 @@
+/** Starts a container that outlives its runner: by the project's keeper, recorded before the first act. */
+import { createHash } from "node:crypto";
+import { O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_RDWR } from "../../ffi/abi/fcntl.ts";
+import { SIGKILL } from "../../ffi/abi/signal.ts";
+import { S_IFIFO } from "../../ffi/abi/stat.ts";
+import { close, openat } from "../../ffi/calls/open.ts";
+import { mknodat, unlinkat } from "../../ffi/calls/path.ts";
+import { fileSize, makePrivateDirectory } from "../../ffi/linux/file.ts";
+import { openMessagePair, openPipe } from "../../ffi/linux/pair.ts";
+import { waitForFd } from "../../ffi/linux/poll.ts";
+import { callSync, check } from "../../ffi/linux/run.ts";
+import { planFiles } from "../../ffi/linux/spawn.ts";
+import type { DesiredContainer } from "../../spec/model/desired.ts";
+import { explainedOutcome } from "../apply/explain.ts";
+import { type Keeper, startByKeeper } from "../apply/keeper.ts";
+import { type Outcome, plainOutcome } from "../apply/outcome.ts";
+import {
+  awaitExecuted,
+  drainReports,
+  releaseStage,
+  sendSignal,
+  type Stage,
+} from "../apply/stage.ts";
+import { undoInRunner } from "../apply/undo.ts";
+import type { ErrorFacts } from "../plan/error.ts";
+import type { Host } from "../plan/host.ts";
+import { undoOps } from "../plan/lower.ts";
+import type { Plan } from "../plan/plan.ts";
+import { DETACH, type Report } from "../plan/report.ts";
+import { bootId, identify, type ProcessIdentity } from "../state/identity.ts";
+import { containerPlaces } from "../state/places.ts";
+import { type ContainerRecord, RECORD_VERSION, writeRecord } from "../state/record.ts";
+import { removeTree } from "../../ffi/linux/directory.ts";
+import { prepare, type Prepared } from "./prepare.ts";
+import { openProcess, signalProcess } from "./stop.ts";
+import { LOG_FILES, LOG_LIMIT_BYTES, type OpenProject, saveContainer } from "./project.ts";
+
+/** How the start of a container went. */
+export interface DetachedStart {
+  readonly name: string;
+  readonly record?: ContainerRecord;
+  /** Why it did not start; everything of it is taken back then. */
+  readonly failure?: ErrorFacts;
+  /** What could not be taken back. */
+  readonly leftovers: readonly ErrorFacts[];
+}
+
+export interface StartDetachedOptions {
+  /** A machine that was looked at before. */
+  readonly host?: Host;
+}
+
+/** What is recorded of a container: values of secrets are kept nowhere. */
+function withoutSecrets(container: DesiredContainer): DesiredContainer {
+  const secrets = container.secrets.map((one) => "value" in one ? { ...one, value: "" } : one);
+  return { ...container, secrets };
+}
+
+/** With a time limit the first process must outlive the stage to hold it. */
+function withInit(container: DesiredContainer): DesiredContainer {
+  const timed = container.commands.some(({ timeoutMs }) => timeoutMs !== undefined);
+  return timed && !container.init ? { ...container, init: true } : container;
+}
+
+/** Plans a container of a project. Throws HostError. */
+export function prepareDetached(
+  project: Pick<OpenProject, "places">,
+  container: DesiredContainer,
+  options: StartDetachedOptions = {},
+): Prepared {
+  return prepare(withInit(container), {
+    ...options,
+    instance: `${project.places.key}/${container.name}`,
+    announce: true,
+    detached: true,
+  });
+}
+
+/** SHA-256 of what is wanted, in hexadecimal. */
+export function digestOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+}
+
+/** Eight characters that the container's log is called by, the same at every start. */
+function logName(name: string): string {
+  const number = BigInt(`0x${createHash("sha256").update(name).digest("hex").slice(0, 12)}`);
+  return (number % 36n ** 8n).toString(36).padStart(8, "0");
+}
+
+/** The record of a container before anything of it is done. */
+export function intentOf(
+  container: DesiredContainer,
+  plan: Plan,
+  phase: "created" | "starting",
+): ContainerRecord {
+  return {
+    version: RECORD_VERSION,
+    boot: bootId(),
+    name: container.name,
+    phase,
+    created: Date.now(),
+    digest: { spec: digestOf(container), plan: digestOf(plan.ops) },
+    made: phase === "created"
+      ? []
+      : plan.ops.filter((op) => op.kind !== "clone" && undoOps(op).length > 0),
+    log: logName(container.name),
+    stop: plan.summary.stop,
+    limits: plan.summary.limits,
+  };
+}
+
+/** Starts it and leaves it to the keeper. The caller holds the project's lock. Throws what keeps it from being tried. */
+export async function startDetached(
+  project: OpenProject,
+  container: DesiredContainer,
+  options: StartDetachedOptions = {},
+): Promise<DetachedStart> {
+  const prepared = prepareDetached(project, container, options);
+  const keeper = await project.keeper();
+  const view = {
+    places: containerPlaces(project.places, container.name),
+    project: project.places,
+  };
+  const intent = intentOf(container, prepared.plan, "starting");
+  makePrivateDirectory(view.places.directory);
+  writeRecord(view.places.desired, withoutSecrets(container));
+  saveContainer(view, intent);
+  const stage = handToKeeper(keeper, { view, record: intent, prepared });
+  try {
+    await awaitExecuted(stage);
+    return await settle(stage, { view, intent, prepared });
+  } finally {
+    releaseStage(stage);
+  }
+}
+
+interface Handing {
+  readonly view: Parameters<typeof saveContainer>[0];
+  readonly record: ContainerRecord;
+  readonly prepared: Prepared;
+}
+
+/** Everything that the new process gets is opened here, and closed again once the keeper has it. */
+function handToKeeper(keeper: Keeper, { view, record, prepared }: Handing): Stage {
+  const { output, errors } = view.places;
+  const open: number[] = [];
+  const take = (fd: number): number => {
+    open.push(fd);
+    return fd;
+  };
+  let kept: readonly number[] = [];
+  try {
+    const [control, theirs] = openMessagePair();
+    const [announced, announce] = openPipe();
+    const [reports, report] = openPipe(O_NONBLOCK);
+    kept = [control, announced, reports];
+    open.push(theirs, announce, report);
+    const passed = prepared.open?.() ?? [];
+    open.push(...passed);
+    const { shell, plan } = planFiles({ image: prepared.image, name: "containerv" });
+    const fds = {
+      image: take(shell.release()),
+      plan: take(plan.release()),
+      control: theirs,
+      report,
+      announce,
+      stdin: take(check(openat({ pathname: "/dev/null", flags: O_RDONLY | O_CLOEXEC }))),
+      ...openNamedPipe(output, take, ["output", "stdout"] as const),
+      ...openNamedPipe(errors, take, ["errors", "stderr"] as const),
+    };
+    const pid = startByKeeper(keeper, fds, {
+      name: record.log,
+      limitBytes: LOG_LIMIT_BYTES,
+      files: LOG_FILES,
+      sizeBytes: fileSize(`${view.project.logs}/${record.log}`) ?? 0,
+      passed,
+    });
+    return { pid, control, announced, reports };
+  } catch (error) {
+    for (const fd of kept) callSync(close({ fd }));
+    throw error;
+  } finally {
+    for (const fd of open) callSync(close({ fd }));
+  }
+}
+
+/**
+ * A pipe with a name, so that another keeper can go on reading should the first be lost. The container's end is open for both:
+ * while it runs it never gets EPIPE for want of a reader.
+ */
+function openNamedPipe<Read extends string, Write extends string>(
+  pathname: string,
+  take: (fd: number) => number,
+  [read, write]: readonly [Read, Write],
+): Record<Read | Write, number> {
+  // Of its own at every start: what a former one left in it is not this one's.
+  callSync(unlinkat({ pathname, flags: 0 }));
+  check(mknodat({ pathname, mode: S_IFIFO | 0o600, dev: 0 }));
+  const reading = take(check(openat({ pathname, flags: O_RDONLY | O_NONBLOCK | O_CLOEXEC })));
+  const writing = take(check(openat({ pathname, flags: O_RDWR | O_CLOEXEC })));
+  return { [read]: reading, [write]: writing } as Record<Read | Write, number>;
+}
+
+interface Settling {
+  readonly view: Parameters<typeof saveContainer>[0];
+  readonly intent: ContainerRecord;
+  readonly prepared: Prepared;
+}
+
+/** The first command was executed, or will never be. Records which, and lets the stage go. */
+async function settle(stage: Stage, { view, intent, prepared }: Settling): Promise<DetachedStart> {
+  const reports = [...drainReports(stage)];
+  const name = intent.name;
+  const pid = reports.find(({ kind }) => kind === "started")?.a;
+  const process = pid === undefined ? undefined : identify(pid);
+  const over = reports.some(({ kind }) => kind === "failed" || kind === "exited");
+  if (process !== undefined && !over) {
+    const record: ContainerRecord = {
+      ...intent,
+      phase: "started",
+      started: Date.now(),
+      process,
+      endingsFrom: fileSize(view.project.endings) ?? 0,
+    };
+    saveContainer(view, record);
+    sendSignal(stage, DETACH);
+    await collect(stage, reports);
+    if (reports.some(({ kind }) => kind === "detached")) return { name, record, leftovers: [] };
+  } else await collect(stage, reports);
+  const { plan, records } = prepared;
+  // A stage that was killed left its child to the keeper.
+  if (process !== undefined && !reports.some(({ kind }) => kind === "undone")) await kill(process);
+  const outcome = plainOutcome(reports) ?? explainedOutcome(reports, plan, records);
+  const left = reports.some(({ kind }) => kind === "undone") ? [] : undoInRunner(plan);
+  return finished(outcome, { view, intent, leftovers: [...outcome.leftovers, ...left] });
+}
+
+async function kill(process: ProcessIdentity): Promise<void> {
+  using fd = openProcess(process);
+  if (fd === undefined) return;
+  signalProcess(fd.number, SIGKILL);
+  while (waitForFd({ fd: fd.number, timeoutMs: SLICE_MS }) === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
+/** It ended before its stage could leave it: everything is taken back, only its record and its output stay. */
+function finished(
+  outcome: Outcome,
+  { view, intent, leftovers }: Pick<Settling, "view" | "intent"> & {
+    readonly leftovers: readonly ErrorFacts[];
+  },
+): DetachedStart {
+  const { name } = intent;
+  if (outcome.failure !== undefined || outcome.reason === "lost") {
+    removeTree(view.places.directory);
+    const failure = outcome.failure ?? {
+      code: "CONTAINER_LOST",
+      message: "the stage was killed from outside; the container ended with it",
+    };
+    return { name, failure, leftovers };
+  }
+  const { status, signal, cpuMicroseconds, maxRssKib } = outcome;
+  const at = Date.now();
+  const ended = {
+    status,
+    at,
+    lost: false,
+    cpuMicroseconds,
+    maxRssKib,
+    ...(signal === undefined ? {} : { signal }),
+  };
+  const record = { ...intent, phase: "started" as const, started: at, made: [], ended };
+  saveContainer(view, record);
+  return { name, record, leftovers };
+}
+
+/** How long the event loop stands still at a time. */
+const SLICE_MS = 2;
+
+/** Reports until the stage has said its last. */
+async function collect(stage: Stage, reports: Report[]): Promise<void> {
+  const isLast = ({ kind }: Report): boolean => kind === "undone" || kind === "detached";
+  while (!reports.some(isLast)) {
+    const ready = waitForFd({ fd: stage.control, timeoutMs: SLICE_MS });
+    const more = drainReports(stage);
+    reports.push(...more);
+    // Readable, and nothing there: the stage is gone.
+    if (ready !== 0 && more.length === 0) return;
+    if (ready === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}

@@ -1,0 +1,108 @@
+/** The output of detached containers: frames → lines, several containers in the order of time. */
+import { type Frame, type LogReader, openLog } from "../state/frames.ts";
+import type { ContainerView } from "./containers.ts";
+
+/** A line that a container wrote. */
+export interface LogLine {
+  readonly container: string;
+  /** When its last piece came: nanoseconds since 1970. */
+  readonly timeNs: bigint;
+  readonly stream: "stdout" | "stderr";
+  /** Without its newline. */
+  readonly bytes: Uint8Array;
+  /** False: what stands here is only the beginning of a line. */
+  readonly whole: boolean;
+  /** Bytes before it that were lost because the disk was full. */
+  readonly lostBytes: number;
+}
+
+const NEWLINE = 10;
+
+/** The logs of several containers, read together. */
+export interface Logs {
+  /** Lines that came since the last call, by time. With `rest` also the beginnings of lines. */
+  readonly next: (options?: { readonly rest?: boolean }) => readonly LogLine[];
+}
+
+/** A beginning of a line that is as long is given out: a reader must not hold a whole flood. */
+const LINE_BYTES_MAX = 1 << 18;
+
+interface Beginning {
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly timeNs: bigint;
+}
+
+interface Stream {
+  readonly container: string;
+  readonly reader: LogReader;
+  readonly open: Map<Frame["stream"], Beginning>;
+}
+
+const NOTHING: Beginning = { parts: [], bytes: 0, timeNs: 0n };
+
+/** Opens the logs of these containers; those that are broken have none. */
+export function openLogs(views: readonly ContainerView[]): Logs {
+  const streams = views.flatMap(({ name, record, project }): Stream[] =>
+    record === undefined
+      ? []
+      : [{ container: name, reader: openLog(project.logs, record.log), open: new Map() }]
+  );
+  return {
+    next: ({ rest = false } = {}) => {
+      const lines = streams.flatMap((stream) => [
+        ...stream.reader.next().flatMap((frame) => linesOf(stream, frame)),
+        ...(rest ? restOf(stream) : []),
+      ]);
+      return lines.sort((a, b) => a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0);
+    },
+  };
+}
+
+function linesOf(of: Stream, { bytes, timeNs, stream, ...frame }: Frame): LogLine[] {
+  const lines: LogLine[] = [];
+  const common = { container: of.container, timeNs, stream };
+  let { lostBytes } = frame;
+  const give = (parts: readonly Uint8Array[], whole: boolean): void => {
+    lines.push({ ...common, whole, lostBytes, bytes: joined(parts) });
+    of.open.delete(stream);
+    lostBytes = 0;
+  };
+  for (let at = 0; at < bytes.length;) {
+    const end = bytes.indexOf(NEWLINE, at);
+    const piece = bytes.subarray(at, end < 0 ? bytes.length : end);
+    const before = of.open.get(stream) ?? NOTHING;
+    const parts = [...before.parts, piece];
+    if (end >= 0) give(parts, true);
+    else if (before.bytes + piece.length >= LINE_BYTES_MAX) give(parts, false);
+    else of.open.set(stream, { parts, bytes: before.bytes + piece.length, timeNs });
+    at = end < 0 ? bytes.length : end + 1;
+  }
+  return lines;
+}
+
+/** What was written without a newline so far. */
+function restOf({ container, open }: Stream): LogLine[] {
+  const lines = [...open].map(([stream, { parts, timeNs }]): LogLine => ({
+    container,
+    timeNs,
+    stream,
+    bytes: joined(parts),
+    whole: false,
+    lostBytes: 0,
+  }));
+  open.clear();
+  return lines;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only;
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

@@ -1,0 +1,146 @@
+/** A project that is being changed: locked, recorded, with a keeper that listens. */
+import { Fd } from "../../ffi/linux/fd.ts";
+import { O_CLOEXEC, O_NONBLOCK, O_RDONLY } from "../../ffi/abi/fcntl.ts";
+import { openat } from "../../ffi/calls/open.ts";
+import { pidfdOpen } from "../../ffi/calls/pidfd.ts";
+import { fileSize } from "../../ffi/linux/file.ts";
+import { adoptByKeeper, connectKeeper, type Keeper, startKeeper } from "../apply/keeper.ts";
+import { ContainervError } from "../plan/error.ts";
+import { bootId, identify, isAlive } from "../state/identity.ts";
+import type { ProjectPlaces } from "../state/places.ts";
+import { lockProject, readProject, removeProject } from "../state/project.ts";
+import {
+  type ContainerRecord,
+  isBroken,
+  type ProjectRecord,
+  RECORD_VERSION,
+  writeRecord,
+} from "../state/record.ts";
+import { type ContainerView, lostEnding, viewProject } from "./containers.ts";
+
+/** A project whose lock is held. */
+export interface OpenProject {
+  readonly places: ProjectPlaces;
+  readonly name: string;
+  readonly file: string;
+  /** The keeper, started when it is first asked for; it adopts what an earlier one left. */
+  readonly keeper: () => Promise<Keeper>;
+  /** Gives the lock back; with nothing in it the project is removed. */
+  readonly [Symbol.dispose]: () => void;
+}
+
+/** Output that is kept of a container, and when it is rotated. */
+export const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
+export const LOG_FILES = 3;
+
+/** Waits for the project's lock. Throws ContainervError where there can be no state. */
+export async function openProject(
+  places: ProjectPlaces,
+  { name, file }: { readonly name: string; readonly file: string },
+): Promise<OpenProject> {
+  const lock = await lockProject(places);
+  if (typeof lock === "string") throw noState(places, lock);
+  try {
+    const known = readProject(places);
+    if (known !== undefined && !isBroken(known) && known.file !== file) {
+      throw noState(places, `it is that of ${known.file}`);
+    }
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+  let keeper: Promise<Keeper> | undefined;
+  const own = { places, name, file };
+  return {
+    ...own,
+    keeper: () => keeper ??= ensureKeeper(own),
+    [Symbol.dispose]: () => {
+      keeper?.then(({ socket }) => socket[Symbol.dispose](), () => {});
+      if (viewProject(places).containers.length === 0) removeProject(places);
+      lock[Symbol.dispose]();
+    },
+  };
+}
+
+function noState(places: ProjectPlaces, why: string): ContainervError {
+  return new ContainervError({
+    code: "NO_STATE",
+    message: `cannot record the project in ${places.directory}: ${why}`,
+    fix: "make the directory above it writable for this user (XDG_RUNTIME_DIR names it)",
+    undone: "nothing was done",
+  });
+}
+
+type Named = Pick<OpenProject, "places" | "name" | "file">;
+
+async function ensureKeeper({ places, name, file }: Named): Promise<Keeper> {
+  const running = connectKeeper(places);
+  if (running !== undefined) return running;
+  const keeper = await startKeeper(places);
+  const identity = keeper.pid === undefined ? undefined : identify(keeper.pid);
+  saveProject(places, {
+    version: RECORD_VERSION,
+    boot: bootId(),
+    name,
+    file,
+    ...(identity === undefined ? {} : { keeper: identity }),
+  });
+  return keeper;
+}
+
+function saveProject(places: ProjectPlaces, record: ProjectRecord): void {
+  const problem = writeRecord(places.record, record);
+  if (problem !== undefined) throw noState(places, problem);
+}
+
+/** Writes a container's record. Throws ContainervError. */
+export function saveContainer(
+  view: Pick<ContainerView, "places" | "project">,
+  record: ContainerRecord,
+): void {
+  const problem = writeRecord(view.places.record, record);
+  if (problem !== undefined) throw noState(view.project, problem);
+}
+
+/**
+ * What a lost keeper left: those that still run are kept again, of the others it is noted that nobody saw how they ended. The
+ * caller holds the lock. Gives how many were adopted.
+ */
+export async function adoptLeft(project: OpenProject): Promise<number> {
+  const view = viewProject(project.places);
+  if (view.kept) return 0;
+  const started = view.containers.filter(({ record }) => record?.phase === "started");
+  let adopted = 0;
+  for (const one of started) {
+    if (one.record === undefined || one.state === "stale") continue;
+    if (one.state === "running") {
+      adopt(await project.keeper(), one, one.record);
+      adopted++;
+    } else if (one.ending?.lost === true && one.record.ended === undefined) {
+      saveContainer(one, { ...one.record, ended: lostEnding(Date.now()) });
+    }
+  }
+  return adopted;
+}
+
+function adopt(keeper: Keeper, view: ContainerView, record: ContainerRecord): void {
+  const { process } = record;
+  if (process === undefined || !isAlive(process)) return;
+  const flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+  using pidfd = Fd.open(pidfdOpen({ pid: process.pid }));
+  // The pid may have become another's between the two looks.
+  if (!isAlive(process)) return;
+  using output = Fd.open(openat({ pathname: view.places.output, flags }));
+  using errors = Fd.open(openat({ pathname: view.places.errors, flags }));
+  adoptByKeeper(
+    keeper,
+    { pidfd: pidfd.number, output: output.number, errors: errors.number },
+    {
+      name: record.log,
+      limitBytes: LOG_LIMIT_BYTES,
+      files: LOG_FILES,
+      sizeBytes: fileSize(`${view.project.logs}/${record.log}`) ?? 0,
+      pid: process.pid,
+    },
+  );
+}

@@ -1,0 +1,85 @@
+/** Ends detached containers: the stop signal, after the grace time SIGKILL, and waits until the kernel says that they are gone. */
+import { ESRCH } from "../../ffi/abi/errno.ts";
+import { SIGKILL } from "../../ffi/abi/signal.ts";
+import { pidfdOpen, pidfdSendSignal } from "../../ffi/calls/pidfd.ts";
+import { Fd } from "../../ffi/linux/fd.ts";
+import { waitForFd } from "../../ffi/linux/poll.ts";
+import { callSync, SyscallError } from "../../ffi/linux/run.ts";
+import { isAlive, type ProcessIdentity } from "../state/identity.ts";
+import type { ContainerView } from "./containers.ts";
+
+/** A descriptor of the very process; `undefined` when it has ended. Throws SyscallError. */
+export function openProcess(process: ProcessIdentity): Fd | undefined {
+  const call = pidfdOpen({ pid: process.pid });
+  const result = Number(callSync(call));
+  if (result === -ESRCH) return undefined;
+  if (result < 0) throw new SyscallError(call, -result);
+  const fd = new Fd(result);
+  // Asked after it was opened: from here on the pid can't become another's.
+  if (isAlive(process)) return fd;
+  fd[Symbol.dispose]();
+  return undefined;
+}
+
+/** Sends a signal to exactly the process of the descriptor; one that has ended takes none. Throws SyscallError. */
+export function signalProcess(pidfd: number, sig: number): void {
+  const call = pidfdSendSignal({ pidfd, sig });
+  const result = Number(callSync(call));
+  if (result < 0 && result !== -ESRCH) throw new SyscallError(call, -result);
+}
+
+export interface StopOptions {
+  /** In place of what each container's spec says. */
+  readonly graceMs?: number;
+  readonly signal?: number;
+}
+
+interface Stopping {
+  readonly fd: Fd;
+  /** When its grace is over, by performance.now(). */
+  readonly deadline: number;
+  killed: boolean;
+}
+
+/** Ends those of the containers that run, all at once. Resolves when none of their first processes is left. */
+export async function stopContainers(
+  views: readonly ContainerView[],
+  options: StopOptions = {},
+): Promise<void> {
+  let stopping: Stopping[] = [];
+  try {
+    for (const { record, state } of views) {
+      if (state !== "running" || record?.process === undefined) continue;
+      const fd = openProcess(record.process);
+      if (fd === undefined) continue;
+      const graceMs = options.graceMs ?? record.stop.graceMs;
+      stopping.push({ fd, deadline: performance.now() + graceMs, killed: false });
+      signalProcess(fd.number, options.signal ?? record.stop.signal);
+    }
+    while (stopping.length > 0) {
+      stopping = stopping.filter((one) => !hasEnded(one));
+      await awaitFirst(stopping);
+    }
+  } finally {
+    for (const { fd } of stopping) fd[Symbol.dispose]();
+  }
+}
+
+function hasEnded(one: Stopping): boolean {
+  if (waitForFd({ fd: one.fd.number, timeoutMs: 0 }) !== 0) {
+    one.fd[Symbol.dispose]();
+    return true;
+  }
+  if (!one.killed && performance.now() >= one.deadline) {
+    signalProcess(one.fd.number, SIGKILL);
+    one.killed = true;
+  }
+  return false;
+}
+
+/** Waits for the first of them, in slices that leave the event loop its time. */
+async function awaitFirst([first]: readonly Stopping[]): Promise<void> {
+  if (first === undefined) return;
+  waitForFd({ fd: first.fd.number, timeoutMs: 5 });
+  await new Promise((resolve) => setTimeout(resolve, 0));
+}

@@ -1,0 +1,121 @@
+/** The keeper's tables: entries (what it waits for) and boxes (one per container), each handed out and taken back. */
+import type { Cell, Word } from "../../../ffi/calls/call.ts";
+import { type Emitter, result } from "../emitter.ts";
+import { CONTAINERS_MAX, ENTRIES_MAX } from "./protocol.ts";
+
+/** Something that is waited for. epoll hands its address back, so nothing is ever searched or multiplied. */
+export const ENTRY = { next: 0, kind: 8, stream: 12, fd: 16, pid: 20, box: 24 } as const;
+const ENTRY_BYTES = 32;
+const ENTRIES: Cell = { cell: "entries", size: ENTRIES_MAX * ENTRY_BYTES };
+
+/** Kinds of entries. */
+export const KIND = { listen: 1, signals: 2, client: 3, pipe: 4, process: 5 } as const;
+
+/** What is known of a container's log. */
+export const BOX = {
+  next: 0,
+  name: 8,
+  size: 16,
+  limit: 24,
+  files: 32,
+  open: 36,
+  lost: 40,
+} as const;
+const BOX_BYTES = 64;
+const BOXES: Cell = { cell: "boxes", size: CONTAINERS_MAX * BOX_BYTES };
+
+interface Pool {
+  readonly name: string;
+  readonly cell: Cell;
+  readonly bytes: number;
+}
+
+export const ENTRY_POOL: Pool = { name: "entry", cell: ENTRIES, bytes: ENTRY_BYTES };
+export const BOX_POOL: Pool = { name: "box", cell: BOXES, bytes: BOX_BYTES };
+
+/** Memory that was never used is not touched: it costs nothing until then. */
+export function preparePool(to: Emitter, { name, cell }: Pool): void {
+  to.add(
+    { kind: "add", into: `fresh ${name}`, left: { ...cell, offset: 0 }, right: 0 },
+    { kind: "add", into: `last ${name}`, left: { ...cell, offset: cell.size }, right: 0 },
+    { kind: "add", into: `free ${name}`, left: 0, right: 0 },
+  );
+}
+
+/** The slot `into` gets the address of a piece; where none is left it goes on at `full`. */
+export function takePiece(
+  to: Emitter,
+  { name, bytes }: Pool,
+  { into, full }: { readonly into: string; readonly full: string },
+): void {
+  const used = to.label("used");
+  const fresh = to.label("fresh");
+  const done = to.label("taken");
+  to.add(
+    { kind: "branch", when: "equal", left: result(`free ${name}`), right: 0, to: fresh },
+    { kind: "add", into, left: result(`free ${name}`), right: 0 },
+    { kind: "load", into: `free ${name}`, address: result(into), width: 8 },
+    { kind: "jump", to: done },
+    { kind: "label", name: fresh },
+    {
+      kind: "branch",
+      when: "less",
+      left: result(`fresh ${name}`),
+      right: result(`last ${name}`),
+      to: used,
+    },
+    { kind: "jump", to: full },
+    { kind: "label", name: used },
+    { kind: "add", into, left: result(`fresh ${name}`), right: 0 },
+    { kind: "add", into: `fresh ${name}`, left: result(into), right: bytes },
+    { kind: "label", name: done },
+  );
+}
+
+/** The piece at the address in slot `of` can be handed out again. */
+export function giveBack(to: Emitter, { name }: Pool, of: string): void {
+  to.add(
+    { kind: "store", value: result(`free ${name}`), address: result(of), width: 8 },
+    { kind: "add", into: `free ${name}`, left: result(of), right: 0 },
+  );
+}
+
+/** `into` = a field of the piece at the address in slot `of`. */
+export function loadField(
+  to: Emitter,
+  into: string,
+  from: { readonly of: string; readonly offset: number; readonly width: 4 | 8 },
+): void {
+  const { of, offset, width } = from;
+  to.add({ kind: "load", into, address: result(of), offset, width });
+}
+
+/** A field of the piece at the address in slot `of` = `value`. */
+export function storeField(
+  to: Emitter,
+  value: Word,
+  at: { readonly of: string; readonly offset: number; readonly width: 4 | 8 },
+): void {
+  const { of, offset, width } = at;
+  to.add({ kind: "store", value, address: result(of), offset, width });
+}
+
+/** Changes the slot `name` by a constant. */
+export function addTo(to: Emitter, name: string, by: number): void {
+  to.add({ kind: "add", into: name, left: result(name), right: by });
+}
+
+/** `if (left == right) goto there` */
+export function whenEqual(to: Emitter, [left, right]: readonly [Word, Word], there: string): void {
+  to.add({ kind: "branch", when: "equal", left, right, to: there });
+}
+
+/** `goto there` */
+export function goTo(to: Emitter, there: string): void {
+  to.add({ kind: "jump", to: there });
+}
+
+/** A place that others go to. */
+export function place(to: Emitter, name: string): void {
+  to.add({ kind: "label", name });
+}

@@ -1,0 +1,29 @@
+/** Columns of text. Pure. */
+
+/** Rows → lines: each column as wide as its longest cell, two spaces between, nothing at the end of a line. */
+export function showTable(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, index) => widths[index] = Math.max(widths[index] ?? 0, cell.length));
+  }
+  return rows.map((row) =>
+    `${row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join("  ").trimEnd()}\n`
+  ).join("");
+}
+
+/** 754 → `754 ms`, 1900 → `1.9 s`, 75000 → `1m 15s`, 90061000 → `1d 1h`: two units at most. */
+export function showDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.floor(ms / 1000);
+  const units = [["d", 86_400], ["h", 3600], ["m", 60], ["s", 1]] as const;
+  const first = units.findIndex(([, size]) => seconds >= size);
+  const parts: string[] = [];
+  let rest = seconds;
+  for (const [unit, size] of units.slice(first, first + 2)) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count > 0) parts.push(`${count}${unit}`);
+  }
+  return parts.join(" ");
+}

@@ -1,0 +1,42 @@
+/** Which process a record means: a pid is used again, a pid with its start time is not. */
+import { readFile } from "../../ffi/linux/file.ts";
+
+/** A process, told apart from every other of the same boot. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: clock ticks since boot. */
+  readonly startTicks: number;
+}
+
+/** Random id of this boot (/proc/sys/kernel/random/boot_id): records of another one are stale. */
+export function bootId(): string {
+  return (readFile("/proc/sys/kernel/random/boot_id") ?? "").trim();
+}
+
+interface Stat {
+  /** R, S, D, T, Z, … */
+  readonly state: string;
+  readonly startTicks: number;
+}
+
+/** `undefined` when there is no such process. */
+function statOf(pid: number): Stat | undefined {
+  const text = readFile(`/proc/${pid}/stat`);
+  if (text === undefined || text === "") return undefined;
+  // The name is in parentheses and may itself contain some: the last one ends it.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "?", startTicks: Number(fields[19]) };
+}
+
+/** The process that has this pid now; `undefined` when there is none. */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const stat = statOf(pid);
+  return stat === undefined ? undefined : { pid, startTicks: stat.startTicks };
+}
+
+/** True while the very process is there and has not ended. */
+export function isAlive({ pid, startTicks }: ProcessIdentity): boolean {
+  const stat = statOf(pid);
+  return stat !== undefined && stat.startTicks === startTicks && stat.state !== "Z" &&
+    stat.state !== "X";
+}

@@ -1,0 +1,123 @@
+/**
+ * What is written about a project and each of its containers: the intent before the first act, and what became of it. Every
+ * file is written new and renamed, so that a reader sees the old or the new one; each container has its own, so that one that
+ * is broken hides no other.
+ */
+import type { Op } from "../plan/ops/registry.ts";
+import type { ProcessIdentity } from "./identity.ts";
+import { readFile, replaceFile } from "../../ffi/linux/file.ts";
+
+/** The form of the records. One that is newer than the reader is `broken` to it. */
+export const RECORD_VERSION = 1;
+
+/** A project: which spec it is, and who keeps its containers. */
+export interface ProjectRecord {
+  readonly version: typeof RECORD_VERSION;
+  readonly boot: string;
+  readonly name: string;
+  /** Absolute path of the spec. */
+  readonly file: string;
+  readonly keeper?: ProcessIdentity;
+}
+
+/** How a container ended. */
+export interface Ending {
+  /** Exit status; 128 + n when signal n ended it. */
+  readonly status: number;
+  readonly signal?: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** True: its keeper was lost, and with it the status. */
+  readonly lost: boolean;
+  readonly cpuMicroseconds: number;
+  readonly maxRssKib: number;
+}
+
+/** A container of a project. */
+export interface ContainerRecord {
+  readonly version: typeof RECORD_VERSION;
+  readonly boot: string;
+  readonly name: string;
+  /** `created`: nothing was started yet. `starting`: what `made` names may be there. `started`: it ran, or runs. */
+  readonly phase: "created" | "starting" | "started";
+  /** Milliseconds since 1970. */
+  readonly created: number;
+  readonly started?: number;
+  /** Of what was asked for, and of the plan that was carried out. */
+  readonly digest: { readonly spec: string; readonly plan?: string };
+  /** Operations of the plan that can be taken back: their undo, last first, is the container's removal. */
+  readonly made: readonly Op[];
+  /** The container's first process. */
+  readonly process?: ProcessIdentity;
+  /** How long the file of endings was when it was started: its ending is behind. */
+  readonly endingsFrom?: number;
+  /** Ended before it was handed to the keeper. */
+  readonly ended?: Ending;
+  /** Name of its log, a word of eight characters. */
+  readonly log: string;
+  readonly stop: { readonly signal: number; readonly graceMs: number };
+  /** Limits in effect, as `memory 64MiB`. */
+  readonly limits: readonly string[];
+}
+
+/** What is wrong with a record that can't be used. */
+export interface Broken {
+  readonly broken: string;
+}
+
+export const isBroken = <R extends object>(record: R | Broken): record is Broken =>
+  "broken" in record;
+
+/** `undefined` when there is no record. A record of another form, or none at all, is `Broken`. */
+export function readRecord<R extends { readonly version: number; readonly boot: string }>(
+  path: string,
+  isWhole: (value: Partial<R>) => boolean,
+): R | Broken | undefined {
+  let text: string | undefined;
+  try {
+    text = readFile(path, { bytes: RECORD_BYTES_MAX, regular: true });
+  } catch (error) {
+    return { broken: error instanceof Error ? error.message : String(error) };
+  }
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text) as Partial<R> | null;
+    if (typeof value !== "object" || value === null) return { broken: "it holds no record" };
+    if (value.version !== RECORD_VERSION) return { broken: `its form is ${value.version}` };
+    return isWhole(value) ? value as R : { broken: "fields are missing" };
+  } catch {
+    return { broken: "it is no JSON" };
+  }
+}
+
+const RECORD_BYTES_MAX = 1 << 20;
+
+/** Writes a record. Gives the reason when it could not. */
+export function writeRecord(path: string, record: object): string | undefined {
+  return replaceFile(path, JSON.stringify(record));
+}
+
+const isIdentity = (value: unknown): boolean => {
+  const { pid, startTicks } = (value ?? {}) as Partial<ProcessIdentity>;
+  return Number.isInteger(pid) && (pid ?? 0) > 0 && Number.isInteger(startTicks);
+};
+
+/** True when every field that is read elsewhere is there and of its type. */
+export function isProjectRecord(value: Partial<ProjectRecord>): boolean {
+  const { boot, name, file, keeper } = value;
+  return typeof boot === "string" && typeof name === "string" && typeof file === "string" &&
+    (keeper === undefined || isIdentity(keeper));
+}
+
+const PHASES: readonly unknown[] = ["created", "starting", "started"];
+
+/** As `isProjectRecord`. */
+export function isContainerRecord(value: Partial<ContainerRecord>): boolean {
+  const { boot, name, phase, created, digest, made, process, log, stop } = value;
+  return typeof boot === "string" && typeof name === "string" && PHASES.includes(phase) &&
+    typeof created === "number" && typeof digest?.spec === "string" && Array.isArray(made) &&
+    made.every((op) => typeof (op as Op | null)?.kind === "string") &&
+    (process === undefined || isIdentity(process)) &&
+    /^[0-9a-z]{8}$/.test(log ?? "") && Number.isInteger(stop?.signal) &&
+    typeof stop?.graceMs === "number" && Array.isArray(value.limits);
+}
