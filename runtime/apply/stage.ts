@@ -1,5 +1,5 @@
 /** Starts an encoded program, talks to it, and reads what it reports. Knows no subject. */
-import { EINTR } from "../../ffi/abi/errno.ts";
+import { ECONNRESET, EINTR } from "../../ffi/abi/errno.ts";
 import { O_NONBLOCK } from "../../ffi/abi/fcntl.ts";
 import { MSG_DONTWAIT } from "../../ffi/abi/socket.ts";
 import type { Syscall } from "../../ffi/calls/call.ts";
@@ -135,7 +135,8 @@ const REPORTS_MAX = 100;
 function drain(receive: Syscall, from: Reporter, into: Report[]): void {
   for (let messages = 0; messages < REPORTS_MAX; messages++) {
     const count = Number(callSync(receive));
-    if (count === -EINTR) continue;
+    // A stage that ended without having read what it was sent leaves that error in front of its last reports.
+    if (count === -EINTR || count === -ECONNRESET) continue;
     if (count <= 0) return;
     const report = decodeReport(readCell(MESSAGE).slice(0, count), from);
     if (report !== undefined) into.push(report);

@@ -32,6 +32,7 @@ import { containerPlaces } from "../state/places.ts";
 import { type ContainerRecord, RECORD_VERSION, writeRecord } from "../state/record.ts";
 import { removeTree } from "../../ffi/linux/directory.ts";
 import { prepare, type Prepared } from "./prepare.ts";
+import { undoMade } from "./remove.ts";
 import { openProcess, signalProcess } from "./stop.ts";
 import { LOG_FILES, LOG_LIMIT_BYTES, type OpenProject, saveContainer } from "./project.ts";
 
@@ -125,13 +126,27 @@ export async function startDetached(
   makePrivateDirectory(view.places.directory);
   writeRecord(view.places.desired, withoutSecrets(container));
   saveContainer(view, intent);
-  const stage = handToKeeper(keeper, { view, record: intent, prepared });
+  let stage: Stage | undefined;
   try {
+    stage = handToKeeper(keeper, { view, record: intent, prepared });
     await awaitExecuted(stage);
     return await settle(stage, { view, intent, prepared });
+  } catch (error) {
+    // The stage sees the end of its control socket and takes everything back; what is left then is its directory.
+    if (stage !== undefined) await abandon(stage, intent);
+    removeTree(view.places.directory);
+    throw error;
   } finally {
-    releaseStage(stage);
+    if (stage !== undefined) releaseStage(stage);
   }
+}
+
+/** Something of ours failed after the stage was started: the container is ended, and what it left undone is taken back here. */
+async function abandon(stage: Stage, intent: ContainerRecord): Promise<void> {
+  const reports: Report[] = [];
+  sendSignal(stage, SIGKILL);
+  await collect(stage, reports);
+  if (!reports.some(({ kind }) => kind === "undone")) undoMade(intent);
 }
 
 interface Handing {

@@ -1,4 +1,6 @@
 /** Which process a record means: a pid is used again, a pid with its start time is not. */
+import { ESRCH } from "../../ffi/abi/errno.ts";
+import { SyscallError } from "../../ffi/linux/error.ts";
 import { readFile } from "../../ffi/linux/file.ts";
 
 /** A process, told apart from every other of the same boot. */
@@ -19,9 +21,19 @@ interface Stat {
   readonly startTicks: number;
 }
 
+/** A process may end between the opening of its file and the reading: then read(2) says ESRCH. */
+function readStat(pid: number): string | undefined {
+  try {
+    return readFile(`/proc/${pid}/stat`);
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === ESRCH) return undefined;
+    throw error;
+  }
+}
+
 /** `undefined` when there is no such process. */
 function statOf(pid: number): Stat | undefined {
-  const text = readFile(`/proc/${pid}/stat`);
+  const text = readStat(pid);
   if (text === undefined || text === "") return undefined;
   // The name is in parentheses and may itself contain some: the last one ends it.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");

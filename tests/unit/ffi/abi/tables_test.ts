@@ -9,6 +9,7 @@ import {
 import { errnoMessage, errnoName, errnoNumber, errors } from "../../../../ffi/abi/errno.ts";
 import * as fcntl from "../../../../ffi/abi/fcntl.ts";
 import * as capability from "../../../../ffi/abi/capability.ts";
+import * as epoll from "../../../../ffi/abi/epoll.ts";
 import * as if_ from "../../../../ffi/abi/if.ts";
 import * as landlock from "../../../../ffi/abi/landlock.ts";
 import * as magic from "../../../../ffi/abi/magic.ts";
@@ -167,6 +168,7 @@ describe("makedev()", () => {
 
 const MODULES = [
   capability,
+  epoll,
   if_,
   landlock,
   magic,
@@ -192,7 +194,7 @@ test("every struct of ffi/abi adds up to its declared size", () => {
       structs++;
     }
   }
-  assertEquals(structs, 25);
+  assertEquals(structs, 28);
 });
 
 test("offsets that others count on", () => {

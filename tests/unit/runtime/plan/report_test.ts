@@ -36,6 +36,8 @@ const SENT: readonly (readonly [ReportKind, Reporter])[] = [
   ["exited", "stage"],
   ["timeout", "stage"],
   ["undone", "stage"],
+  ["started", "stage"],
+  ["detached", "stage"],
   ["failed", "container"],
   ["step", "container"],
   ["timeout", "container"],
@@ -88,7 +90,7 @@ describe("decodeReport()", () => {
       assertEquals(decodeReport(bytes.subarray(0, length), "stage"), undefined);
     }
     assertEquals(decodeReport(new Uint8Array(REPORT_BYTES + 1), "stage"), undefined);
-    for (const kind of [0, 7, 0xffffffff]) {
+    for (const kind of [0, 8, 0xffffffff]) {
       assertEquals(decodeReport(message({ kind }).bytes, "stage"), undefined);
     }
   });
