@@ -5,6 +5,8 @@
  * Where the two architectures differ the value is of x86_64 and a function gives the other.
  */
 
+import { defineStruct } from "./struct.ts";
+
 // Access mode: not bits, two of them are one number.
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
@@ -87,6 +89,23 @@ export const FCNTL_COMMANDS = {
   F_GET_SEALS,
 } as const;
 export const FD_CLOEXEC = 1;
+
+// Kinds of record locks.
+export const F_RDLCK = 0;
+export const F_WRLCK = 1;
+export const F_UNLCK = 2;
+/** A lock on bytes of a file; with F_OFD_SETLK it belongs to the open file, and l_pid must be 0. */
+export const FLOCK = defineStruct({
+  c: "struct flock",
+  size: 32,
+  fields: [
+    ["l_type", "u16"],
+    ["l_whence", "u16"],
+    ["l_start", "u64"],
+    ["l_len", "u64"],
+    ["l_pid", "i32"],
+  ],
+});
 
 // Seals of a memfd; F_SEAL_EXEC is of Linux 6.3.
 export const F_SEAL_SEAL = 0x1;

@@ -242,6 +242,19 @@ export function readFileInRoot(root: string, path: string, max: number): string 
   }
 }
 
+/** A file of an open directory, as those of /proc/PID; `undefined` when it is not there. */
+export function readFileAt(dirfd: number, pathname: string): string | undefined {
+  const call = openat({ dirfd, pathname, flags: O_RDONLY | O_CLOEXEC });
+  const fd = Number(callSync(call));
+  if (isAbsent(fd)) return undefined;
+  if (fd < 0) throw new SyscallError(call, -fd);
+  try {
+    return decoder.decode(readAll(fd, Infinity));
+  } finally {
+    callSync(close({ fd }));
+  }
+}
+
 /** True when `path` is a directory that only we can write: nobody else can have planted what is in it. */
 export function isPrivateDirectory(path: string): boolean {
   const found = status(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);

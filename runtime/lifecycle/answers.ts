@@ -8,6 +8,8 @@ import { isImage } from "../subjects/rootfs/images.ts";
 import { userKey } from "../subjects/identity.ts";
 import { sourceKey } from "../subjects/volumes.ts";
 import { lookUpSource } from "../observe/sources.ts";
+import { observeIds } from "../observe/subids.ts";
+import { AUTO_IDS, CLAIMS_PATH } from "../subjects/userns.ts";
 import { lookUpUser } from "../observe/users.ts";
 
 export interface AnswerOptions {
@@ -29,10 +31,19 @@ export function answer(container: DesiredContainer, host: Host, options: AnswerO
     dataDirectory: options.dataDirectory,
     announce: options.announce,
     ...(options.detached === undefined ? {} : { detached: options.detached }),
+    ...(wantsIds(container, host)
+      ? { ids: observeIds(host, { slice: AUTO_IDS, claims: CLAIMS_PATH }) }
+      : {}),
     ...(users === undefined ? {} : { users }),
     ...(collisions === undefined ? {} : { collisions }),
     ...(sources === undefined ? {} : { sources }),
   };
+}
+
+/** Root's containers have the host's ids, or the ones that are written; all others need to know what there is. */
+function wantsIds({ userns }: DesiredContainer, host: Host): boolean {
+  if (userns === "host") return false;
+  return host.privileged ? userns === "auto" : true;
 }
 
 /** `NAME`, or `NAME-2`, `NAME-3`, … when groups of that name are there: another run of it, or what one left. */

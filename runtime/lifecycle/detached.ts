@@ -129,8 +129,13 @@ export async function startDetached(
   let stage: Stage | undefined;
   try {
     stage = handToKeeper(keeper, { view, record: intent, prepared });
+    const early: Report[] = [];
+    const { asks } = prepared.plan.summary;
+    if (asks !== undefined) {
+      await (await import("../apply/asks.ts")).answerAsks(stage, asks, early);
+    }
     await awaitExecuted(stage);
-    return await settle(stage, { view, intent, prepared });
+    return await settle(stage, { view, intent, prepared, early });
   } catch (error) {
     // The stage sees the end of its control socket and takes everything back; what is left then is its directory.
     if (stage !== undefined) await abandon(stage, intent);
@@ -220,11 +225,14 @@ interface Settling {
   readonly view: Parameters<typeof saveContainer>[0];
   readonly intent: ContainerRecord;
   readonly prepared: Prepared;
+  /** Reports that were read while the stage asked. */
+  readonly early: readonly Report[];
 }
 
 /** The first command was executed, or will never be. Records which, and lets the stage go. */
-async function settle(stage: Stage, { view, intent, prepared }: Settling): Promise<DetachedStart> {
-  const reports = [...drainReports(stage)];
+async function settle(stage: Stage, from: Settling): Promise<DetachedStart> {
+  const { view, intent, prepared } = from;
+  const reports = [...from.early, ...drainReports(stage)];
   const name = intent.name;
   const pid = reports.find(({ kind }) => kind === "started")?.a;
   const process = pid === undefined ? undefined : identify(pid);

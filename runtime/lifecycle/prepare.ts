@@ -19,6 +19,8 @@ export interface Prepared {
   readonly memorable: boolean;
   /** Opens what is handed to the container by descriptor; the caller closes it. Throws ContainervError. */
   readonly open?: () => readonly number[];
+  /** Files that the plan depends on. */
+  readonly files: readonly string[];
 }
 
 /** Where what outlives a run is kept. */
@@ -70,7 +72,13 @@ export function prepare(container: DesiredContainer, options: PlanOptions = {}):
     records: encoded.records,
     // What was read of the rootfs and of owners is not in the machine's fingerprint, and secrets are for no cache.
     memorable: answers.users === undefined && answers.collisions === undefined &&
-      !dependsOnOwners(container) && !isPassed(container),
+      !dependsOnOwners(container) && !isPassed(container) && !mayChange(answers),
     ...(isPassed(container) ? { open: () => openPassed(container) } : {}),
+    files: answers.ids === undefined ? [] : ["/etc/subuid", "/etc/subgid"],
   };
+}
+
+/** A user with ids and nothing to map them with may get it tomorrow, which the fingerprint would not show. */
+function mayChange({ ids }: Answers): boolean {
+  return ids !== undefined && ids.helpers === undefined && ids.uids.length > 0;
 }

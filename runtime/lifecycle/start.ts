@@ -60,19 +60,27 @@ export function start(
   let current: Stage | undefined = launch(startable, stdio, options);
   const first = current;
   const early: Report[] = [];
+  let answered = answers(first, startable, early);
   const follow = async (): Promise<Outcome> => {
     let running = startable;
     for (let tries = 1;; tries++) {
+      const refused = await answered;
       const outcome = await followStage(current as Stage, { running, tries, early });
       current = undefined;
+      if (refused !== undefined) throw refused.error;
       if (!("again" in outcome)) return outcome;
       early.length = 0;
       running = await startable.rename(outcome.again);
       current = launch(running, stdio);
+      answered = answers(current, running, early);
     }
   };
-  const executed = awaitExecuted(first);
-  if (options.rehearse === true) rehearse(first, early);
+  let asking = answered !== undefined;
+  const executed = answered === undefined ? awaitExecuted(first) : answered.then(() => {
+    asking = false;
+    return awaitExecuted(first);
+  });
+  if (options.rehearse === true && answered === undefined) rehearse(first, early);
   return {
     summary: startable.summary,
     // The pipe is closed before the stage is let go.
@@ -82,7 +90,8 @@ export function start(
     },
     executed,
     failedEarly: () => {
-      if (current === first) early.push(...drainReports(first));
+      // While it asks, its reports are read by who answers.
+      if (current === first && !asking) early.push(...drainReports(first));
       return early.some((report) => report.kind === "failed");
     },
   };
@@ -102,6 +111,18 @@ function launch(
   }
 }
 
+/** Answers what the stage asks the runner for; resolves with what could not be done. `undefined`: it asks for nothing. */
+function answers(
+  stage: Stage,
+  { summary: { asks } }: Startable,
+  others: Report[],
+): Promise<{ readonly error: unknown } | undefined> | undefined {
+  if (asks === undefined) return undefined;
+  return import("../apply/asks.ts")
+    .then(({ answerAsks }) => answerAsks(stage, asks, others))
+    .then(() => undefined, (error: unknown) => ({ error }));
+}
+
 interface Following {
   readonly running: Startable;
   readonly tries: number;
@@ -118,6 +139,8 @@ async function followStage(stage: Stage, following: Following): Promise<Outcome 
   await awaitChild(stage.pid);
   const reports = [...following.early, ...drainReports(stage)];
   releaseStage(stage);
+  const { asks } = following.running.summary;
+  if (asks !== undefined) (await import("../apply/asks.ts")).goBack(asks);
   return plainOutcome(reports) ?? await explain(reports, following);
 }
 
@@ -136,6 +159,8 @@ async function explain(
     if (!sameBytes(image, running.image)) return { again: 1 };
     const failedOp = failure?.step === undefined ? undefined : plan.ops[failure.step.number - 1];
     if (failure?.errno === EEXIST && failedOp?.kind === "cgroup.make") return { again: tries + 1 };
+    // Another container took the ids between our look and the stage's lock.
+    if (failure?.errno === EAGAIN && failedOp?.kind === "ids.claim") return { again: 1 };
   }
   if (undone) return await withHolder(outcome, plan);
   const { undoInRunner } = await import("../apply/undo.ts");

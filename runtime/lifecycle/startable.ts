@@ -9,7 +9,7 @@ import type { Startable } from "./start.ts";
 
 export interface Planned extends Startable {
   readonly memorable: boolean;
-  /** The files that say which controllers are on, where the plan may switch some on. */
+  /** Files that the plan depends on: those that say which controllers are on, and which ids are the user's. */
   readonly switches: readonly string[];
 }
 
@@ -25,11 +25,13 @@ export async function plannedStartable(
     summary: prepared.plan.summary,
     open: prepared.open,
     memorable: prepared.memorable && prepared.plan.instance === container.name,
-    switches: prepared.plan.ops.flatMap((op) =>
-      op.kind === "cgroup.make"
-        ? op.parents.filter((parent) => parent.enable.length > 0 && !parent.removable)
-          .map((parent) => `${parent.path}/cgroup.subtree_control`)
-        : []
+    switches: prepared.files.concat(
+      prepared.plan.ops.flatMap((op) =>
+        op.kind === "cgroup.make"
+          ? op.parents.filter((parent) => parent.enable.length > 0 && !parent.removable)
+            .map((parent) => `${parent.path}/cgroup.subtree_control`)
+          : []
+      ),
     ),
     explain: () => Promise.resolve(prepared),
     rename: (first) => plannedStartable(container, { first }),

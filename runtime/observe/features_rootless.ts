@@ -1,5 +1,4 @@
 /** What containers of ordinary users need: user namespaces, nobody who forbids them, ids to map. */
-import { statSync } from "node:fs";
 import { EINVAL, ENOSPC, EPERM } from "../../ffi/abi/errno.ts";
 import {
   CLONE_NEWCGROUP,
@@ -10,12 +9,19 @@ import {
   CLONE_NEWUSER,
   CLONE_NEWUTS,
 } from "../../ffi/abi/sched.ts";
-import { S_ISUID } from "../../ffi/abi/stat.ts";
-import { entryKind, readFile } from "../../ffi/linux/file.ts";
 import type { Host } from "../plan/host.ts";
 import { type Feature, type FeatureAnswer, readText, refused, sysctl } from "./features_probe.ts";
 import { newFilesystem } from "./features_mounts.ts";
 import { runProbe } from "./features_program.ts";
+import {
+  findHelper,
+  helperProblem,
+  isSetuid,
+  nameOf,
+  rangesOf,
+  type SubidFile,
+  subidFix,
+} from "./subids.ts";
 
 const NO_ROOTLESS = "only root runs containers";
 
@@ -87,44 +93,27 @@ function probeCounts(): FeatureAnswer {
   return { state: "yes", detail: `${known[0]} = ${sysctl(known[0] ?? "")}` };
 }
 
-/** Directories that programs with rights are in, whatever PATH says. */
-const BINARIES = ["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/run/wrappers/bin"];
-
 function helperProbe(name: string): () => FeatureAnswer {
   return () => {
-    const path = BINARIES.map((directory) => `${directory}/${name}`)
-      .find((candidate) => entryKind(candidate) !== undefined);
-    if (path === undefined) return { state: "no", detail: `no ${name} in ${BINARIES[0]}` };
-    if ((statSync(path).mode & S_ISUID) !== 0) return { state: "yes", detail: `${path}, setuid` };
+    const path = findHelper(name);
+    if (path === undefined) return { state: "no", detail: `no ${name} in /usr/bin` };
+    const problem = helperProblem(path);
+    if (problem !== undefined) {
+      return { state: "no", detail: problem, fix: "start it without no_new_privs" };
+    }
+    if (isSetuid(path)) return { state: "yes", detail: `${path}, setuid` };
     return { state: "unknown", detail: `${path} is not setuid; file capabilities may do as well` };
   };
 }
 
-/** Ids that are this user's to give: `NAME:FIRST:COUNT` lines of subuid(5). */
-export function idsOf(
-  user: { readonly name: string | undefined; readonly id: number },
-  text: string,
-): number {
-  return text.split("\n").map((line) => line.split(":"))
-    .filter(([owner]) => owner === user.name || owner === `${user.id}`)
-    .reduce((sum, [, , count]) => sum + (Number(count) || 0), 0);
-}
-
-function nameOf(uid: number): string | undefined {
-  return (readFile("/etc/passwd") ?? "").split("\n").map((line) => line.split(":"))
-    .find((fields) => fields[2] === `${uid}`)?.[0];
-}
-
-function subidProbe(file: "/etc/subuid" | "/etc/subgid"): (host: Host) => FeatureAnswer {
+function subidProbe(file: SubidFile): (host: Host) => FeatureAnswer {
   return ({ uid, privileged }) => {
     const name = nameOf(uid);
-    const fix = `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${
-      name ?? uid
-    }`;
+    const fix = subidFix(name ?? `${uid}`);
     const text = readText(file);
     if (text === undefined) return { state: "no", detail: `no ${file}`, fix };
     if (typeof text !== "string") return { state: "unknown", detail: text.message };
-    const count = idsOf({ name, id: uid }, text);
+    const count = rangesOf({ name, id: uid }, text).reduce((sum, range) => sum + range.count, 0);
     if (count > 0) return { state: "yes", detail: `${count} ids for ${name ?? uid}` };
     if (privileged) return { state: "yes", detail: `no line for ${name ?? uid}; root needs none` };
     return { state: "no", detail: `no line for ${name ?? uid} in ${file}`, fix };
@@ -177,7 +166,7 @@ export const ROOTLESS_FEATURES: readonly Feature[] = [
     ...LATER,
     name,
     needs: "the program, setuid or with file capabilities",
-    gives: "several ids for an ordinary user's container (later)",
+    gives: "several ids for an ordinary user's container",
     without: IDS,
     fix: "sudo apt-get install uidmap",
     probe: helperProbe(name),
@@ -186,7 +175,7 @@ export const ROOTLESS_FEATURES: readonly Feature[] = [
     ...LATER,
     name: file,
     needs: "a line for this user",
-    gives: "several ids for an ordinary user's container (later)",
+    gives: "several ids for an ordinary user's container",
     without: IDS,
     fix: "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER",
     probe: subidProbe(file),

@@ -21,6 +21,9 @@ export interface CallOptions {
 /** The label that every failing call of the stage (or of the container) goes to when nothing else is said. */
 export const FAIL = { stage: "stage.fail", container: "container.fail" } as const;
 
+/** Where everything is taken back without a report: what failed is known to the runner. */
+export const UNDO = "stage.undo";
+
 /** The value of slot `name`, as a word of a later record. */
 export function result(name: string): Word {
   return { result: name };

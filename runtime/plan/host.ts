@@ -49,6 +49,8 @@ export interface Answers {
   readonly announce: boolean;
   /** The container outlives the runner and its stage: a keeper is its parent. */
   readonly detached?: true;
+  /** Where a user namespace is wanted: the ids that it can have. Absent: nobody asked. */
+  readonly ids?: IdSources;
   /** For names in `user:`: what the container's own passwd and group say. Absent: nobody asked. */
   readonly users?: Readonly<Record<string, ResolvedUser>>;
   /** Path of a volume's source → what is there; null for nothing. Absent: nobody asked. */
@@ -66,6 +68,24 @@ export type SourceAnswer =
   }
   /** A symbolic link lies on the way; where it leads, when it leads somewhere. */
   | { readonly kind: "link"; readonly uid: number; readonly gid: number; readonly real?: string };
+/** Ids that a user namespace of this runner can be made of. */
+export interface IdSources {
+  /** An ordinary user's ranges in /etc/subuid and /etc/subgid. */
+  readonly uids: readonly IdRange[];
+  readonly gids: readonly IdRange[];
+  /** The programs that map them, where they can. */
+  readonly helpers?: { readonly newuidmap: string; readonly newgidmap: string };
+  /** For root: first id of a range that no container of ours has. */
+  readonly range?: number;
+  /** What is missing for more than one id, and the command that gets it. */
+  readonly lacks?: string;
+  readonly fix?: string;
+}
+
+export interface IdRange {
+  readonly first: number;
+  readonly count: number;
+}
 
 export interface ResolvedUser {
   readonly uid: number;

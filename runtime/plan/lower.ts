@@ -2,7 +2,7 @@
 import { showCall, type Syscall } from "../../ffi/calls/call.ts";
 import { exitGroup } from "../../ffi/calls/process.ts";
 import type { Instruction, Program } from "../../ffi/stage/language.ts";
-import { type Emitter, FAIL, result } from "./emitter.ts";
+import { type Emitter, FAIL, result, UNDO } from "./emitter.ts";
 import type { Op } from "./ops/registry.ts";
 import { definition } from "./ops/registry.ts";
 import { processLabel, sendReport } from "./ops/supervise.ts";
@@ -69,7 +69,7 @@ function lowerUndo(
   lower: (op: Op, of: Op) => void,
 ): void {
   const last = emitter(out, 0, FAIL.stage);
-  out.push({ kind: "label", name: "stage.undo" });
+  out.push({ kind: "label", name: UNDO });
   for (let depth = undoable.length; depth > 0; depth--) {
     const op = undoable[depth - 1];
     if (op === undefined) continue;
@@ -85,7 +85,7 @@ function lowerUndo(
   last.call(exitGroup({ status: 0 }));
   out.push({ kind: "label", name: FAIL.stage });
   sendReport(last, "failed", { from: "stage", ...ERROR });
-  out.push({ kind: "jump", to: "stage.undo" });
+  out.push({ kind: "jump", to: UNDO });
 }
 
 function lowerContainer(

@@ -1,5 +1,6 @@
 /** A plan: a frozen list of operations and what was lost on the way. Plain JSON. */
 import type { Origin } from "../../spec/model/desired.ts";
+import type { Ask } from "./ops/ask.ts";
 import type { Op } from "./ops/registry.ts";
 
 /** Something that was asked for and that this machine holds only in part, or not at all. */
@@ -30,6 +31,8 @@ export interface Summary {
   readonly policy: string;
   /** One per command, as the user named it or `commands[0]`. */
   readonly commands: readonly CommandSummary[];
+  /** What the stage asks the runner for, in order; absent: nothing. */
+  readonly asks?: readonly Ask[];
   readonly stop: { readonly signal: number; readonly graceMs: number };
 }
 

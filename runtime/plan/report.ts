@@ -3,7 +3,7 @@
  *
  *     stage → runner       0 u32 kind   4 i32 a   8 i32 b   12 u32 c   16 siginfo (128 bytes)   144 rusage (144 bytes)
  *     container → runner   the same, through a pipe of its own
- *     runner → stage       0 u32 signal to be sent to the container's first process; end of file = end it
+ *     runner → stage       0 u32 signal to be sent to the container's first process, or ANSWER; end of file = end it
  *                          DETACH, where the plan permits it: the stage ends and leaves the container to its parent
  */
 
@@ -52,7 +52,11 @@ export const REPORT = {
   timeout: 5,
   undone: 6,
   detached: 7,
+  ask: 8,
 } as const;
+
+/** What the runner says to an `ask`; above every signal. */
+export const ANSWER = { done: 0x200, failed: 0x201 } as const;
 
 export type ReportKind = keyof typeof REPORT;
 
@@ -60,7 +64,7 @@ export type ReportKind = keyof typeof REPORT;
 export type Reporter = "stage" | "container";
 
 const KINDS_OF: Readonly<Record<Reporter, readonly ReportKind[]>> = {
-  stage: ["failed", "exited", "started", "timeout", "undone", "detached"],
+  stage: ["failed", "exited", "started", "timeout", "undone", "detached", "ask"],
   container: ["failed", "step", "timeout"],
 };
 

@@ -2,6 +2,7 @@
 import { SIGNALS } from "../../ffi/abi/signal.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import type { Answers, Host } from "../plan/host.ts";
+import type { Ask } from "../plan/ops/ask.ts";
 import type { Namespace } from "../plan/ops/namespace.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import type { CommandSummary, Loss, Plan } from "../plan/plan.ts";
@@ -9,18 +10,22 @@ import { HostError } from "../plan/host_error.ts";
 import { compileKernelFs } from "./kernel_fs.ts";
 import { type CompiledLimits, compileLimits } from "./limits/compile.ts";
 import { DEFAULT, originOf } from "./origin.ts";
-import { compileProcesses, hasInit, usersOf } from "./process.ts";
+import { compileProcesses, hasInit } from "./process.ts";
 import { type CompiledRootfs, compileRootfs } from "./rootfs/compile.ts";
 import { imagesOf } from "./rootfs/images.ts";
 import { compileSecrets } from "./secrets.ts";
 import { compileVolumes } from "./volumes.ts";
+import { type CompiledUserns, compileUserns } from "./userns.ts";
 
 /** Throws HostError when this machine cannot give what the container asks for. */
 export function compile(container: DesiredContainer, host: Host, answers: Answers): Plan {
   const limits = compileLimits(container, host, answers.instance);
-  const rootfs = compileRootfs(container, host, answers);
+  const userns = compileUserns(container, host, answers);
+  const { inside } = userns;
+  const rootfs = compileRootfs(container, inside, answers);
+  const asks: readonly Ask[] = userns.maps === undefined ? [] : [userns.maps];
   const network = networkOps(container);
-  const volumes = compileVolumes(container, host, answers);
+  const volumes = compileVolumes(container, { host, outside: userns.outside }, answers);
   const secrets = compileSecrets(container, answers);
   const stageCommon = { where: "stage", origin: DEFAULT } as const;
   const ops: Op[] = [
@@ -34,8 +39,10 @@ export function compile(container: DesiredContainer, host: Host, answers: Answer
     ...rootfs.stage,
     ...volumes.stage,
     ...limits.stage,
-    cloneOp(container, host, { limits, announce: answers.announce }),
-    ...firstOps(container, host, answers),
+    ...userns.claim,
+    cloneOp(container, userns, { limits, announce: answers.announce }),
+    ...askOps(asks),
+    ...firstOps(userns),
     ...limits.container,
     ...cgroupNamespace(limits),
     ...hostnameOps(container),
@@ -43,14 +50,14 @@ export function compile(container: DesiredContainer, host: Host, answers: Answer
     { where: "container", origin: DEFAULT, kind: "mount.private", id: "mounts/private" },
     ...secrets.room,
     ...rootfs.container,
-    ...compileKernelFs(container, host, limits.groups),
+    ...compileKernelFs(container, inside, limits.groups),
     // Last: what others can change meanwhile must not be there when the kernel's own file systems are mounted and masked.
     ...volumes.container,
     ...secrets.files,
     ...readOnlyRoot(container, rootfs.readOnly),
     pivotOp(rootfs, secrets.room.length),
     ...untetherOps(answers),
-    ...compileProcesses(container, host, answers),
+    ...compileProcesses(container, inside, answers),
     watchOp(container, answers),
   ];
   return {
@@ -63,6 +70,7 @@ export function compile(container: DesiredContainer, host: Host, answers: Answer
       limits: limits.text,
       policy: policyText(container),
       commands: container.commands.map(commandSummary),
+      ...(asks.length === 0 ? {} : { asks }),
       stop: { signal: signalNumber(container), graceMs: container.stop.graceMs },
     },
   };
@@ -70,10 +78,10 @@ export function compile(container: DesiredContainer, host: Host, answers: Answer
 
 function cloneOp(
   container: DesiredContainer,
-  host: Host,
+  userns: CompiledUserns,
   { limits, announce }: { readonly limits: CompiledLimits; readonly announce: boolean },
 ): Op {
-  const namespaces: Namespace[] = host.privileged ? [] : ["user"];
+  const namespaces: Namespace[] = userns.fresh ? ["user"] : [];
   namespaces.push("mount", "pid");
   if (container.network.mode === "none") namespaces.push("net");
   namespaces.push("uts", "ipc");
@@ -86,6 +94,7 @@ function cloneOp(
     origin: DEFAULT,
     namespaces,
     announce,
+    ...(userns.maps === undefined ? {} : { gate: true }),
     ...(limits.group === undefined ? {} : { group: limits.group }),
     ...passedOf(container),
   };
@@ -103,37 +112,28 @@ function cgroupNamespace(limits: CompiledLimits): readonly Op[] {
 }
 
 /** Ids before anything else: without them nothing can be owned; then the tether, which ends the time of being traced. */
-function firstOps(container: DesiredContainer, host: Host, answers: Answers): readonly Op[] {
-  const ops: Op[] = [];
-  if (!host.privileged) ops.push(mapOp(container, host, answers));
-  ops.push(
+function firstOps(userns: CompiledUserns): readonly Op[] {
+  return [
+    ...userns.first,
     { kind: "tether", id: "container/tether", where: "container", origin: DEFAULT },
     { kind: "keyring", id: "container/keyring", where: "container", origin: DEFAULT },
-  );
-  return ops;
+  ];
 }
 
-function mapOp(container: DesiredContainer, host: Host, answers: Answers): Op {
-  const users = usersOf(container, answers);
-  const uid = hasInit(container) ? 0 : users[0]?.uid ?? 0;
-  const gid = hasInit(container) ? 0 : users[0]?.gid ?? 0;
-  if (users.some((user) => user.uid !== uid || user.gid !== gid)) {
-    throw new HostError("ONE_ID_ONLY", {
-      origin: originOf(container, "user"),
-      message: "an ordinary user has one id to give, and the commands want several",
-      fix: "leave `user:` out, or run as root",
-    });
-  }
-  return {
-    kind: "idmap",
-    id: "namespaces/user",
-    where: "container",
-    origin: originOf(container, "userns"),
-    uid,
-    hostUid: host.uid,
-    gid,
-    hostGid: host.gid,
-  };
+/** The runner's part, right after clone3: what the stage asks it for, by its place in `asks`. */
+function askOps(asks: readonly Ask[]): readonly Op[] {
+  return asks.flatMap((ask, index): readonly Op[] =>
+    ask.kind === "maps"
+      ? [{
+        kind: "idmap.ask",
+        id: "namespaces/maps",
+        where: "stage",
+        origin: ask.origin,
+        index,
+        ask,
+      }]
+      : []
+  );
 }
 
 function pivotOp(rootfs: CompiledRootfs, below: number): Op {

@@ -5,6 +5,7 @@ import type { Op } from "../plan/ops/registry.ts";
 import { HostError } from "../plan/host_error.ts";
 import { compileRights, initCapabilities, resolveUser, type Rights } from "./identity.ts";
 import { DEFAULT, originOf } from "./origin.ts";
+import type { Inside } from "./userns.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -29,7 +30,7 @@ export function usersOf(
 
 export function compileProcesses(
   container: DesiredContainer,
-  host: Host,
+  host: Inside,
   answers: Answers,
 ): readonly Op[] {
   const rights = compileRights(container, host);
@@ -50,7 +51,7 @@ export function compileProcesses(
 /** PID 1 gives up what no command has before it starts the first one (security rule R7). */
 function initOps(
   container: DesiredContainer,
-  host: Host,
+  host: Inside,
   { rights, announce }: { readonly rights: Rights; readonly announce: boolean },
 ): readonly Op[] {
   const origin = originOf(container, "init");
@@ -64,7 +65,7 @@ function initOps(
       origin,
       uid: 0,
       gid: 0,
-      ...(host.privileged ? { groups: [] } : {}),
+      ...(host.setgroups ?? host.privileged ? { groups: [] } : {}),
       capabilities: keep,
       ambient: false,
     },
@@ -107,7 +108,7 @@ function bound(
 
 interface ProcessParts {
   readonly container: DesiredContainer;
-  readonly host: Host;
+  readonly host: Inside;
   readonly rights: Rights;
   readonly command: DesiredCommand;
   readonly index: number;
@@ -141,7 +142,7 @@ function processOps(parts: ProcessParts): readonly Op[] {
       origin: userOrigin,
       uid: user.uid,
       gid: user.gid,
-      ...(host.privileged ? { groups: user.groups } : {}),
+      ...(host.setgroups ?? host.privileged ? { groups: user.groups } : {}),
       capabilities: keepsCapabilities ? rights.bounding : [],
       ambient: rights.explicit && user.uid !== 0,
     },

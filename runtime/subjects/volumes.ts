@@ -25,7 +25,7 @@ export function sourceKey(
 
 export function compileVolumes(
   container: DesiredContainer,
-  host: Host,
+  { host, outside }: { readonly host: Host; readonly outside: (user: Ids) => Ids },
   answers: Answers,
 ): CompiledVolumes {
   const stage: Op[] = [];
@@ -38,7 +38,7 @@ export function compileVolumes(
     const common = { where, origin: volume.origin } as const;
     const id = `volumes${volume.at}`;
     const opening = where === "stage" ? stage : inside;
-    const from = { common, id, slot, host, user };
+    const from = { common, id, slot, host, user, owner: outside(user) };
     if (volume.kind === "tmpfs") opening.push(memoryOp(volume, from));
     else opening.push(...sourceOps(volume, from, answers));
     inside.push({
@@ -58,6 +58,8 @@ interface From {
   readonly common: { readonly where: "stage" | "container"; readonly origin: string };
   readonly id: string;
   readonly slot: string;
+  /** Ids of the host that the container's user has. */
+  readonly owner: Ids;
   readonly host: Host;
   readonly user: Ids;
 }
@@ -91,7 +93,7 @@ function memoryOp(volume: Extract<DesiredVolume, { kind: "tmpfs" }>, from: From)
 
 function sourceOps(volume: Mounted, from: From, answers: Answers): readonly Op[] {
   const { host } = from;
-  const owner = hostIds(from);
+  const { owner } = from;
   if (volume.propagation !== "private" && !host.privileged) {
     throw new HostError("PROPAGATION_NEEDS_ROOT", {
       origin: `${volume.origin}/propagation`,
@@ -129,11 +131,6 @@ function sourceOps(volume: Mounted, from: From, answers: Answers): readonly Op[]
   }];
 }
 
-/** Ids of the host that the container's user has; without root there is one id, and it is the runner's. */
-function hostIds({ host, user }: From): Ids {
-  return host.privileged ? user : { uid: host.uid, gid: host.gid };
-}
-
 /** `owner: match`: nothing to be done where the two are one already. A source that is yet to be made belongs to the user. */
 function match(
   volume: Mounted,
@@ -141,7 +138,7 @@ function match(
   source: SourceAnswer | undefined,
 ): { readonly owner?: { readonly from: Ids; readonly to: Ids } } {
   if (!volume.ownerMatches || source === undefined) return {};
-  const seen = hostIds(from);
+  const { owner: seen } = from;
   const { uid, gid } = source;
   if (uid === seen.uid && gid === seen.gid) return {};
   if (from.host.privileged) return { owner: { from: { uid, gid }, to: seen } };

@@ -13,8 +13,8 @@ import type { ContainerKeys } from "./spec_type.ts";
 import { normaliseStop } from "./stop.ts";
 import { normaliseSecrets } from "./secrets.ts";
 import { normaliseHealthcheck, normaliseRestart } from "./supervision.ts";
-import { normaliseUser } from "./user.ts";
 import { type DeclaredVolumes, normaliseVolumes } from "./volumes.ts";
+import { normaliseUser, normaliseUserns } from "./user.ts";
 
 /** The origin of a command that the caller gave in place of the spec's last one. */
 export const FROM_COMMAND_LINE = "command line";
@@ -46,7 +46,7 @@ export function normaliseContainer(
     pointer: join(pointer, key),
   });
   const commands = readCommands(context, part, { ...options, value });
-  const { workdir, userns } = value;
+  const { workdir } = value;
   const healthcheck = normaliseHealthcheck(context, at("healthcheck"));
   checkUpdate(context, { value, pointer });
   return {
@@ -60,7 +60,7 @@ export function normaliseContainer(
     hostname: value.hostname ?? options.name,
     labels: { ...value.labels },
     user: normaliseUser(context, { value: value.user ?? 0, pointer: join(pointer, "user") }),
-    userns: userns === "host" ? "host" : "auto",
+    userns: normaliseUserns(context, at("userns")),
     init: value.init ?? commands.length > 1,
     stdin: value.stdin ?? false,
     limits: normaliseLimits(context, at("limits")),

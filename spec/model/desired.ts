@@ -29,7 +29,7 @@ export interface DesiredContainer {
   readonly hostname: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly user: DesiredUser;
-  readonly userns: "auto" | "host";
+  readonly userns: DesiredUserns;
   /** The stage stays as PID 1, reaps and forwards signals. Default: true for several commands. */
   readonly init: boolean;
   readonly stdin: boolean;
@@ -52,6 +52,19 @@ export interface DesiredContainer {
   readonly profiles: readonly string[];
   /** For each key that has a value here: the pointer of what gave it (key → pointer); a key not listed is a default. */
   readonly origins: Readonly<Record<string, Origin>>;
+}
+
+/** `default`: none where the runner is root, else `auto`. */
+export type DesiredUserns = "default" | "auto" | "host" | {
+  readonly uids: readonly IdMap[];
+  readonly gids: readonly IdMap[];
+};
+
+/** `count` ids from `inside` on are those from `outside` on. */
+export interface IdMap {
+  readonly inside: number;
+  readonly outside: number;
+  readonly count: number;
 }
 
 export interface DesiredRootfs {

@@ -47,7 +47,7 @@ export interface ContainerKeys {
   readonly labels?: Readonly<Record<string, string>>;
   /** `1000`, `"1000:1000"`, or names of the container's own passwd and group. Default: 0. */
   readonly user?: string | number;
-  /** Default `auto`. The explicit map: not yet. */
+  /** Default: `host` for root, `auto` for others. */
   readonly userns?: "auto" | "host" | IdMapsSpec;
   /** Our PID 1 reaps and forwards signals. Default: true for several commands. */
   readonly init?: boolean;

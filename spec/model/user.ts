@@ -1,6 +1,8 @@
 import type { Context, Part } from "./context.ts";
-import type { DesiredUser } from "./desired.ts";
-import { byType, list, map, notYet, type Schema } from "./fragment.ts";
+import { join } from "../text/tree.ts";
+import type { DesiredUser, DesiredUserns, IdMap } from "./desired.ts";
+import type { IdMapsSpec } from "./spec_type.ts";
+import { byType, list, map, type Schema } from "./fragment.ts";
 
 /** 2^32 - 1 is `(uid_t)-1`, which setresuid and chown take as "leave it" (setresuid(2)). */
 const MAX_ID = 4_294_967_294;
@@ -31,21 +33,58 @@ const ID_RANGES: Schema = list(
 
 export const USERNS_SCHEMA: Schema = byType({
   string: { enum: ["auto", "host"] },
-  object: notYet(
-    map({ uids: ID_RANGES, gids: ID_RANGES }, {
-      description: "Which ids inside are which ids outside.",
-      required: ["uids", "gids"],
-    }),
-    "What works: userns: auto.",
-  ),
+  object: map({ uids: ID_RANGES, gids: ID_RANGES }, {
+    description: "Which ids inside are which ids outside.",
+    required: ["uids", "gids"],
+  }),
 }, {
   title: "User namespace",
   description:
-    "`auto`: one where it is needed (an ordinary user always needs one). `host`: the ids are the host's own.",
-  default: "auto",
-  examples: ["auto"],
-  "x-expects": "auto or host",
+    "`auto`: ids of the container's own. For an ordinary user: theirs is root inside, and all that /etc/subuid and /etc/subgid give them follow it (one id where newuidmap or such a line is missing). For root: 65536 ids that no other container has, of the line in /etc/subuid and /etc/subgid for containerv, containers or root. `host`: the ids are the host's own, for root only. A map says which ids inside are which outside. Default: `host` for root, else `auto`.",
+  examples: ["auto", {
+    uids: [{ inside: 0, outside: 100000, count: 65536 }],
+    gids: [{ inside: 0, outside: 100000, count: 65536 }],
+  }],
+  "x-expects": "auto, host, or a map such as {uids: […], gids: […]}",
 });
+
+/** The kernel takes so many lines; see user_namespaces(7). */
+const LINES_MAX = 340;
+
+/** Checks what the kernel would refuse without saying why: ids beyond the last, ranges that overlap, too many of them. */
+export function normaliseUserns(
+  context: Context,
+  { value, pointer }: Part<"auto" | "host" | IdMapsSpec | undefined>,
+): DesiredUserns {
+  if (value === undefined) return "default";
+  if (typeof value === "string") return value;
+  for (const key of ["uids", "gids"] as const) {
+    checkRanges(context, { value: value[key], pointer: join(pointer, key) });
+  }
+  return { uids: value.uids, gids: value.gids };
+}
+
+function checkRanges(context: Context, { value, pointer }: Part<readonly IdMap[]>): void {
+  if (value.length > LINES_MAX) {
+    const message = `${value.length} ranges; the kernel takes ${LINES_MAX}`;
+    context.report({ code: "BAD_ID_MAP", message, pointer });
+  }
+  value.forEach((range, index) => {
+    const problem = rangeProblem(range, value.slice(0, index));
+    if (problem === undefined) return;
+    context.report({ code: "BAD_ID_MAP", message: problem, pointer: join(pointer, index) });
+  });
+}
+
+function rangeProblem(range: IdMap, before: readonly IdMap[]): string | undefined {
+  for (const side of ["inside", "outside"] as const) {
+    const end = range[side] + range.count;
+    if (end - 1 > MAX_ID) return `${side} goes up to ${end - 1}; the last id is ${MAX_ID}`;
+    const other = before.findIndex((one) => one[side] < end && range[side] < one[side] + one.count);
+    if (other >= 0) return `${side} overlaps with range ${other + 1}`;
+  }
+  return undefined;
+}
 
 /**
  * `1000`, `1000:1000`, `name`, `name:group` → ids or names. What looks like a number but is not one in range is never

@@ -148,7 +148,8 @@ function state(): string[] {
     join(process.env["XDG_RUNTIME_DIR"] ?? `/run/user/${process.geteuid?.() ?? 0}`, "containerv"),
     join(process.env["XDG_STATE_HOME"] ?? join(home, ".local/state"), "containerv"),
   ];
-  return roots.flatMap(filesBelow).sort();
+  // An empty file of locks, which stays.
+  return roots.flatMap(filesBelow).filter((path) => path !== "/run/containerv/ids").sort();
 }
 
 /** Reads all of it; takes a few ms. */

@@ -30,6 +30,7 @@ import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
 import { ANNOUNCE_FD, CONTROL_FD, FIRST_PASSED_FD } from "../report.ts";
 import { writeFile } from "./cgroup.ts";
+import { makeGate } from "./userns.ts";
 
 export type Namespace = "user" | "mount" | "pid" | "net" | "uts" | "ipc" | "cgroup";
 
@@ -53,6 +54,8 @@ export interface CloneOp extends OpCommon {
   readonly announce: boolean;
   /** Number of descriptors that were handed over for the container alone. */
   readonly passed?: number;
+  /** The child waits at a gate until the runner has mapped its ids. */
+  readonly gate?: boolean;
 }
 
 /** The ids of the new user namespace, one of each: `id` inside is `hostId` outside. */
@@ -108,6 +111,7 @@ export const cloneOp: OpDefinition<CloneOp> = {
     let flags = CLONE_PIDFD;
     for (const name of op.namespaces) flags |= NAMESPACE_FLAGS[name][1];
     if (op.group !== undefined) flags |= CLONE_INTO_CGROUP;
+    if (op.gate === true) makeGate(to);
     to.call(getpid(), { into: "pid" });
     to.call(pidfdOpen({ pid: result("pid") }), { into: STAGE_PIDFD });
     to.call(

@@ -7,6 +7,7 @@ import * as overlay from "./overlay.ts";
 import * as pivot from "./pivot.ts";
 import * as secret from "./secret.ts";
 import * as shield from "./shield.ts";
+import * as userns from "./userns.ts";
 import * as namespace from "./namespace.ts";
 import * as prepare from "./prepare.ts";
 import * as process from "./process.ts";
@@ -36,6 +37,9 @@ export type Op =
   | namespace.NewKeyring
   | namespace.Untether
   | namespace.MapIds
+  | userns.ClaimIds
+  | userns.AskIdMap
+  | userns.PassGate
   | namespace.UnshareCgroup
   | namespace.Hostname
   | namespace.LoopbackUp
@@ -80,6 +84,9 @@ export const OPS = {
   "keyring": namespace.newKeyring,
   "untether": namespace.untether,
   "idmap": namespace.mapIds,
+  "ids.claim": userns.claimIds,
+  "idmap.ask": userns.askIdMap,
+  "idmap.gate": userns.passGate,
   "unshare.cgroup": namespace.unshareCgroup,
   "hostname": namespace.hostname,
   "loopback": namespace.loopbackUp,

@@ -20,7 +20,7 @@ import {
   tryOpen,
 } from "../../../../runtime/observe/features_probe.ts";
 import { answerOf, runProbe } from "../../../../runtime/observe/features_program.ts";
-import { idsOf } from "../../../../runtime/observe/features_rootless.ts";
+import { rangesOf } from "../../../../runtime/observe/subids.ts";
 import { observeHost } from "../../../../runtime/observe/host.ts";
 import { linux, missing, userns } from "../../../support/require.ts";
 
@@ -153,7 +153,7 @@ describe("answers of calls", () => {
   });
 });
 
-describe("idsOf()", () => {
+describe("rangesOf()", () => {
   const text = "alice:100000:65536\n1001:300000:1000\nalice:500000:10\n# comment\nbob:x:y\n";
   const rows: readonly (readonly [string | undefined, number, number])[] = [
     ["alice", 1000, 65546],
@@ -164,7 +164,10 @@ describe("idsOf()", () => {
     [undefined, 1004, 0],
   ];
   for (const [name, id, want] of rows) {
-    test(`${name} ${id}: ${want}`, () => assertEquals(idsOf({ name, id }, text), want));
+    test(`${name} ${id}: ${want}`, () => {
+      const ranges = rangesOf({ name, id }, text);
+      assertEquals(ranges.reduce((sum, { count }) => sum + count, 0), want);
+    });
   }
 });
 

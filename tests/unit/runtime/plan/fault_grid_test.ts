@@ -20,12 +20,16 @@ import {
 const LIMITED = { limits: { memory: "64MiB", pids: 16, cpu: 1.5 } };
 const COMMANDS = ["/bin/a", "/bin/b"].map((path) => ({ exec: [path], timeout: "5s" }));
 
+const RANGE = { uids: [], gids: [], range: 300000 };
+
 const SCENES: Readonly<Record<string, () => Scene>> = {
   "limits on v2": () => sceneOf(LIMITED, { host: HOST_V2 }),
   "limits on v1": () => sceneOf(LIMITED, { host: HOST_HYBRID }),
   "limits on both, two commands with an init": () =>
     sceneOf({ ...LIMITED, commands: COMMANDS }, { host: HOST_MIXED }),
   "an ordinary user": () => sceneOf({ userns: "auto" }, { host: HOST_USER, announce: true }),
+  "ids of the container's own": () =>
+    sceneOf({ userns: "auto", init: true }, { host: HOST_V2, answers: { ids: RANGE } }),
   "layers over the host's root, an upper on disk, a user, a timeout": () =>
     sceneOf({
       rootfs: {

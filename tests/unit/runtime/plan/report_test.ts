@@ -38,6 +38,7 @@ const SENT: readonly (readonly [ReportKind, Reporter])[] = [
   ["undone", "stage"],
   ["started", "stage"],
   ["detached", "stage"],
+  ["ask", "stage"],
   ["failed", "container"],
   ["step", "container"],
   ["timeout", "container"],
@@ -90,7 +91,7 @@ describe("decodeReport()", () => {
       assertEquals(decodeReport(bytes.subarray(0, length), "stage"), undefined);
     }
     assertEquals(decodeReport(new Uint8Array(REPORT_BYTES + 1), "stage"), undefined);
-    for (const kind of [0, 8, 0xffffffff]) {
+    for (const kind of [0, 9, 0xffffffff]) {
       assertEquals(decodeReport(message({ kind }).bytes, "stage"), undefined);
     }
   });

@@ -26,6 +26,7 @@ import {
   writeMemory,
 } from "../../../../ffi/stage/simulate.ts";
 import {
+  ANSWER,
   CONTROL_FD,
   decodeReport,
   type Report,
@@ -207,9 +208,21 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   waitid,
   pidfd_send_signal: signal,
   rt_sigtimedwait: ({ command }) => command === undefined ? -BigInt(EINTR) : BigInt(SIGCHLD),
+  pipe2,
+  getppid: () => 4711n,
   close: (_state, call) => word(call, 0) === -1n ? -BigInt(EBADF) : 0n,
   getpid: () => 4711n,
 };
+
+function pipe2(state: State, call: Call): bigint {
+  const fds = new Uint8Array(8);
+  for (const offset of [0, 4]) {
+    state.fds.set(state.nextFd, "pipe");
+    new DataView(fds.buffer).setUint32(offset, Number(state.nextFd++), true);
+  }
+  writeMemory(call.machine.memory, word(call, 0), fds);
+  return 0n;
+}
 
 function open(state: State, { name, path, side }: Call): bigint {
   const isGroupFile = side !== "command" && name === "openat" && path.includes("/cgroup");
@@ -307,7 +320,15 @@ function toggle({ enabled }: State, directory: string, value: string): bigint {
   return BigInt(value.length);
 }
 
+/** The runner has always done what it was asked for, and the stage has always opened the gate. */
 function read(state: State, call: Call): bigint {
+  if (word(call, 0) === BigInt(CONTROL_FD)) {
+    const answer = new Uint8Array(8);
+    new DataView(answer.buffer).setUint32(0, ANSWER.done, true);
+    writeMemory(call.machine.memory, word(call, 1), answer);
+    return 8n;
+  }
+  if (state.fds.get(word(call, 0)) === "pipe") return 1n;
   const path = state.fds.get(word(call, 0));
   if (path === undefined) return -BigInt(EBADF);
   const bytes = new TextEncoder().encode(`${state.knobs.get(path) ?? ""}\n`);

@@ -241,6 +241,13 @@ const VOLUMES = {
 } as const satisfies {
   [K in (OpKind & `volume.${string}`) | (OpKind & `secret${string}`)]: readonly Sample<K>[];
 };
+const MAPS = {
+  kind: "maps",
+  uids: [{ inside: 0, outside: 1000, count: 1 }, { inside: 1, outside: 100000, count: 65536 }],
+  gids: [{ inside: 0, outside: 1001, count: 1 }],
+  origin: "/userns",
+} as const;
+const HELPERS = { newuidmap: "/usr/bin/newuidmap", newgidmap: "/usr/bin/newgidmap" };
 
 const NAMESPACES = {
   "clone": [
@@ -261,11 +268,29 @@ const NAMESPACES = {
       announce: false,
       passed: 2,
     },
+    { ...stage, kind: "clone", id: "gate", namespaces: ["user"], announce: false, gate: true },
   ],
   "tether": [{ ...container, kind: "tether", id: "tether" }],
   "untether": [{ ...container, kind: "untether", id: "untether" }],
   "idmap": [
     { ...container, kind: "idmap", id: "map", uid: 0, hostUid: 1000, gid: 5, hostGid: 1001 },
+  ],
+  "ids.claim": [
+    { ...stage, kind: "ids.claim", id: "claim", path: "/run/containerv/ids", first: 300000 },
+  ],
+  "idmap.ask": [
+    { ...stage, kind: "idmap.ask", id: "write", index: 0, ask: MAPS },
+    { ...stage, kind: "idmap.ask", id: "helpers", index: 1, ask: { ...MAPS, helpers: HELPERS } },
+  ],
+  "idmap.gate": [
+    {
+      ...container,
+      kind: "idmap.gate",
+      id: "become",
+      become: { uid: 0, gid: 0 },
+      dropGroups: true,
+    },
+    { ...container, kind: "idmap.gate", id: "wait", dropGroups: false },
   ],
   "unshare.cgroup": [{ ...container, kind: "unshare.cgroup", id: "unshare" }],
   "keyring": [{ ...container, kind: "keyring", id: "keyring" }],
@@ -279,12 +304,12 @@ const NAMESPACES = {
       | "untether"
       | "keyring"
       | "idmap"
+      | "ids.claim"
+      | (OpKind & `idmap.${string}`)
       | "unshare.cgroup"
       | "hostname"
       | "loopback"
-  ]: readonly Sample<
-    K
-  >[];
+  ]: readonly Sample<K>[];
 };
 
 const EXECUTE = {

@@ -7,7 +7,7 @@ import {
 } from "../../../../ffi/stage/simulate.ts";
 import { encode, type Encoded } from "../../../../ffi/stage/encode.ts";
 import type { Architecture, Instruction } from "../../../../ffi/stage/language.ts";
-import type { Host } from "../../../../runtime/plan/host.ts";
+import type { Answers, Host } from "../../../../runtime/plan/host.ts";
 import { lowerPlan } from "../../../../runtime/plan/lower.ts";
 import type { Plan } from "../../../../runtime/plan/plan.ts";
 import { HOST_V2 } from "./hosts.ts";
@@ -20,9 +20,12 @@ export interface Scene {
   readonly encoded: Encoded;
 }
 
-export function sceneOf(spec: SpecObject = {}, options: { host?: Host; announce?: boolean } = {}) {
-  const { host = HOST_V2, announce = false } = options;
-  return prepareScene(planOf(spec, { host, answers: { announce } }), host);
+export function sceneOf(
+  spec: SpecObject = {},
+  options: { host?: Host; announce?: boolean; answers?: Partial<Answers> } = {},
+) {
+  const { host = HOST_V2, announce = false, answers } = options;
+  return prepareScene(planOf(spec, { host, answers: { ...answers, announce } }), host);
 }
 
 export function prepareScene(plan: Plan, host: Host, architecture: Architecture = "x86_64"): Scene {
@@ -41,7 +44,7 @@ export function kernelOf({ host, plan }: Scene): KernelOptions {
     plan.ops.flatMap((op) => op.kind === "cgroup.write" ? [[op.path, op.holds] as const] : []),
   );
   return {
-    directories: [...mounts, "/var/lib"],
+    directories: [...mounts, "/var/lib", "/run"],
     ...(v2 === undefined ? {} : { enabled: { [v2.mount]: v2.enabled } }),
     rounds: (path, value) => held.get(path) ?? value,
   };

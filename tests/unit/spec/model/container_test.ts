@@ -25,7 +25,7 @@ test("the smallest spec has every default", () => {
       hostname: "web",
       labels: {},
       user: { user: 0 },
-      userns: "auto",
+      userns: "default",
       init: false,
       stdin: false,
       limits: { pidsIsDefault: false },

@@ -199,12 +199,27 @@ table("secrets", [
   ["secrets: {/run/a: {file: b, value: c}}", ["CONTRADICTION /secrets/~1run~1a"]],
 ]);
 
+const GIDS = "gids: [{inside: 0, outside: 1, count: 1}]";
+table("userns", [
+  [`userns: {uids: [{inside: 0, outside: 1, count: 1}], ${GIDS}}`, []],
+  ["userns: own", ["BAD_VALUE /userns"]],
+  [`userns: {${GIDS}}`, ["MISSING_KEY /userns"]],
+  [
+    `userns: {uids: [{inside: 0, outside: 4294967290, count: 6}], ${GIDS}}`,
+    ["BAD_ID_MAP /userns/uids/0"],
+  ],
+  [
+    `userns: {uids: [{inside: 0, outside: 5, count: 10}, {inside: 9, outside: 20, count: 1}], ${GIDS}}`,
+    ["BAD_ID_MAP /userns/uids/1"],
+  ],
+  [
+    `userns: {uids: [{inside: 0, outside: 5, count: 10}, {inside: 10, outside: 14, count: 1}], ${GIDS}}`,
+    ["BAD_ID_MAP /userns/uids/1"],
+  ],
+]);
+
 table("not yet", [
   ["environmentFiles: [a.env]", ["NOT_YET /environmentFiles"]],
-  [
-    "userns: {uids: [{inside: 0, outside: 1, count: 1}], gids: [{inside: 0, outside: 1, count: 1}]}",
-    ["NOT_YET /userns"],
-  ],
   ["tty: true", ["NOT_YET /tty"]],
   ["inputs: [{from: a, to: /b}]", ["NOT_YET /inputs"]],
   ["outputs: [{from: /a, to: b, when: always}]", ["NOT_YET /outputs"]],
