@@ -14,9 +14,17 @@ export interface OpCommon {
   readonly id: string;
   readonly where: Where;
   readonly origin: Origin;
+  /**
+   * A mount of this plan that is kept open (`hold`): paths are looked up from its root, not from the container's, where somebody who
+   * shares the rootfs could exchange its place with a link at the right moment.
+   */
+  readonly below?: Held;
   /** For `process`: the index of the command that it prepares. */
   readonly command?: number;
 }
+
+/** The kernel's own file systems in a container. */
+export type Held = "/proc" | "/sys" | "/dev";
 
 /** How one kind of operation behaves. All are pure. */
 export interface OpDefinition<O extends OpCommon> {

@@ -1,6 +1,7 @@
 /** /proc, /sys, /dev and what lies in them; hidden and read-only paths. The OCI defaults, and some more. */
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import type { Host } from "../plan/host.ts";
+import type { Held } from "../plan/op.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import type { GroupPlace } from "./limits/compile.ts";
 import { DEFAULT } from "./origin.ts";
@@ -49,6 +50,15 @@ const READ_ONLY = [
 
 const common = { where: "container", origin: DEFAULT } as const;
 
+/** What is in one of the three is looked up from its mount; the three themselves are kept open for that. */
+function heldPart(path: string): { readonly hold?: Held; readonly below?: Held } {
+  const top = HELD.find((one) => path === one || path.startsWith(`${one}/`));
+  if (top === undefined) return {};
+  return top === path ? { hold: top } : { below: top };
+}
+
+const HELD: readonly Held[] = ["/proc", "/sys", "/dev"];
+
 /** Everything of the kernel that is mounted into the root. */
 export function compileKernelFs(
   container: DesiredContainer,
@@ -77,6 +87,7 @@ function filesystem(
     id: `kernel${at}`,
     fs,
     at,
+    ...heldPart(at),
     options: how.options ?? [],
     attributes: how.attributes ?? ["nosuid", "nodev", "noexec"],
   };
@@ -92,7 +103,7 @@ function sysOps(container: DesiredContainer, host: Host): readonly Op[] {
 function bindOp(path: string, attributes: Extract<Op, { kind: "mount.bind" }>["attributes"]): Op {
   const target = "directory";
   const what = { source: path, at: path, target, attributes, optional: false } as const;
-  return { ...common, kind: "mount.bind", id: `kernel${path}/bind`, ...what };
+  return { ...common, kind: "mount.bind", id: `kernel${path}/bind`, ...what, ...heldPart(path) };
 }
 
 /** Programs read their limits from /sys/fs/cgroup; through the cgroup namespace they see their own group as root. */
@@ -119,14 +130,27 @@ function groupMounts(
       );
       const path = `/sys/fs/cgroup/${controllers.join(",")}`;
       return [
-        { ...common, kind: "directory", id: `kernel${path}/make`, path, mode: 0o555 },
+        {
+          ...common,
+          kind: "directory",
+          id: `kernel${path}/make`,
+          path,
+          mode: 0o555,
+          below: "/sys",
+        },
         filesystem("cgroup", path, {
           options: controllers.map((name) => [name] as const),
           attributes,
         }),
       ];
     }),
-    { ...common, kind: "mount.readonly", id: "kernel/sys/fs/cgroup/ro", at: "/sys/fs/cgroup" },
+    {
+      ...common,
+      kind: "mount.readonly",
+      id: "kernel/sys/fs/cgroup/ro",
+      at: "/sys/fs/cgroup",
+      below: "/sys",
+    },
   ];
 }
 
@@ -141,6 +165,7 @@ function devOps(host: Host): readonly Op[] {
     id: `kernel${path}/make`,
     path,
     mode: 0o755,
+    below: "/dev",
   }));
   const links = DEVICE_LINKS.map(([path, target]): Op => ({
     ...common,
@@ -148,6 +173,7 @@ function devOps(host: Host): readonly Op[] {
     id: `kernel${path}`,
     path,
     target,
+    below: "/dev",
   }));
   return [
     dev,
@@ -174,7 +200,7 @@ function deviceOp([name, major, minor]: typeof DEVICES[number], host: Host): Op 
   const path = `/dev/${name}`;
   const id = `kernel${path}`;
   if (host.privileged) {
-    return { ...common, kind: "device", id, path, mode: 0o666, major, minor };
+    return { ...common, kind: "device", id, path, mode: 0o666, major, minor, below: "/dev" };
   }
   return {
     ...common,
@@ -185,6 +211,7 @@ function deviceOp([name, major, minor]: typeof DEVICES[number], host: Host): Op 
     target: "file",
     attributes: ["nosuid", "noexec"],
     optional: false,
+    below: "/dev",
   };
 }
 
@@ -196,6 +223,7 @@ function shields(): readonly Op[] {
       id: `shield${at}`,
       how: what === "file" ? "hide file" : "hide directory",
       at,
+      ...heldPart(at),
     })),
     ...READ_ONLY.map((at): Op => ({
       ...common,
@@ -203,6 +231,7 @@ function shields(): readonly Op[] {
       id: `shield${at}`,
       how: "read-only",
       at,
+      ...heldPart(at),
     })),
   ];
 }

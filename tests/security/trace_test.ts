@@ -12,7 +12,7 @@ const CANARY = "canary-of-another-command";
 
 /** Stops each process that comes after it as soon as it may, and reads its file and its memory until it holds the canary. */
 const WATCHER = `
-# Put together here, so that no command line but the victim's has it.
+# Put together here: no command line but that of the victim has it.
 my $canary = join(q(-), qw(canary of another command)); my $me = $$; $| = 1; my $seen = 0;
 for (my $end = time + 4; time < $end;) { for my $pid ($me + 1 .. $me + 14) {
   next unless kill 19, $pid;

@@ -5,10 +5,12 @@ import { write } from "../../../ffi/calls/io.ts";
 import { close, openat } from "../../../ffi/calls/open.ts";
 import { fchownat, mkdirat, mknodat, symlinkat } from "../../../ffi/calls/path.ts";
 import { result } from "../emitter.ts";
-import type { OpCommon, OpDefinition } from "../op.ts";
+import type { Held, OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
 import { showMode } from "../../../ffi/calls/show.ts";
-import { inParent } from "./root.ts";
+import { inParent, type Place } from "./root.ts";
+
+const placeOf = ({ path, below }: { path: string; below?: Held }): Place => ({ path, below });
 
 /** One directory whose parent is there. What is there already stays as it is. */
 export interface MakeDirectory extends OpCommon {
@@ -44,7 +46,7 @@ export interface MakeDevice extends OpCommon {
 export const makeDirectory: OpDefinition<MakeDirectory> = {
   describe: (op) => `mkdir(${quote(op.path)}, ${showMode(op.mode)})`,
   lower(op, to) {
-    inParent(to, op.path, (dirfd, pathname, onError) => {
+    inParent(to, placeOf(op), (dirfd, pathname, onError) => {
       to.call(mkdirat({ dirfd, pathname, mode: op.mode }), { onError });
       if (op.owner === undefined) return;
       to.call(
@@ -57,7 +59,7 @@ export const makeDirectory: OpDefinition<MakeDirectory> = {
 export const writeNewFile: OpDefinition<WriteNewFile> = {
   describe: (op) => `write(${quote(op.path)}, ${quote(op.text)})`,
   lower(op, to) {
-    inParent(to, op.path, (dirfd, pathname, onError) => {
+    inParent(to, placeOf(op), (dirfd, pathname, onError) => {
       const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
       to.call(openat({ dirfd, pathname, flags, mode: op.mode }), { into: "fd", onError });
       to.call(write({ fd: result("fd"), buf: op.text }));
@@ -69,7 +71,7 @@ export const writeNewFile: OpDefinition<WriteNewFile> = {
 export const makeSymlink: OpDefinition<MakeSymlink> = {
   describe: (op) => `symlink(${quote(op.target)}, ${quote(op.path)})`,
   lower(op, to) {
-    inParent(to, op.path, (newdirfd, linkpath, onError) => {
+    inParent(to, placeOf(op), (newdirfd, linkpath, onError) => {
       to.call(symlinkat({ target: op.target, newdirfd, linkpath }), { onError });
     });
   },
@@ -80,7 +82,7 @@ export const makeDevice: OpDefinition<MakeDevice> = {
     `mknod(${quote(op.path)}, S_IFCHR|${showMode(op.mode)}, makedev(${op.major}, ${op.minor}))`,
   lower(op, to) {
     const dev = makedev(op.major, op.minor);
-    inParent(to, op.path, (dirfd, pathname, onError) => {
+    inParent(to, placeOf(op), (dirfd, pathname, onError) => {
       to.call(mknodat({ dirfd, pathname, mode: S_IFCHR | op.mode, dev }), { onError });
     });
   },

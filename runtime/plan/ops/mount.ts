@@ -35,9 +35,9 @@ import {
 import { mount, mountSetattr, moveMount, openTree } from "../../../ffi/calls/mount.ts";
 import { close, openat } from "../../../ffi/calls/open.ts";
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
-import type { OpCommon, OpDefinition } from "../op.ts";
+import type { Held, OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
-import { inParent, openInRoot, ROOT } from "./root.ts";
+import { heldSlot, inParent, openInRoot, type Place, ROOT } from "./root.ts";
 
 export type MountAttribute = "ro" | "nosuid" | "nodev" | "noexec";
 
@@ -63,6 +63,8 @@ export interface NewFilesystem extends OpCommon {
   readonly kind: "mount.new";
   readonly fs: string;
   readonly at: string;
+  /** Its descriptor stays open, for operations `below` it. */
+  readonly hold?: Held;
   /** A key alone is a flag. */
   readonly options: readonly (readonly [string] | readonly [string, string])[];
   readonly attributes: readonly MountAttribute[];
@@ -79,6 +81,8 @@ export interface Bind extends OpCommon {
   readonly attributes: readonly MountAttribute[];
   /** Skipped when the source is not there. */
   readonly optional: boolean;
+  /** As of a new file system. */
+  readonly hold?: Held;
 }
 
 /** Makes the mount at `at` read-only, itself and nothing below. */
@@ -126,14 +130,14 @@ export function attachAsRoot(to: Emitter, from: string): void {
   }));
 }
 
-/** Attaches the detached mount in slot `from` at `at` in the container's root and closes it. */
-function attach(to: Emitter, from: string, at: string): void {
-  openInRoot(to, at, { into: "target" });
-  attachToTarget(to, from);
+/** Attaches the detached mount in slot `from` at the operation's place, and closes it unless it is held. */
+function attach(to: Emitter, from: string, op: Pick<Bind, "at" | "below" | "hold">): void {
+  openInRoot(to, { path: op.at, below: op.below }, { into: "target" });
+  attachToTarget(to, from, { keep: op.hold !== undefined });
 }
 
-/** Attaches the detached mount in slot `from` to what slot `target` is, and closes both. */
-export function attachToTarget(to: Emitter, from: string): void {
+/** Attaches the detached mount in slot `from` to what slot `target` is, and closes both, or the second only. */
+export function attachToTarget(to: Emitter, from: string, { keep } = { keep: false }): void {
   to.call(moveMount({
     fromDirfd: result(from),
     fromPathname: "",
@@ -142,7 +146,7 @@ export function attachToTarget(to: Emitter, from: string): void {
     flags: MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH,
   }));
   to.call(close({ fd: result("target") }), { onError: "continue" });
-  to.call(close({ fd: result(from) }), { onError: "continue" });
+  if (!keep) to.call(close({ fd: result(from) }), { onError: "continue" });
 }
 
 export const newMount: OpDefinition<NewFilesystem> = {
@@ -152,9 +156,10 @@ export const newMount: OpDefinition<NewFilesystem> = {
       `${attributeText(op.attributes)}, ${quote(options)})`;
   },
   lower(op, to) {
-    newFilesystem(to, op, op.at === "/" ? ROOT : "mount");
+    const into = op.hold === undefined ? "mount" : heldSlot(op.hold);
+    newFilesystem(to, op, op.at === "/" ? ROOT : into);
     if (op.at === "/") attachAsRoot(to, ROOT);
-    else attach(to, "mount", op.at);
+    else attach(to, into, op);
   },
 };
 
@@ -189,11 +194,12 @@ export const bind: OpDefinition<Bind> = {
     const done = to.label("bound");
     const absent = to.label("absent");
     const missing = op.optional ? { onError: absent } : {};
-    cloneTree(to, op, { into: op.target === "root" ? ROOT : "tree", ...missing });
+    const into = op.hold === undefined ? "tree" : heldSlot(op.hold);
+    cloneTree(to, op, { into: op.target === "root" ? ROOT : into, ...missing });
     if (op.target === "root") attachAsRoot(to, ROOT);
     else {
-      if (op.target === "file") makeFileTarget(to, op.at);
-      attach(to, "tree", op.at);
+      if (op.target === "file") makeFileTarget(to, { path: op.at, below: op.below });
+      attach(to, into, op);
     }
     if (!op.optional) return;
     to.add(
@@ -205,8 +211,8 @@ export const bind: OpDefinition<Bind> = {
   },
 };
 
-function makeFileTarget(to: Emitter, path: string): void {
-  inParent(to, path, (dirfd, pathname, onError) => {
+function makeFileTarget(to: Emitter, place: Place): void {
+  inParent(to, place, (dirfd, pathname, onError) => {
     const flags = O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
     to.call(openat({ dirfd, pathname, flags, mode: 0o644 }), { into: "file", onError });
     to.call(close({ fd: result("file") }), { onError: "continue" });
@@ -216,7 +222,7 @@ function makeFileTarget(to: Emitter, path: string): void {
 export const readOnly: OpDefinition<ReadOnly> = {
   describe: (op) => `mount_setattr(${quote(op.at)}, {attr_set=MOUNT_ATTR_RDONLY})`,
   lower(op, to) {
-    openInRoot(to, op.at, { into: "target" });
+    openInRoot(to, { path: op.at, below: op.below }, { into: "target" });
     to.call(mountSetattr({
       dirfd: result("target"),
       pathname: "",

@@ -27,7 +27,7 @@ export const shield: OpDefinition<Shield> = {
   lower(op, to) {
     const absent = to.label("absent");
     const done = to.label("shielded");
-    openInRoot(to, op.at, { into: "target", onError: absent });
+    openInRoot(to, { path: op.at, below: op.below }, { into: "target", onError: absent });
     if (op.how === "hide file") {
       // The host's own node, so that nothing that a layer put at /dev/null can stand in for it (R5).
       cloneTree(to, { source: "/dev/null", attributes: ["ro", "nosuid", "noexec"] }, {

@@ -124,7 +124,11 @@ export function compareLoop(
   op: PlannedOp,
   ends: { readonly first: string; readonly next: readonly string[] },
 ): void {
-  take(comparison, op.calls.find((call) => call.startsWith(ends.first)) ?? ends.first, op.id);
+  const begin = op.calls.findIndex((call) => call.startsWith(ends.first));
+  for (const planned of op.calls.slice(0, begin)) {
+    if (/^(close_range|clone3)\(/.test(planned)) take(comparison, planned, op.id);
+  }
+  take(comparison, op.calls[begin] ?? ends.first, op.id);
   for (let call = nextCall(comparison); call !== undefined; call = nextCall(comparison)) {
     const { text } = call;
     if (ends.next.some((name) => text.startsWith(`${name}(`))) return;
