@@ -11,17 +11,23 @@
  * @module
  */
 export {
+  type CommandOptions,
   type Container,
+  type CopyResult,
+  type ExecOptions,
   type Exit,
   load,
   type LoadedSpec,
+  type LogLine,
   type Output,
   type OutputOption,
   plan,
+  type Process,
   run,
   type RunOptions,
   start,
   type StdioOptions,
+  type Usage,
 } from "./runtime/lifecycle/library.ts";
 export { ContainervError, type ErrorFacts } from "./runtime/plan/error.ts";
 export type { Host } from "./runtime/plan/host.ts";

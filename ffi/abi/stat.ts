@@ -84,6 +84,10 @@ export const STATX_ATTR_MOUNT_ROOT = 0x2000;
 export const STATX_ATTR_VERITY = 0x100000;
 export const STATX_ATTR_DAX = 0x200000;
 
+/** utimensat(2), instead of nanoseconds: the time of the call; the time stays. */
+export const UTIME_NOW = 0x3fffffff;
+export const UTIME_OMIT = 0x3ffffffe;
+
 /** struct statx, as far as containerv reads it. */
 export const STATX = defineStruct({
   c: "struct statx",

@@ -2,8 +2,17 @@
 import { AT_FDCWD, AT_FLAGS } from "../abi/fcntl.ts";
 import { STATX_BASIC_STATS, STATX_MASK } from "../abi/stat.ts";
 import type { Cell, Syscall, Word } from "./call.ts";
-import { cString, syscall } from "./record.ts";
-import { showDirfd, showFlags, showPointer, showString, showWord } from "./show.ts";
+import { cString, syscall, vector } from "./record.ts";
+import {
+  showArray,
+  showDirfd,
+  showFlags,
+  showPointer,
+  showString,
+  showTime,
+  showWord,
+} from "./show.ts";
+import type { Timespec } from "./timer.ts";
 
 /**
  * `statx(2)`: what a file is, into `statxbuf` (struct statx, 256 bytes, the same on every architecture).
@@ -60,5 +69,32 @@ export function statfs(args: { path: string; buf: Cell }): Syscall {
   return syscall("statfs", {
     words: [cString(path), buf],
     text: () => [showString(path), showPointer(buf)],
+  });
+}
+
+/**
+ * `utimensat(2)`: sets the times of last access and modification, to the nanosecond. An absent `pathname` means the
+ * open file itself.
+ *
+ * Header  include/linux/syscalls.h
+ * Since   Linux 2.6.22
+ * Needs   to own the file, or CAP_FOWNER
+ * Errors  EINVAL  a time that is none
+ *         EPERM   neither
+ * @see https://man7.org/linux/man-pages/man2/utimensat.2.html
+ */
+export function utimensat(
+  args: { dirfd?: Word; pathname?: string; atime: Timespec; mtime: Timespec; flags?: number },
+): Syscall {
+  const { dirfd = AT_FDCWD, pathname, atime, mtime, flags = 0 } = args;
+  const times = [atime, mtime].flatMap(({ sec, nsec }) => [BigInt(sec), BigInt(nsec)]);
+  return syscall("utimensat", {
+    words: [dirfd, cString(pathname), vector(times), flags],
+    text: () => [
+      showDirfd(dirfd),
+      showString(pathname),
+      showArray([showTime(atime), showTime(mtime)]),
+      showFlags(flags, AT_FLAGS),
+    ],
   });
 }

@@ -9,7 +9,13 @@ import { type ChildExit, reapNow } from "./wait.ts";
 
 export type { ChildExit } from "./wait.ts";
 
+export interface AwaitOptions {
+  /** False: waiting alone does not keep this process from ending. Default: true. */
+  readonly keepAlive?: boolean;
+}
+
 interface Awaited {
+  readonly keepAlive: boolean;
   readonly promise: Promise<ChildExit>;
   readonly resolve: (exit: ChildExit) => void;
   readonly reject: (error: unknown) => void;
@@ -17,6 +23,7 @@ interface Awaited {
 
 const awaited = new Map<number, Awaited>();
 let stopListening: (() => void) | undefined;
+let release: (() => void) | undefined;
 
 /**
  * Resolves with the end of the child `pid`. Its status is taken: it can be asked once (callers at the same time share the
@@ -24,10 +31,13 @@ let stopListening: (() => void) | undefined;
  *
  * @throws SyscallError (as a rejection): ECHILD when it is no child of ours, or its status was taken before.
  */
-export function awaitChild(pid: number): Promise<ChildExit> {
+export function awaitChild(pid: number, options: AwaitOptions = {}): Promise<ChildExit> {
   const before = awaited.get(pid);
   if (before !== undefined) return before.promise;
-  const child = Promise.withResolvers<ChildExit>();
+  const child = {
+    ...Promise.withResolvers<ChildExit>(),
+    keepAlive: options.keepAlive !== false,
+  };
   awaited.set(pid, child);
   listen();
   // It may have ended before there was a listener.
@@ -40,18 +50,27 @@ function listen(): void {
   if (stopListening !== undefined) return;
   const { seam } = kernel();
   unblockSignals([SIGCHLD]);
-  const removeListener = seam.onSignal("SIGCHLD", askAll);
-  const release = seam.keepAlive();
-  stopListening = () => {
-    removeListener();
-    release();
-  };
+  stopListening = seam.onSignal("SIGCHLD", askAll);
 }
 
 function stopWhenIdle(): void {
+  let keeps = false;
+  for (const child of awaited.values()) keeps ||= child.keepAlive;
+  if (keeps) release ??= kernel().seam.keepAlive();
+  else {
+    release?.();
+    release = undefined;
+  }
   if (awaited.size > 0) return;
   stopListening?.();
   stopListening = undefined;
+}
+
+/** Keeps this process from ending until the promise is settled; gives it back. */
+export function keepAliveUntil<Value>(promise: Promise<Value>): Promise<Value> {
+  const letGo = kernel().seam.keepAlive();
+  promise.then(letGo, letGo);
+  return promise;
 }
 
 function askAll(): void {

@@ -24,7 +24,10 @@ interface BunProcess {
 }
 
 interface BunGlobal {
-  readonly Bun: { readonly FFI?: BunFfi };
+  readonly Bun: {
+    readonly FFI?: BunFfi;
+    readonly file: (path: string) => { readonly stream: () => ReadableStream<Uint8Array> };
+  };
   readonly process: BunProcess;
 }
 
@@ -83,6 +86,10 @@ export function bunSeam(): Seam {
     onSignal(name, listener) {
       process.on(name, listener);
       return () => process.off(name, listener);
+    },
+    readPipe(path) {
+      const reader = Bun.file(path).stream().getReader();
+      return { read: () => reader.read(), cancel: () => void reader.cancel() };
     },
     keepAlive,
   };

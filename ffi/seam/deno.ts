@@ -30,6 +30,11 @@ interface DenoApi {
   readonly removeSignalListener: (name: string, listener: () => void) => void;
 }
 
+/** The part of node:fs that is used. */
+interface NodeFs {
+  createReadStream: (path: string) => AsyncIterable<Uint8Array> & { destroy: () => void };
+}
+
 const define = (signature: Signature): Definition => ({
   parameters: new Array<"i64">(signature.words).fill("i64"),
   result: signature.returns,
@@ -87,6 +92,12 @@ export function denoSeam(): Seam {
     onSignal(name, listener) {
       deno.addSignalListener(name, listener);
       return () => deno.removeSignalListener(name, listener);
+    },
+    readPipe(path) {
+      const fs = globalThis.process.getBuiltinModule("node:fs") as unknown as NodeFs;
+      const source = fs.createReadStream(path);
+      const iterator = source[Symbol.asyncIterator]();
+      return { read: () => iterator.next(), cancel: () => source.destroy() };
     },
     keepAlive,
   };

@@ -17,6 +17,14 @@ export interface SymbolTable {
   readonly [name: string]: Signature;
 }
 
+/** What reads a pipe. A read that waits keeps the process from ending. */
+export interface PipeReader {
+  readonly read: () => Promise<
+    { readonly done?: boolean; readonly value?: Uint8Array | undefined }
+  >;
+  readonly cancel: () => void;
+}
+
 export interface Seam {
   readonly runtime: "bun" | "deno";
   readonly architecture: "x86_64" | "aarch64";
@@ -37,6 +45,11 @@ export interface Seam {
   readonly view: (address: number | bigint, length: number) => ArrayBuffer;
   /** Calls `listener` in the event loop after a signal (`SIGCHLD`) came; the result takes it away again. */
   readonly onSignal: (name: string, listener: () => void) => () => void;
+  /**
+   * Reads the pipe that `path` opens, without a thread that waits for it where the runtime can: Bun has few of them, and reads of
+   * node:fs that wait for silent pipes would take them all.
+   */
+  readonly readPipe: (path: string) => PipeReader;
   /** Keeps the process from ending while a signal is awaited (listeners alone do not); the result lets it go. */
   readonly keepAlive: () => () => void;
 }

@@ -39,13 +39,17 @@ export interface Stage {
 
 const MESSAGE = { cell: "control message", size: REPORT_BYTES } as const;
 
+export interface StageOptions {
+  readonly announce: boolean;
+  /** Descriptors that are handed over, in the order of the plan. */
+  readonly passed?: readonly number[];
+}
+
 /** Throws SyscallError when it could not be started, ContainervError when it must not; then nothing is left. */
 export function startStage(
   image: Uint8Array,
   stdio: Stdio,
-  options: { readonly announce: boolean; readonly passed?: readonly number[] } = {
-    announce: false,
-  },
+  options: StageOptions = { announce: false },
 ): Stage {
   refuseDirectories(stdio);
   const [control, theirs] = openMessagePair();

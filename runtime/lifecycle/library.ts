@@ -1,18 +1,20 @@
 /** The library: specs in, containers out. What mod.ts exports. */
-import { SIGKILL, signalName, SIGNALS } from "../../ffi/abi/signal.ts";
+import { keepAliveUntil } from "../../ffi/linux/children.ts";
 import type { Desired } from "../../spec/model/desired.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Spec } from "../../spec/model/spec_type.ts";
-import type { Outcome } from "../apply/outcome.ts";
 import { factsOf } from "../apply/facts.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { Host } from "../plan/host.ts";
 import type { Plan } from "../plan/plan.ts";
+import { endOnAbort, type Exit, exitOf, type Output, textOf } from "./exits.ts";
+import { type Container, createHandle } from "./handle.ts";
 import { loadFile } from "./load.ts";
+import { createLogLines } from "./log_lines.ts";
 import { onlyContainer } from "./only.ts";
 import { nearestPlace } from "./places.ts";
-import { type Capture, openStdio, type OutputOption, type StdioOptions } from "./stdio.ts";
-import { start as startImage, type Started, stop as stopStarted } from "./start.ts";
+import { openStdio, type OutputOption, type StdioOptions } from "./stdio.ts";
+import { start as startImage } from "./start.ts";
 import { uniqueStartable } from "./unique.ts";
 
 /** A spec that was read from a file and is good. Made by `load`. */
@@ -24,44 +26,10 @@ export interface LoadedSpec {
   readonly warnings: LoadResult["diagnostics"];
 }
 
-/** How a command ended. */
-export interface Exit {
-  /** Exit status; 128+n when signal n ended it; 124 when its time was over. */
-  readonly code: number;
-  /** Name of the signal that ended it. */
-  readonly signal?: string;
-  readonly reason: "exited" | "signal" | "timeout";
-}
-
-/** What `run` gives. */
-export interface Output extends Exit {
-  /** What it wrote, decoded as UTF-8; empty unless captured. */
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly cpuMicroseconds: number;
-  readonly maxRssKib: number;
-}
-
 /** What `run` and `start` take besides the spec. */
 export interface RunOptions extends StdioOptions {
   /** Ends the container; `run` then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-}
-
-/** A container that runs. */
-export interface Container {
-  /** Unique on this machine while it runs. */
-  readonly name: string;
-  readonly exited: Promise<Exit>;
-  /** What it writes, as it comes; absent unless captured. */
-  readonly stdout: ReadableStream<Uint8Array> | undefined;
-  readonly stderr: ReadableStream<Uint8Array> | undefined;
-  /** Sends a signal, as `SIGHUP`, to its first process. */
-  readonly kill: (signal: keyof typeof SIGNALS) => void;
-  /** Its stop signal, and after its grace time SIGKILL. */
-  readonly stop: () => Promise<Exit>;
-  /** Ends it at once; resolves when everything of it is taken back. */
-  readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
 /**
@@ -184,37 +152,6 @@ export async function run(spec: Spec | LoadedSpec, options: RunOptions = {}): Pr
   }
 }
 
-function textOf(capture: Capture | undefined): Promise<string> {
-  return capture === undefined ? Promise.resolve("") : capture.text();
-}
-
-/** A signal that is aborted ends the container; the result takes the listener away. */
-function endOnAbort(started: Started, signal: AbortSignal | undefined): () => void {
-  if (signal === undefined) return () => {};
-  const end = (): void => started.signal(SIGKILL);
-  if (signal.aborted) end();
-  signal.addEventListener("abort", end, { once: true });
-  return () => signal.removeEventListener("abort", end);
-}
-
-/** Throws when it was containerv, not the command, that failed. */
-function exitOf(outcome: Outcome): Exit {
-  const facts = outcome.failure ?? outcome.leftovers[0];
-  if (facts !== undefined) throw new ContainervError(facts);
-  const { reason, status, signal } = outcome;
-  if (reason === "exited" || reason === "signal" || reason === "timeout") {
-    return {
-      code: status,
-      ...(signal === undefined ? {} : { signal: signalName(signal) }),
-      reason,
-    };
-  }
-  throw new ContainervError({
-    code: "CONTAINER_LOST",
-    message: "the stage was killed from outside; the container ended with it",
-  });
-}
-
 /**
  * Starts a container and gives a handle as soon as its first command was executed. Rejects when it could not be. Leaving
  * the handle's scope ends the container, and so does the death of this process.
@@ -233,10 +170,12 @@ export async function start(
 ): Promise<Container> {
   options.signal?.throwIfAborted();
   const resolved = await resolveSpec(spec);
-  const stdio = openStdio(options, "inherit");
+  const log = createLogLines();
+  const stdio = openStdio(options, "inherit", log);
   try {
-    const startable = uniqueStartable(onlyContainer(resolved.desired), { announce: true });
-    const started = startImage(startable, stdio.fds, { announce: true });
+    const container = onlyContainer(resolved.desired);
+    const startable = uniqueStartable(container, { announce: true });
+    const started = startImage(startable, stdio.fds, { announce: true, keepAlive: false });
     stdio.handOver();
     const release = endOnAbort(started, options.signal);
     const exited = started.ended.finally(release).then(exitOf)
@@ -244,11 +183,11 @@ export async function start(
     exited.catch(() => {}); // whoever asks for it sees it; a handle that nobody asks must not end the program
     await started.executed;
     if (options.signal?.aborted === true) {
-      await started.ended;
+      await keepAliveUntil(started.ended);
       throw options.signal.reason;
     }
-    if (started.failedEarly()) await exited;
-    return handle(started, exited, { name: startable.name, stdio });
+    if (started.failedEarly()) await keepAliveUntil(exited);
+    return createHandle({ name: startable.name, container, started, exited, stdio, log });
   } catch (error) {
     stdio.close();
     if (options.signal?.aborted === true || error instanceof ContainervError) throw error;
@@ -256,27 +195,8 @@ export async function start(
   }
 }
 
-function handle(
-  started: Started,
-  exited: Promise<Exit>,
-  parts: { readonly name: string; readonly stdio: ReturnType<typeof openStdio> },
-): Container {
-  return {
-    name: parts.name,
-    exited,
-    stdout: parts.stdio.stdout?.stream(),
-    stderr: parts.stdio.stderr?.stream(),
-    kill: (signal) => started.signal(SIGNALS[signal]),
-    stop: async () => {
-      await stopStarted(started);
-      return await exited;
-    },
-    [Symbol.asyncDispose]: async () => {
-      started.signal(SIGKILL);
-      await started.ended;
-      parts.stdio.close();
-    },
-  };
-}
-
-export type { OutputOption, StdioOptions };
+export type { CommandOptions, ExecOptions, Process } from "./commands.ts";
+export type { CopyResult } from "./transfer.ts";
+export type { LogLine } from "./log_lines.ts";
+export type { Usage } from "../observe/usage.ts";
+export type { Container, Exit, Output, OutputOption, StdioOptions };

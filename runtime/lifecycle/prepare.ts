@@ -1,5 +1,6 @@
 /** A container that is wanted → its plan on this machine, and the stage's image that carries it out. */
 import { encode, type Encoded } from "../../ffi/stage/encode.ts";
+import { imageFile } from "../../ffi/linux/spawn.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { compile } from "../subjects/compile.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
@@ -7,6 +8,7 @@ import { answer } from "./answers.ts";
 import { observeHost } from "../observe/host.ts";
 import { lowerPlan } from "../plan/lower.ts";
 import type { Answers, Host } from "../plan/host.ts";
+import { idleProgram } from "../plan/ops/idle.ts";
 import type { Plan } from "../plan/plan.ts";
 import { dependsOnOwners } from "../subjects/volumes.ts";
 import { isPassed, openPassed } from "./passed.ts";
@@ -66,14 +68,18 @@ export function planContainer(
 export function prepare(container: DesiredContainer, options: PlanOptions = {}): Prepared {
   const { plan, host, answers } = planContainer(container, options);
   const encoded = encode(lowerPlan(plan), host.architecture);
+  const pause = pauseImage(plan, host);
   return {
     plan,
     image: encoded.image,
     records: encoded.records,
     // What was read of the rootfs and of owners is not in the machine's fingerprint, and secrets are for no cache.
-    memorable: answers.users === undefined && answers.collisions === undefined &&
+    memorable: pause === undefined && answers.users === undefined &&
+      answers.collisions === undefined &&
       !dependsOnOwners(container) && !isPassed(container) && !mayChange(answers),
-    ...(isPassed(container) ? { open: () => openPassed(container) } : {}),
+    ...(isPassed(container) || pause !== undefined
+      ? { open: () => [...openPassed(container), ...openPause(pause)] }
+      : {}),
     files: answers.ids === undefined ? [] : ["/etc/subuid", "/etc/subgid"],
   };
 }
@@ -81,4 +87,19 @@ export function prepare(container: DesiredContainer, options: PlanOptions = {}):
 /** A user with ids and nothing to map them with may get it tomorrow, which the fingerprint would not show. */
 function mayChange({ ids }: Answers): boolean {
   return ids !== undefined && ids.helpers === undefined && ids.uids.length > 0;
+}
+
+/** Last of what is passed. Throws SyscallError. */
+function openPause(image: Uint8Array | undefined): readonly number[] {
+  return image === undefined ? [] : [imageFile({ image, name: "containerv" }).fd.release()];
+}
+
+/** What PID 1 becomes, for a container without a command that an ordinary user starts. */
+function pauseImage({ ops }: Plan, host: Host): Uint8Array | undefined {
+  for (const op of ops) {
+    if (op.kind === "idle" && op.executes !== undefined) {
+      return encode(idleProgram(op.endedBy), host.architecture).image;
+    }
+  }
+  return undefined;
 }

@@ -11,6 +11,7 @@ import {
   releaseStage,
   sendSignal,
   type Stage,
+  type StageOptions,
   startStage,
   type Stdio,
 } from "../apply/stage.ts";
@@ -40,15 +41,18 @@ export interface Started {
   readonly executed: Promise<void>;
   /** True when a failure has been reported already. */
   readonly failedEarly: () => boolean;
+  /** Pid of its first process, once that was reported; only where it was announced. */
+  readonly firstPid: () => number | undefined;
 }
 
 /** How often a name that was free may be taken by another run before we could use it. */
 const TRIES = 100;
 
-export interface StartOptions {
-  readonly announce: boolean;
+export interface StartOptions extends StageOptions {
   /** For a process that runs one container and ends with it. */
   readonly rehearse?: boolean;
+  /** False: the container alone keeps this process from ending no more than a timer does that is unref'd. Default: true. */
+  readonly keepAlive?: boolean;
 }
 
 /** Runs an image with these descriptors. Throws SyscallError when it could not be started. */
@@ -65,7 +69,8 @@ export function start(
     let running = startable;
     for (let tries = 1;; tries++) {
       const refused = await answered;
-      const outcome = await followStage(current as Stage, { running, tries, early });
+      const { keepAlive } = options;
+      const outcome = await followStage(current as Stage, { running, tries, early, keepAlive });
       current = undefined;
       if (refused !== undefined) throw refused.error;
       if (!("again" in outcome)) return outcome;
@@ -94,13 +99,17 @@ export function start(
       if (current === first && !asking) early.push(...drainReports(first));
       return early.some((report) => report.kind === "failed");
     },
+    firstPid: () => {
+      if (current === first && !asking) early.push(...drainReports(first));
+      return early.find((report) => report.kind === "started")?.a;
+    },
   };
 }
 
 function launch(
   { image, open }: Startable,
   stdio: Stdio,
-  options: { readonly announce: boolean } = { announce: false },
+  options: StageOptions = { announce: false },
 ): Stage {
   if (open === undefined) return startStage(image, stdio, options);
   const passed = open();
@@ -127,7 +136,8 @@ interface Following {
   readonly running: Startable;
   readonly tries: number;
   /** Reports that were read before the end. */
-  readonly early: readonly Report[];
+  readonly early: Report[];
+  readonly keepAlive: boolean | undefined;
 }
 
 /** Nothing was done and everything is as it was: the container is to be started again, under the name of that number. */
@@ -136,8 +146,10 @@ interface Again {
 }
 
 async function followStage(stage: Stage, following: Following): Promise<Outcome | Again> {
-  await awaitChild(stage.pid);
-  const reports = [...following.early, ...drainReports(stage)];
+  await awaitChild(stage.pid, following.keepAlive === false ? { keepAlive: false } : {});
+  // Kept: who waits for the first command asks for them, perhaps only now.
+  following.early.push(...drainReports(stage));
+  const reports = [...following.early];
   releaseStage(stage);
   const { asks } = following.running.summary;
   if (asks !== undefined) (await import("../apply/asks.ts")).goBack(asks);

@@ -3,17 +3,31 @@ import { O_CLOEXEC, O_RDWR } from "../../ffi/abi/fcntl.ts";
 import { close, openat } from "../../ffi/calls/open.ts";
 import { memoryFile } from "../../ffi/linux/memory_file.ts";
 import { openPipe } from "../../ffi/linux/pair.ts";
+import { pipeSink } from "../../ffi/linux/pipe_sink.ts";
 import { pipeStream } from "../../ffi/linux/pipe_stream.ts";
 import { callSync, check } from "../../ffi/linux/run.ts";
+import type { LogLines } from "./log_lines.ts";
 import type { Stdio } from "../apply/stage.ts";
 
 /** Where output goes: to this program, to this program's own stream, nowhere, or to a descriptor. */
 export type OutputOption = "capture" | "inherit" | "ignore" | number;
 
+export type InputOption =
+  | string
+  | Uint8Array
+  | "inherit"
+  | "ignore"
+  | "pipe"
+  | number
+  | { readonly text: string };
+
 /** Where the standard streams of a container come from and go to. */
 export interface StdioOptions {
-  /** Text or bytes for its standard input, a descriptor, or this program's own. Default: nothing. */
-  readonly stdin?: string | Uint8Array | "inherit" | "ignore" | number | { readonly text: string };
+  /**
+   * Its standard input: text or bytes, a descriptor, this program's own (`inherit`), or a pipe that the handle's `stdin` writes
+   * to (`pipe`; only where there is a handle). Text that is one of these words is given as `{text}`. Default: nothing.
+   */
+  readonly stdin?: InputOption;
   readonly stdout?: OutputOption;
   readonly stderr?: OutputOption;
 }
@@ -26,6 +40,8 @@ export interface Capture {
 
 export interface OpenStdio {
   readonly fds: Stdio;
+  /** The writing end of its input; absent unless that is a pipe. */
+  readonly stdin: WritableStream<Uint8Array> | undefined;
   readonly stdout: Capture | undefined;
   readonly stderr: Capture | undefined;
   /** The container has its copies: ours are closed, so that the end of its output is seen. */
@@ -35,7 +51,11 @@ export interface OpenStdio {
 }
 
 /** Throws SyscallError; then nothing is left open. */
-export function openStdio(options: StdioOptions, output: OutputOption): OpenStdio {
+export function openStdio(
+  options: StdioOptions,
+  output: OutputOption,
+  log?: LogLines,
+): OpenStdio {
   const ours = new Set<number>();
   const theirs = new Set<number>();
   const closeAll = (fds: Set<number>): void => {
@@ -43,11 +63,13 @@ export function openStdio(options: StdioOptions, output: OutputOption): OpenStdi
     fds.clear();
   };
   try {
-    const stdin = openInput(options.stdin ?? "ignore", theirs);
-    const [out, stdout] = openOutput(options.stdout ?? output, { own: 1, ours, theirs });
-    const [err, stderr] = openOutput(options.stderr ?? output, { own: 2, ours, theirs });
+    const [input, stdin] = openInput(options.stdin ?? "ignore", { ours, theirs });
+    const outputs = { ours, theirs, ...(log === undefined ? {} : { log }) };
+    const [out, stdout] = openOutput(options.stdout ?? output, { own: 1, ...outputs });
+    const [err, stderr] = openOutput(options.stderr ?? output, { own: 2, ...outputs });
     return {
-      fds: [stdin, out, err],
+      fds: [input, out, err],
+      stdin,
       stdout,
       stderr,
       handOver: () => closeAll(theirs),
@@ -69,10 +91,24 @@ function openNull(theirs: Set<number>): number {
   return fd;
 }
 
-function openInput(input: NonNullable<StdioOptions["stdin"]>, theirs: Set<number>): number {
-  if (typeof input === "number") return input;
-  if (input === "inherit") return 0;
-  if (input === "ignore") return openNull(theirs);
+function openInput(
+  input: InputOption,
+  { ours, theirs }: { readonly ours: Set<number>; readonly theirs: Set<number> },
+): readonly [number, WritableStream<Uint8Array> | undefined] {
+  if (typeof input === "number") return [input, undefined];
+  if (input === "inherit") return [0, undefined];
+  if (input === "ignore") return [openNull(theirs), undefined];
+  if (input !== "pipe") return [openText(input, theirs), undefined];
+  const [reading, writing] = openPipe();
+  theirs.add(reading);
+  ours.add(writing);
+  return [reading, pipeSink(writing, () => ours.delete(writing))];
+}
+
+function openText(
+  input: string | Uint8Array | { readonly text: string },
+  theirs: Set<number>,
+): number {
   const text = typeof input === "object" && "text" in input ? input.text : input;
   const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
   // A file in memory: whatever its length, nobody has to feed it.
@@ -83,7 +119,12 @@ function openInput(input: NonNullable<StdioOptions["stdin"]>, theirs: Set<number
 
 function openOutput(
   output: OutputOption,
-  on: { readonly own: number; readonly ours: Set<number>; readonly theirs: Set<number> },
+  on: {
+    readonly own: number;
+    readonly ours: Set<number>;
+    readonly theirs: Set<number>;
+    readonly log?: LogLines;
+  },
 ): readonly [number, Capture | undefined] {
   if (typeof output === "number") return [output, undefined];
   if (output === "inherit") return [on.own, undefined];
@@ -91,9 +132,12 @@ function openOutput(
   const [reading, writing] = openPipe();
   on.ours.add(reading);
   on.theirs.add(writing);
-  const stream = (): ReadableStream<Uint8Array> => {
-    on.ours.delete(reading);
-    return pipeStream(reading);
-  };
+  const lines = on.log?.writer(on.own === 1 ? "stdout" : "stderr");
+  const stream = (): ReadableStream<Uint8Array> =>
+    pipeStream(reading, {
+      isOpen: () => on.ours.has(reading),
+      closed: () => on.ours.delete(reading),
+      ...(lines === undefined ? {} : { seen: lines.write, ended: lines.end }),
+    });
   return [writing, { stream, text: () => new Response(stream()).text() }];
 }

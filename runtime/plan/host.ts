@@ -87,6 +87,18 @@ export interface IdRange {
   readonly count: number;
 }
 
+/** A container that runs, as one sees it who wants to join. */
+export interface Joinable {
+  /** Kinds of namespaces in which it is not where we are. */
+  readonly namespaces: readonly string[];
+  /** Groups that it is in and we are not: absolute paths of their directories. */
+  readonly groups: readonly { readonly path: string; readonly version: 1 | 2 }[];
+  /** What its first process may have at most, as a hexadecimal mask. */
+  readonly bounding: string;
+  /** Whether setgroups(2) is allowed there. */
+  readonly setgroups: boolean;
+}
+
 export interface ResolvedUser {
   readonly uid: number;
   readonly gid: number;

@@ -48,7 +48,7 @@ function lowerStage(
     if (undoOps(op).length === 0) continue;
     undoable.push(op);
     out.push(setDepth(undoable.length));
-    if (op.kind === "clone") depthOfClone = undoable.length;
+    if (op.kind === "clone" || op.kind === "join.clone") depthOfClone = undoable.length;
   }
   return undoable;
 }

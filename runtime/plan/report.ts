@@ -34,6 +34,9 @@ export const PLAN_FD = 6;
 /** The first of those that are handed over for the container alone: secrets. */
 export const FIRST_PASSED_FD: number = PLAN_FD + 1;
 
+/** Where a container is joined: pidfd of its first process, which is passed; then the joiner's pipe to the stage. */
+export const JOIN_FD = FIRST_PASSED_FD;
+
 /** The first descriptor that is the stage's own. */
 export const firstOwnFd = (announce: boolean): number => announce ? ANNOUNCE_FD + 1 : REPORT_FD + 1;
 

@@ -1,18 +1,15 @@
 /** Desired + Host + Answers → Plan. Pure: the same three always give the same plan. */
-import { SIGNALS } from "../../ffi/abi/signal.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import type { Answers, Host } from "../plan/host.ts";
 import type { Ask } from "../plan/ops/ask.ts";
 import type { Namespace } from "../plan/ops/namespace.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import type { CommandSummary, Loss, Plan } from "../plan/plan.ts";
-import { HostError } from "../plan/host_error.ts";
 import { compileKernelFs } from "./kernel_fs.ts";
 import { type CompiledLimits, compileLimits } from "./limits/compile.ts";
 import { DEFAULT, originOf } from "./origin.ts";
-import { compileProcesses, hasInit } from "./process.ts";
+import { becomesPause, compileProcesses, hasInit, passedFiles, signalNumber } from "./process.ts";
 import { type CompiledRootfs, compileRootfs } from "./rootfs/compile.ts";
-import { imagesOf } from "./rootfs/images.ts";
 import { compileSecrets } from "./secrets.ts";
 import { compileVolumes } from "./volumes.ts";
 import { type CompiledUserns, compileUserns } from "./userns.ts";
@@ -34,7 +31,7 @@ export function compile(container: DesiredContainer, host: Host, answers: Answer
       kind: "prepare",
       id: "stage/prepare",
       announce: answers.announce,
-      ...passedOf(container),
+      ...passedOf(container, inside),
     },
     ...rootfs.stage,
     ...volumes.stage,
@@ -96,13 +93,13 @@ function cloneOp(
     announce,
     ...(userns.maps === undefined ? {} : { gate: true }),
     ...(limits.group === undefined ? {} : { group: limits.group }),
-    ...passedOf(container),
+    ...passedOf(container, userns.inside),
   };
 }
 
-/** Secrets and image files are handed over by descriptor. */
-function passedOf(container: DesiredContainer): { readonly passed?: number } {
-  const passed = container.secrets.length + imagesOf(container).length;
+/** Secrets, image files and what PID 1 becomes are handed over by descriptor. */
+function passedOf(container: DesiredContainer, host: Host): { readonly passed?: number } {
+  const passed = passedFiles(container) + (becomesPause(container, host) ? 1 : 0);
   return passed === 0 ? {} : { passed };
 }
 
@@ -174,6 +171,7 @@ function watchOp(container: DesiredContainer, answers: Answers): Op {
     origin: timeoutMs === undefined ? DEFAULT : `${container.commands[0]?.origin}/timeout`,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(answers.detached === undefined ? {} : { detachable: true }),
+    ...(answers.announce ? { announce: true } : {}),
   };
 }
 
@@ -192,11 +190,11 @@ function policyLosses(container: DesiredContainer): readonly Loss[] {
   }];
 }
 
-function policyText(container: DesiredContainer): string {
+export function policyText(container: DesiredContainer): string {
   return container.policy.isDefault ? "policy not enforced yet" : "policy none";
 }
 
-function commandSummary(
+export function commandSummary(
   command: DesiredContainer["commands"][number],
   index: number,
 ): CommandSummary {
@@ -205,14 +203,4 @@ function commandSummary(
     origin: command.origin,
     program: command.exec[0] ?? "",
   };
-}
-
-function signalNumber(container: DesiredContainer): number {
-  const name = container.stop.signal;
-  const number = (SIGNALS as Readonly<Record<string, number>>)[name];
-  if (number !== undefined) return number;
-  throw new HostError("NO_SUCH_SIGNAL", {
-    origin: originOf(container, "stop"),
-    message: `there is no signal "${name}"`,
-  });
 }

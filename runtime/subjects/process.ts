@@ -1,17 +1,20 @@
 /** `commands:` → the processes of the container. Run and exec alike. */
+import { SIGHUP, SIGINT, SIGNALS, SIGQUIT, SIGTERM } from "../../ffi/abi/signal.ts";
 import type { DesiredCommand, DesiredContainer } from "../../spec/model/desired.ts";
 import type { Answers, Host, ResolvedUser } from "../plan/host.ts";
 import type { Op } from "../plan/ops/registry.ts";
+import { FIRST_PASSED_FD } from "../plan/report.ts";
 import { HostError } from "../plan/host_error.ts";
 import { compileRights, initCapabilities, resolveUser, type Rights } from "./identity.ts";
 import { DEFAULT, originOf } from "./origin.ts";
+import { imagesOf } from "./rootfs/images.ts";
 import type { Inside } from "./userns.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** True when the stage stays as PID 1. */
 export function hasInit(container: DesiredContainer): boolean {
-  return container.init || container.commands.length > 1;
+  return container.init || container.commands.length !== 1;
 }
 
 /** The user of each command. */
@@ -69,6 +72,7 @@ function initOps(
       capabilities: keep,
       ambient: false,
     },
+    ...(container.commands.length === 0 ? [idleOp(container, host)] : []),
     ...container.commands.map((command, index): Op => ({
       kind: "command",
       id: `commands/${index}`,
@@ -80,6 +84,48 @@ function initOps(
       ...(command.timeoutMs === undefined ? {} : { timeoutMs: command.timeoutMs }),
     })),
   ];
+}
+
+/** A container without a command waits for those that come into it, until it is told to stop. */
+function idleOp(container: DesiredContainer, host: Host): Op {
+  return {
+    kind: "idle",
+    id: "init/idle",
+    where: "container",
+    origin: originOf(container, "init"),
+    endedBy: idleSignals(container),
+    ...(becomesPause(container, host)
+      ? { executes: FIRST_PASSED_FD + passedFiles(container) }
+      : {}),
+  };
+}
+
+/**
+ * Without root only who owns the user namespace that a program was executed in may join a process that can't be traced: PID 1 of a
+ * container without a command becomes a program that is executed inside.
+ */
+export function becomesPause(container: DesiredContainer, host: Host): boolean {
+  return container.commands.length === 0 && !host.privileged;
+}
+
+/** How many secrets and image files are handed over. */
+export function passedFiles(container: DesiredContainer): number {
+  return container.secrets.length + imagesOf(container).length;
+}
+
+/** Numbers of the signals that end a container without a command: its stop signal, and what a terminal sends. */
+export function idleSignals(container: DesiredContainer): readonly number[] {
+  return [...new Set([signalNumber(container), SIGTERM, SIGINT, SIGHUP, SIGQUIT])];
+}
+
+export function signalNumber(container: DesiredContainer): number {
+  const name = container.stop.signal;
+  const number = (SIGNALS as Readonly<Record<string, number>>)[name];
+  if (number !== undefined) return number;
+  throw new HostError("NO_SUCH_SIGNAL", {
+    origin: originOf(container, "stop"),
+    message: `there is no signal "${name}"`,
+  });
 }
 
 type BoundOp = Extract<Op, { kind: "bound" }>;
@@ -106,7 +152,7 @@ function bound(
   };
 }
 
-interface ProcessParts {
+export interface ProcessParts {
   readonly container: DesiredContainer;
   readonly host: Inside;
   readonly rights: Rights;
@@ -114,9 +160,12 @@ interface ProcessParts {
   readonly index: number;
   readonly user: ResolvedUser;
   readonly announce: boolean;
+  /** The process comes from outside into a container that runs. */
+  readonly joins?: true;
 }
 
-function processOps(parts: ProcessParts): readonly Op[] {
+/** What makes a process of the container the command: run and exec alike. */
+export function processOps(parts: ProcessParts): readonly Op[] {
   const { container, host, rights, command, index, user } = parts;
   const id = `commands/${index}`;
   const common = { where: "process", command: index } as const;
@@ -156,7 +205,10 @@ interface ProcessCommon {
   readonly id: string;
 }
 
-function workdirOp({ container, command, announce }: ProcessParts, common: ProcessCommon): Op {
+function workdirOp(
+  { container, command, announce, joins }: ProcessParts,
+  common: ProcessCommon,
+): Op {
   const own = command.workdir !== undefined;
   return {
     ...common,
@@ -164,6 +216,7 @@ function workdirOp({ container, command, announce }: ProcessParts, common: Proce
     origin: own ? `${command.origin}/workdir` : originOf(container, "workdir"),
     path: command.workdir ?? container.workdir,
     announce,
+    ...(joins === undefined ? {} : { joins }),
   };
 }
 

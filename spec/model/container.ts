@@ -101,22 +101,13 @@ function keepSound(
 function readCommands(
   context: Context,
   part: Part<ContainerKeys>,
-  { value, command, isSound, hasUnknownKey }: ContainerOptions & { readonly value: ContainerKeys },
+  { value, command }: ContainerOptions & { readonly value: ContainerKeys },
 ): readonly DesiredCommand[] {
   const pointer = join(part.pointer, "commands");
   const said = normaliseCommands(context, { value: value.commands ?? [], pointer });
   if (command !== undefined) {
     const replaced = replaceCommand(context, { value: command, pointer });
     return [...said.slice(0, -1), replaced];
-  }
-  if (said.length === 0 && isSound(pointer) && !hasUnknownKey) {
-    context.report({
-      code: "NOT_YET",
-      message: "a container without a command is not implemented yet",
-      pointer: part.pointer,
-      part: "key",
-      note: 'what works: commands: ["echo hello"]',
-    });
   }
   return said;
 }

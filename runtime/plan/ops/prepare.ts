@@ -18,7 +18,7 @@ export interface Prepare extends OpCommon {
   readonly kind: "prepare";
   /** The runner waits for the first command's execve. */
   readonly announce: boolean;
-  /** Number of descriptors that are handed over for the container alone: secrets. */
+  /** Number of descriptors that are handed over, for the container alone. */
   readonly passed?: number;
 }
 

@@ -13,7 +13,7 @@ import {
 import { SIG_SETMASK } from "../../../ffi/abi/signal.ts";
 import { capset } from "../../../ffi/calls/capability.ts";
 import { setgroups, setresgid, setresuid } from "../../../ffi/calls/credentials.ts";
-import { closeRange, openat2 } from "../../../ffi/calls/open.ts";
+import { openat2 } from "../../../ffi/calls/open.ts";
 import { fchdir, umask } from "../../../ffi/calls/path.ts";
 import { prctl } from "../../../ffi/calls/prctl.ts";
 import { execve, setsid } from "../../../ffi/calls/process.ts";
@@ -22,6 +22,7 @@ import { type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
 import { firstOwnFd } from "../report.ts";
+import { closeOthers } from "./join.ts";
 import { sendReport } from "./supervise.ts";
 
 /** A new session: no terminal of the host can be reached through it. */
@@ -57,6 +58,8 @@ export interface Workdir extends OpCommon {
   readonly path: string;
   /** The runner waits for execve: the pipe stays open until then. */
   readonly announce: boolean;
+  /** A joiner's: the pipe to its stage stays open. */
+  readonly joins?: boolean;
 }
 
 export interface Execute extends OpCommon {
@@ -116,7 +119,7 @@ export const workdir: OpDefinition<Workdir> = {
   describe: (op) => `chdir(${quote(op.path)})`,
   lower(op, to) {
     // Nothing of the host is open any more, and a magic link can't be followed: no working directory outside.
-    to.call(closeRange({ first: firstOwnFd(op.announce), last: 0xffffffff }));
+    closeOthers(to, { first: firstOwnFd(op.announce), keepsJoin: op.joins === true });
     to.call(
       openat2({
         pathname: op.path,

@@ -2,6 +2,8 @@
 import type { OpDefinition } from "../op.ts";
 import * as cgroup from "./cgroup.ts";
 import * as file from "./file.ts";
+import * as idle from "./idle.ts";
+import * as join from "./join.ts";
 import * as mount from "./mount.ts";
 import * as overlay from "./overlay.ts";
 import * as pivot from "./pivot.ts";
@@ -33,6 +35,11 @@ export type Op =
   | shield.Shield
   | pivot.Pivot
   | namespace.CloneOp
+  | idle.Idle
+  | join.JoinClone
+  | join.JoinNamespaces
+  | join.JoinEnter
+  | join.JoinAdopt
   | namespace.Tether
   | namespace.NewKeyring
   | namespace.Untether
@@ -80,6 +87,11 @@ export const OPS = {
   "mount.shield": shield.shield,
   "pivot": pivot.pivot,
   "clone": namespace.cloneOp,
+  "idle": idle.idle,
+  "join.clone": join.joinClone,
+  "join.namespaces": join.joinNamespaces,
+  "join.enter": join.joinEnter,
+  "join.adopt": join.joinAdopt,
   "tether": namespace.tether,
   "keyring": namespace.newKeyring,
   "untether": namespace.untether,

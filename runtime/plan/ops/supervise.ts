@@ -34,6 +34,8 @@ export interface Watch extends OpCommon {
   readonly timeoutMs?: number;
   /** Says the first process's pid, and leaves the container when it is told to. */
   readonly detachable?: true;
+  /** The runner wants to know the first process's pid. */
+  readonly announce?: true;
 }
 
 /** Kills the container's first process, and with it all others, and waits for it: what undoes `clone`. */
@@ -135,7 +137,9 @@ export const watch: OpDefinition<Watch> = {
   lower(op, to) {
     const wait = to.label("wait");
     const ended = to.label("ended");
-    if (op.detachable) sendReport(to, "started", { from: "stage", a: result("child") });
+    if (op.detachable || op.announce) {
+      sendReport(to, "started", { from: "stage", a: result("child") });
+    }
     watchFd(to, 0, result("child pidfd"));
     watchFd(to, 1, CONTROL_FD);
     if (op.timeoutMs !== undefined) {

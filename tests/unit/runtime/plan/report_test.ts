@@ -34,6 +34,7 @@ function message({ kind = REPORT.exited, a = 0, b = 0 }: Fields): {
 const SENT: readonly (readonly [ReportKind, Reporter])[] = [
   ["failed", "stage"],
   ["exited", "stage"],
+  ["started", "stage"],
   ["timeout", "stage"],
   ["undone", "stage"],
   ["started", "stage"],

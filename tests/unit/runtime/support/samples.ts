@@ -312,6 +312,28 @@ const NAMESPACES = {
   ]: readonly Sample<K>[];
 };
 
+const IDLE = {
+  "idle": [
+    { ...container, kind: "idle", id: "idle", endedBy: [15, 2] },
+    { ...container, kind: "idle", id: "user", endedBy: [15], executes: 7 },
+  ],
+} as const satisfies { [K in "idle"]: readonly Sample<K>[] };
+
+const JOINS = {
+  "join.clone": [
+    { ...stage, kind: "join.clone", id: "v1", announce: false },
+    { ...stage, kind: "join.clone", id: "v2", group: "group", announce: true },
+  ],
+  "join.namespaces": [{
+    ...container,
+    kind: "join.namespaces",
+    id: "namespaces",
+    namespaces: ["user", "mount", "pid", "cgroup"],
+  }],
+  "join.enter": [{ ...container, kind: "join.enter", id: "enter" }],
+  "join.adopt": [{ ...stage, kind: "join.adopt", id: "adopt" }],
+} as const satisfies { [K in OpKind & `join.${string}`]: readonly Sample<K>[] };
+
 const EXECUTE = {
   ...process,
   kind: "execute",
@@ -359,6 +381,7 @@ const PROCESSES = {
   "workdir": [
     { ...process, kind: "workdir", id: "workdir", path: "/work", announce: false },
     { ...process, kind: "workdir", id: "announced", path: "/work", announce: true },
+    { ...process, kind: "workdir", id: "joiner", path: "/work", announce: true, joins: true },
   ],
   "execute": [
     { ...EXECUTE, id: "one", candidates: ["/a/tool"] },
@@ -373,6 +396,7 @@ const PROCESSES = {
     { ...stage, kind: "watch", id: "watch" },
     { ...stage, kind: "watch", id: "timed", timeoutMs: 1500 },
     { ...stage, kind: "watch", id: "detachable", detachable: true },
+    { ...stage, kind: "watch", id: "announced", announce: true },
   ],
   "end": [{ ...stage, kind: "end", id: "end" }],
   "command": [
@@ -409,6 +433,8 @@ export const SAMPLES: { readonly [K in OpKind]: readonly Sample<K>[] } = {
   ...MOUNTS,
   ...VOLUMES,
   ...NAMESPACES,
+  ...IDLE,
+  ...JOINS,
   ...PROCESSES,
 };
 

@@ -161,7 +161,7 @@ describe("one container below `containers:`", () => {
 });
 
 describe("commands", () => {
-  test("absent: not yet", () => assertEquals(load("user: 0\n").diagnostics[0]?.code, "NOT_YET"));
+  test("absent: it waits", () => assertEquals(desiredOf("user: 0\n").containers[0]?.commands, []));
   test("absent because another word stands there: only that word", () => {
     assertEquals(load("command: a\n").diagnostics.map(({ code }) => code), ["UNKNOWN_KEY"]);
   });

@@ -1,0 +1,266 @@
+/**
+ * Files into a container that runs and out of it. Its root is opened once, through its first process, and everything else goes from
+ * descriptor to descriptor: links resolve inside of it and none of /proc is followed, whatever the container does meanwhile.
+ */
+import { EEXIST, ENOENT, ENOTDIR } from "../../ffi/abi/errno.ts";
+import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../ffi/abi/fcntl.ts";
+import { openat } from "../../ffi/calls/open.ts";
+import { fchmod, fchown, mkdirat } from "../../ffi/calls/path.ts";
+import { openBelow, openEntry, reopen, type Status, statusOf } from "../../ffi/linux/entries.ts";
+import { Fd } from "../../ffi/linux/fd.ts";
+import { getuid, readFile } from "../../ffi/linux/file.ts";
+import { callSync, check, SyscallError } from "../../ffi/linux/run.ts";
+import { ContainervError } from "../plan/error.ts";
+import { copyBytes, type CopyResult, type CopyRules, copyTree, type Entry } from "./copy_tree.ts";
+import { type ExecTarget, isAlive, notRunning, openTarget } from "./exec.ts";
+import { absolutePath } from "./load.ts";
+
+export type { CopyResult } from "./copy_tree.ts";
+
+/** The part of a container that files need. */
+export type CopyTarget = Omit<ExecTarget, "container">;
+
+export interface CopyOptions {
+  /** True: the path is the directory that the copy goes into; false: its own path. Absent: what is there decides. */
+  readonly into?: boolean;
+  /** Permission bits of each file, in place of its own. */
+  readonly mode?: number;
+  /** The copy belongs to the owner of the directory that it is put in. */
+  readonly ownerOfDirectory?: boolean;
+}
+
+/** The container's root directory. Throws ContainervError when it has ended. */
+export function openRoot(target: CopyTarget): Fd {
+  using pidfd = openTarget(target);
+  const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  const root = Fd.open(openat({ pathname: `/proc/${target.pid}/root`, flags }));
+  // While that process lives the pid is its own.
+  if (isAlive(pidfd)) return root;
+  root[Symbol.dispose]();
+  throw notRunning(target.name);
+}
+
+/** Copies a file or directory of the host, or bytes, to `to` in the container. Throws ContainervError. */
+export function upload(
+  target: CopyTarget,
+  from: string | Uint8Array,
+  to: string,
+  options: CopyOptions = {},
+): CopyResult {
+  return explained(`copy to ${target.name}:${to}`, () => {
+    using root = openRoot(target);
+    const ids = idsOf(target.pid);
+    const name = typeof from === "string" ? baseName(from) : undefined;
+    using place = placeBelow(root, to, { name, into: options.into });
+    if (typeof from !== "string") {
+      const owner = ownerFor(place, options, () => ids.toKernel({ uid: 0, gid: 0 }));
+      return copyBytes(from, place, { mode: options.mode ?? 0o644, ...owner });
+    }
+    using source = openHost(from);
+    return copyTree(source, place, {
+      ...ownerRule(place, options, ids.toKernel),
+      mode: (of) => of.kind === "directory" ? of.mode : options.mode ?? of.mode,
+      attribute: (attribute) => KEPT.test(attribute) || attribute === "security.capability",
+    });
+  });
+}
+
+/** Copies a file or directory of the container to a path of the host. Throws ContainervError. */
+export function download(
+  target: CopyTarget,
+  from: string,
+  to: string,
+  options: CopyOptions = {},
+): CopyResult {
+  return explained(`copy ${target.name}:${from}`, () => {
+    using root = openRoot(target);
+    return downloadFrom(root, { ...target, from, to }, options);
+  });
+}
+
+/** As `download`, out of a root that was opened before. */
+export function downloadFrom(
+  root: Fd,
+  what: { readonly pid: number; readonly from: string; readonly to: string },
+  options: CopyOptions = {},
+): CopyResult {
+  using source = openBelow(root, what.from);
+  using host = openHost("/");
+  const path = absolutePath(what.to, process.cwd()) + (what.to.endsWith("/") ? "/" : "");
+  using place = placeBelow(host, path, { name: baseName(what.from), into: options.into });
+  return copyTree(source, place, {
+    ...ownerRule(place, options, idsOf(what.pid).toInside),
+    // A program that runs as its owner inside must not do so on the host, where others can start it.
+    mode: (of) => (of.kind === "directory" ? of.mode : options.mode ?? of.mode) & 0o1777,
+    attribute: (attribute) => KEPT.test(attribute),
+  });
+}
+
+/** What a user may set on a file; the other classes mean something to the kernel. */
+const KEPT = /^(user\.(?!overlay\.)|system\.posix_acl_(access|default)$)/;
+
+interface Ids {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+function ownerFor(place: Entry, options: CopyOptions, otherwise: () => Ids): { owner?: Ids } {
+  if (getuid() !== 0) return {};
+  return { owner: options.ownerOfDirectory === true ? statusOf(place.directory) : otherwise() };
+}
+
+/** Only root gives files away; what others copy is theirs. */
+function ownerRule(
+  place: Entry,
+  options: CopyOptions,
+  map: (ids: Ids) => Ids,
+): Pick<CopyRules, "owner"> {
+  if (getuid() !== 0) return {};
+  if (options.ownerOfDirectory !== true) return { owner: map };
+  const { uid, gid } = statusOf(place.directory);
+  return { owner: () => ({ uid, gid }) };
+}
+
+/** The ids of the container's user namespace: numbers inside and the kernel's. What is not mapped belongs to its root. */
+function idsOf(pid: number): {
+  readonly toKernel: (ids: Ids) => Ids;
+  readonly toInside: (ids: Ids) => Ids;
+} {
+  const uids = readMap(`/proc/${pid}/uid_map`);
+  const gids = readMap(`/proc/${pid}/gid_map`);
+  return {
+    toKernel: ({ uid, gid }) => ({ uid: outside(uids, uid), gid: outside(gids, gid) }),
+    toInside: ({ uid, gid }) => ({ uid: inside(uids, uid), gid: inside(gids, gid) }),
+  };
+}
+
+interface Range {
+  readonly inside: number;
+  readonly outside: number;
+  readonly count: number;
+}
+
+function readMap(path: string): readonly Range[] {
+  return (readFile(path) ?? "").trim().split("\n").map((line) => {
+    const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number);
+    return { inside, outside, count };
+  });
+}
+
+function outside(map: readonly Range[], id: number): number {
+  for (const range of map) {
+    if (id >= range.inside && id - range.inside < range.count) {
+      return range.outside + id - range.inside;
+    }
+  }
+  return id === 0 ? 0 : outside(map, 0);
+}
+
+function inside(map: readonly Range[], id: number): number {
+  for (const range of map) {
+    if (id >= range.outside && id - range.outside < range.count) {
+      return range.inside + id - range.outside;
+    }
+  }
+  return 0;
+}
+
+/** A path of the host, links followed; throws SyscallError. */
+function openHost(path: string): Fd {
+  const pathname = absolutePath(path, process.cwd());
+  return Fd.open(openat({ pathname, flags: O_PATH | O_CLOEXEC }));
+}
+
+const baseName = (path: string): string => path.replace(/\/+$/, "").replace(/^.*\//, "") || "root";
+
+interface PlaceOptions {
+  /** What the copy is called in a directory; absent: it can't be put into one. */
+  readonly name: string | undefined;
+  readonly into: boolean | undefined;
+}
+
+/** The directory and the name that `path` below `root` means; directories that are missing are made. */
+function placeBelow(root: Fd, path: string, options: PlaceOptions): Entry & Disposable {
+  const into = options.into ?? (path.endsWith("/") || isDirectory(root, path));
+  const name = into ? options.name : baseName(path);
+  if (name === undefined || name === "." || name === ".." || name.includes("/")) {
+    throw new ContainervError({
+      code: "COPY_FAILED",
+      message: `${path} is a directory, and what is copied has no name of its own`,
+      fix: "say the file's whole path",
+    });
+  }
+  const parent = into ? path : path.replace(/\/+$/, "").replace(/\/[^/]*$/, "");
+  using found = openOrMake(root, parent);
+  const directory = reopen(found);
+  return { directory, name, [Symbol.dispose]: () => directory[Symbol.dispose]() };
+}
+
+function isDirectory(root: Fd, path: string): boolean {
+  try {
+    using found = openBelow(root, path);
+    return statusOf(found).kind === "directory";
+  } catch (error) {
+    if (error instanceof SyscallError && (error.errno === ENOENT || error.errno === ENOTDIR)) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** The directory `path` below `root`; what is missing of it is made, each in the directory above it that is open. */
+function openOrMake(root: Fd, path: string): Fd {
+  let at = openBelow(root, "/");
+  let soFar = "";
+  for (const name of path.split("/")) {
+    if (name === "" || name === ".") continue;
+    soFar += `/${name}`;
+    const above = at;
+    try {
+      at = openBelow(root, soFar);
+    } catch (error) {
+      if (!(error instanceof SyscallError) || error.errno !== ENOENT) {
+        above[Symbol.dispose]();
+        throw error;
+      }
+      at = makeIn(above, name);
+    }
+    above[Symbol.dispose]();
+  }
+  return at;
+}
+
+function makeIn(above: Fd, name: string): Fd {
+  const call = mkdirat({ dirfd: above.number, pathname: name, mode: 0o755 });
+  const made = Number(callSync(call));
+  if (made < 0 && made !== -EEXIST) throw new SyscallError(call, -made);
+  const owner: Status = statusOf(above);
+  const directory = openEntry(above, name);
+  if (made === 0 && getuid() === 0) ownAs(directory, owner);
+  return directory;
+}
+
+/** A directory that was made belongs to whom the one above it does. */
+function ownAs(directory: Fd, { uid, gid }: Status): void {
+  using open = reopen(directory);
+  check(fchown({ fd: open.number, owner: uid, group: gid }));
+  check(fchmod({ fd: open.number, mode: 0o755 }));
+}
+
+/** What goes wrong says what was to be done. */
+function explained<Result>(what: string, make: () => Result): Result {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof ContainervError) throw error;
+    if (!(error instanceof Error)) throw error;
+    const known = error instanceof SyscallError
+      ? { syscall: error.message, errno: error.errno }
+      : {};
+    throw new ContainervError({
+      code: "COPY_FAILED",
+      message: `cannot ${what}: ${error.message}`,
+      ...known,
+    });
+  }
+}
