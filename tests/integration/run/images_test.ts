@@ -1,6 +1,6 @@
 /** Layers that are image files, and many layers: from inside, and what is left of them. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
@@ -19,6 +19,7 @@ function fileSystem(name: string): string | undefined {
   return known() ? undefined : `needs the file system ${name}`;
 }
 
+if (missing(root()) === false && !existsSync("/dev/loop-control")) fileSystem("loop");
 const LOOPS = missing(root()) === false ? loops() : [];
 
 /** Loop devices that show a file: one more afterwards is one that was left. */
