@@ -4,8 +4,8 @@
  *   --suite unit,golden   only these        --runtime bun,deno    only these
  *   --file TEXT,TEXT      only files whose path contains one of these
  *   --golden              the goldens only  --no-world            without the comparison of the machine
- *   --times               prints how long each job took, as it ends
  *   --slowest N           the slowest N files and tests at the end
+ *   --patience N          a file may take N times as long: for an emulated machine
  *   --strict              a skip that is not on the list tests/support/allowed_skips.json is a failure
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -37,8 +37,8 @@ function parseOptions() {
       file: { type: "string", default: "" },
       golden: { type: "boolean", default: false },
       world: { type: "boolean", default: true },
-      times: { type: "boolean", default: false },
       slowest: { type: "string", default: "0" },
+      patience: { type: "string", default: "1" },
       strict: { type: "boolean", default: process.env.CONTAINERV_STRICT_SKIPS === "1" },
     },
     allowNegative: true,
@@ -66,7 +66,7 @@ function jobsOf(suite, options) {
       runtime,
       files: [path],
       alone: isAlone(path),
-      timeoutMs: timeoutMsOf(path, FILE_SECONDS),
+      timeoutMs: timeoutMsOf(path, FILE_SECONDS) * Number(options.patience),
     }));
   });
 }
@@ -75,7 +75,7 @@ function labelOf(job) {
   return `${job.suite.name} ${job.runtime}${job.suite.perFile ? ` ${job.files[0]}` : ""}`;
 }
 
-async function runJob(job, { deadline, times }) {
+async function runJob(job, deadline) {
   const label = labelOf(job);
   const left = deadline - Date.now();
   if (left < 1000) {
@@ -91,7 +91,6 @@ async function runJob(job, { deadline, times }) {
   // Who runs beside others can't tell what they left: the comparison at the very end does.
   const env = job.shared === true ? { CONTAINERV_SHARED_MACHINE: "1" } : {};
   const result = await runFiles(job.runtime, { files: job.files, timeoutMs, label, env });
-  if (times) console.log(`  ${showMs(result.ms).padStart(6)} ${label}`);
   return { job, ...result };
 }
 
@@ -175,7 +174,7 @@ async function runAll(options) {
     .flatMap((suite) => jobsOf(suite, options));
   const run = (width) => ({
     width,
-    work: (job) => runJob(job, { deadline, times: options.times }),
+    work: (job) => runJob(job, deadline),
   });
   const beside = jobs.filter((job) => !job.alone)
     .map((job) => job.suite.perFile ? { ...job, shared: true } : job)

@@ -90,6 +90,31 @@ export const HINTS: readonly Hint[] = [
       "the kernel refuses this mount to a user namespace; a masked /proc or /sys on the host has this effect",
   },
   { kind: "mount.new", errno: ENODEV, fix: "the kernel lacks this file system: load its module" },
+  {
+    kind: "volume.open",
+    errno: EINVAL,
+    when: (op) => op.kind === "volume.open" && op.owner !== undefined,
+    fix:
+      "the source's file system (or one mounted below it) can't be id-mapped on this kernel: leave `owner:` out, " +
+      "or give the source to the container's user with chown",
+  },
+  {
+    kind: "volume.open",
+    errno: ELOOP,
+    fix: "a symbolic link lies on the way to the source: write where it leads",
+  },
+  { kind: "volume.open", errno: ENOENT, fix: "make the source, or say create: true" },
+  {
+    kind: "volume.attach",
+    errno: EROFS,
+    fix:
+      "the place is missing and can't be made there: make it in the layer, or mount it elsewhere",
+  },
+  {
+    kind: "volume.attach",
+    errno: ENOTDIR,
+    fix: "a directory can only be mounted on a directory, a file only on a file",
+  },
   { kind: "mount.bind", errno: ENOENT, fix: "make the directory, or correct its path" },
   {
     kind: "mount.overlay",
