@@ -19,6 +19,7 @@ export {
   load,
   type LoadedSpec,
   type LogLine,
+  type LoadFileOptions,
   type Output,
   type OutputOption,
   plan,

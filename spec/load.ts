@@ -1,12 +1,14 @@
 import { validate as validator } from "./generated/validate.js";
 import type { LoadResult } from "./model/load_result.ts";
 import { modelHints } from "./model/hints.ts";
-import { takesNumber } from "./model/lookup.ts";
+import { takesNumber, takesType } from "./model/lookup.ts";
 import { nameOfFile, nearestName } from "./model/name.ts";
 import { findNotYet } from "./model/not_yet.ts";
 import { nameProblem, normaliseProject } from "./model/project.ts";
 import { schema } from "./model/schema.ts";
 import type { Spec } from "./model/spec_type.ts";
+import { type Filled, fillVariables, type VariableSources } from "./model/variables.ts";
+import { hide } from "./text/hide.ts";
 import type { Lines } from "./text/lines.ts";
 import { findTree, listPlaces } from "./text/locate.ts";
 import { treeOf } from "./text/object.ts";
@@ -23,6 +25,8 @@ export interface LoadSpecOptions {
   readonly directory: string;
   /** argv that replaces the last command (`FILE -- CMD`). */
   readonly command?: readonly string[];
+  /** Where the values of its variables come from. */
+  readonly variables?: VariableSources;
 }
 
 export interface LoadObjectOptions {
@@ -30,6 +34,7 @@ export interface LoadObjectOptions {
   readonly name: string;
   readonly directory: string;
   readonly command?: readonly string[];
+  readonly variables?: VariableSources;
 }
 
 /**
@@ -60,17 +65,21 @@ interface Document {
 function check(document: Document, options: LoadObjectOptions): LoadResult {
   const { tree, lines } = document;
   const problems = [...document.problems];
-  const value = valueOf(tree);
+  const filled = fillVariables(valueOf(tree), {
+    sources: options.variables ?? {},
+    takes: takesType,
+    report: (problem) => void problems.push(problem),
+  });
+  const { value } = filled;
   const source = (pointer: string): string | undefined => {
-    const found = findTree(tree, pointer);
+    const found = filled.volatile ? undefined : findTree(tree, pointer);
     return found?.kind === "scalar" ? found.source : undefined;
   };
   const faults = validate(value, { validator, schema, ...modelHints, source });
   problems.push(...faults.filter((fault) => !isExplained(fault, document.problems)));
   problems.push(...findNotYet(value, schema));
-  if (tree.kind !== "map") {
-    return { diagnostics: toDiagnostics(problems, { tree, lines }), places: {} };
-  }
+  const diagnose = () => toDiagnostics(withoutSecrets(problems, filled), { tree, lines });
+  if (tree.kind !== "map") return { diagnostics: diagnose(), places: {} };
   const blocking = [...problems];
   const unknown = blocking.filter(({ code }) => code === "UNKNOWN_KEY");
   const desired = normaliseProject(value as Parameters<typeof normaliseProject>[0], {
@@ -83,11 +92,39 @@ function check(document: Document, options: LoadObjectOptions): LoadResult {
     isSound: (pointer) =>
       valueAt(value, pointer) === undefined || !hasErrorWithin(blocking, pointer),
   });
-  const diagnostics = toDiagnostics(problems, { tree, lines });
+  const diagnostics = diagnose();
   if (diagnostics.some(({ severity }) => severity === "error")) return { diagnostics, places: {} };
   const places = lines === undefined ? {} : listPlaces(tree, lines);
-  return { desired, diagnostics, places };
+  const { hidden } = filled;
+  return {
+    desired,
+    diagnostics,
+    places,
+    ...(filled.volatile ? { volatile: true } : {}),
+    ...(hidden.length === 0 ? {} : { hidden }),
+  };
 }
+
+/** No value of a secret variable is in a message: one about its own text says only where, others lose the value. */
+function withoutSecrets(problems: readonly Problem[], filled: Filled): readonly Problem[] {
+  const { hidden, secretPointers } = filled;
+  if (hidden.length === 0) return problems;
+  return problems.map((problem) => {
+    const { message, note, fix, ...rest } = problem;
+    if (secretPointers.has(problem.pointer) && !OF_VARIABLES.has(problem.code)) {
+      return { ...rest, message: "the value of a secret variable does not fit here" };
+    }
+    return {
+      ...rest,
+      message: hide(message, hidden),
+      ...(note === undefined ? {} : { note: hide(note, hidden) }),
+      ...(fix === undefined ? {} : { fix: hide(fix, hidden) }),
+    };
+  });
+}
+
+/** Problems that speak of names and never of values. */
+const OF_VARIABLES = new Set(["UNDECLARED_VARIABLE", "BAD_REFERENCE", "SECRET_IN_COMMAND"]);
 
 /** What was refused while reading (a lossy number became text) is not said again as the wrong type. */
 function isExplained(fault: Problem, read: readonly Problem[]): boolean {

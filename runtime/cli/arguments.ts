@@ -8,6 +8,8 @@ export interface Arguments {
   readonly command?: readonly string[];
   /** Switches that were given, and options with their value. */
   readonly options: Readonly<Record<string, string | true>>;
+  /** Values of options that may be given several times. */
+  readonly lists?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Wrong usage: printed with the command's usage line; exit status 125 for run, 2 else. */
@@ -23,23 +25,41 @@ export async function parseArguments(
   const command = dashes < 0 ? {} : { command: argv.slice(dashes + 1) };
   if (!own.some((word) => word.startsWith("-"))) return { operands: own, options: {}, ...command };
   const { default: arg } = await import("arg");
-  const spec: Record<string, BooleanConstructor | StringConstructor | string> = {
+  const spec: Record<
+    string,
+    BooleanConstructor | StringConstructor | [StringConstructor] | string
+  > = {
     "--help": Boolean,
     "-h": "--help",
   };
   for (const option of row.options) {
-    spec[option.name] = option.value === undefined ? Boolean : String;
+    const type = option.many === true ? [String] as [StringConstructor] : String;
+    spec[option.name] = option.value === undefined ? Boolean : type;
     if (option.short !== undefined) spec[option.short] = option.name;
   }
   try {
-    const { _: operands, ...options } = arg(spec as Spec, { argv: [...own] });
+    const { _: operands, ...given } = arg(spec as Spec, { argv: [...own] });
+    const pairs = Object.entries<string | true | readonly string[] | undefined>(given);
+    const lists = pairs.filter(([, value]) => Array.isArray(value));
     return {
       operands,
-      options: options as unknown as Arguments["options"],
+      options: Object.fromEntries(pairs.filter(([, value]) => !Array.isArray(value))),
+      ...(lists.length === 0 ? {} : { lists: Object.fromEntries(lists) }),
       ...command,
-    };
+    } as Arguments;
   } catch (error) {
     if (error instanceof Error && "code" in error) throw new UsageError(error.message);
     throw error;
   }
+}
+
+/** `--set NAME=value` → the values of variables; `undefined` when none was given. Throws UsageError. */
+export function readVariables({ lists }: Arguments): Readonly<Record<string, string>> | undefined {
+  const given = lists?.["--set"];
+  if (given === undefined) return undefined;
+  return Object.fromEntries(given.map((text) => {
+    const at = text.indexOf("=");
+    if (at < 1) throw new UsageError(`--set takes NAME=VALUE, not "${text}"`);
+    return [text.slice(0, at), text.slice(at + 1)];
+  }));
 }

@@ -1,4 +1,5 @@
 /** `containerv plan`: what run would do. Touches nothing. */
+import { hideIn } from "../../spec/text/hide.ts";
 import { readFile } from "../../ffi/linux/file.ts";
 import { factsOf } from "../apply/facts.ts";
 import { onlyContainer } from "../lifecycle/only.ts";
@@ -16,16 +17,16 @@ const WOULD_CHANGE = 3;
 export async function command(given: Arguments): Promise<number> {
   const loaded = await loadSource(openSource(given));
   if (loaded === undefined) return BAD_INPUT;
-  const { places } = loaded.result;
+  const { places, hidden } = loaded.result;
   const host = savedHost(given.options["--host"]);
   const runtime = otherRuntime(given);
   try {
-    const container = onlyContainer(loaded.desired);
-    const { plan } = planContainer(container, host === undefined ? {} : { host });
+    const wanted = onlyContainer(loaded.desired);
+    const plan = hideIn(planContainer(wanted, host === undefined ? {} : { host }).plan, hidden);
     if (runtime !== undefined) {
       const { equivalentOci } = await import("../lifecycle/oci.ts");
       const { showOci } = await import("../show/oci.ts");
-      const same = equivalentOci(container, plan, { here: host === undefined });
+      const same = equivalentOci(hideIn(wanted, hidden), plan, { here: host === undefined });
       const { out, problems } = showOci(same, { runtime, places, form: formOf(given) });
       stdout(out);
       stderr(problems);
@@ -33,7 +34,7 @@ export async function command(given: Arguments): Promise<number> {
       stdout(`${JSON.stringify(planJson(plan, places), null, 2)}\n`);
     } else stdout(showPlan(plan, { places, calls: given.options["--calls"] === true }));
   } catch (error) {
-    await showFailure(factsOf(error), loaded.result.places);
+    await showFailure(factsOf(error), places, hidden);
     return OWN_FAILURE;
   }
   return given.options["--exit-code"] === true ? WOULD_CHANGE : 0;

@@ -1,6 +1,7 @@
 /** `containerv run`: to the end, with the terminal's streams and signals passed through. */
 import { SIGINT, SIGKILL, signalName, SIGTERM } from "../../ffi/abi/signal.ts";
 import { listenToSignals } from "../../ffi/linux/signals.ts";
+import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Outcome } from "../apply/outcome.ts";
 import { start, type Startable, type Started } from "../lifecycle/start.ts";
 import { plannedStartable, remember, rememberedStartable } from "../lifecycle/startable.ts";
@@ -48,8 +49,8 @@ async function startableOf(source: Source): Promise<Startable | undefined> {
 async function showFailures(outcome: Outcome, source: Source): Promise<void> {
   const all = [...(outcome.failure === undefined ? [] : [outcome.failure]), ...outcome.leftovers];
   if (all.length === 0) return;
-  const { places } = await source.load();
-  for (const facts of all) await showFailure(facts, places);
+  const { places, hidden } = await source.load();
+  for (const facts of all) await showFailure(facts, places, hidden);
 }
 
 /** Signals that end or steer a program go to the container; what stops the terminal stays the terminal's. */
@@ -89,8 +90,11 @@ function passSignals(started: Started): () => void {
 async function ownFailure(error: unknown, source: Source): Promise<number> {
   const { factsOf } = await import("../apply/facts.ts");
   // What failed may have been the loading itself: then there are no places.
-  const places = await source.load().then((result) => result.places, () => ({}));
-  await showFailure(factsOf(error), places);
+  const { places, hidden } = await source.load().catch((): LoadResult => ({
+    diagnostics: [],
+    places: {},
+  }));
+  await showFailure(factsOf(error), places, hidden);
   stderr("✘ containerv failed: nothing was run (exit 125)\n");
   return OWN_FAILURE;
 }

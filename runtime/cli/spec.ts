@@ -6,7 +6,7 @@ import { absolutePath, loadRead, type ReadSpec, readSpec } from "../lifecycle/lo
 import { nearestPlace } from "../lifecycle/places.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import type { Arguments } from "./arguments.ts";
-import { UsageError } from "./arguments.ts";
+import { readVariables, UsageError } from "./arguments.ts";
 import { isTerminal, stderr, stdout } from "./output.ts";
 
 const DEFAULT_FILE = "containerv.yaml";
@@ -18,7 +18,8 @@ export interface Source {
 }
 
 /** Reads the file that the arguments name. Throws UsageError, and ContainervError when it can't be read. */
-export function openSource({ operands, command, options }: Arguments): Source {
+export function openSource(given: Arguments): Source {
+  const { operands, command, options } = given;
   if (operands.length > 1) {
     throw new UsageError(
       `one spec at a time, not ${operands.length}; a command stands behind \`--\``,
@@ -29,8 +30,10 @@ export function openSource({ operands, command, options }: Arguments): Source {
   }
   const [file = findFile(command !== undefined)] = operands;
   if (file === undefined) return { load: () => loadCommand(command ?? []) };
+  const variables = readVariables(given);
   const loading = {
     cache: options["--no-cache"] !== true,
+    ...(variables === undefined ? {} : { variables }),
     ...(command === undefined ? {} : { command }),
   };
   const spec = readSpec(file, loading);
@@ -91,16 +94,18 @@ export async function showProblems(result: LoadResult): Promise<void> {
 export async function showFailure(
   facts: ErrorFacts,
   places: LoadResult["places"],
+  hidden?: LoadResult["hidden"],
 ): Promise<void> {
   const { showError } = await import("../show/error.ts");
+  const { hide } = await import("../../spec/text/hide.ts");
   const place = facts.place ?? nearestPlace(facts.pointer ?? "", places);
-  stderr(showError(place === undefined ? facts : { ...facts, place }));
+  stderr(hide(showError(place === undefined ? facts : { ...facts, place }), hidden));
   if (process.env["GITHUB_ACTIONS"] !== "true" || place === undefined) return;
   const { githubAnnotations } = await import("../show/diagnostics.ts");
   stdout(githubAnnotations([{
     code: facts.code,
     severity: "error",
-    message: facts.message,
+    message: hide(facts.message, hidden),
     pointer: facts.pointer ?? "",
     place,
   }]));

@@ -6,6 +6,8 @@ export interface OptionRow {
   readonly short?: string;
   /** Name of its value; absent: a switch. */
   readonly value?: string;
+  /** It may be given several times. */
+  readonly many?: true;
   readonly help: string;
 }
 
@@ -23,6 +25,12 @@ export interface CommandRow {
 }
 
 const JSON_OPTION: OptionRow = { name: "--json", help: "print JSON" };
+const SET_OPTION: OptionRow = {
+  name: "--set",
+  value: "NAME=VALUE",
+  many: true,
+  help: "the value of a declared variable, before the environment and .env",
+};
 const HOST_OPTION: OptionRow = {
   name: "--host",
   value: "FILE",
@@ -50,6 +58,7 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [
       { name: "--quiet", short: "-q", help: "no status line" },
       { name: "--no-cache", help: "read the spec anew, whatever was read before" },
+      SET_OPTION,
     ],
     files: true,
     text: [
@@ -138,6 +147,7 @@ export const COMMANDS: readonly CommandRow[] = [
         help: "only that config.json; what has no word there goes to standard error",
       },
       HOST_OPTION,
+      SET_OPTION,
     ],
     files: true,
     text: [
@@ -167,7 +177,7 @@ export const COMMANDS: readonly CommandRow[] = [
     name: "validate",
     usage: "[FILE | -]",
     summary: "check a spec; exit 0 good, 2 bad",
-    options: [JSON_OPTION],
+    options: [JSON_OPTION, SET_OPTION],
     files: true,
     text: ["Prints all errors at once, each with its place, the reason and the fix."],
     examples: ["containerv validate web.yaml"],

@@ -1,14 +1,19 @@
 /** `containerv validate`: all errors of a spec at once. */
 import { loadFile } from "../lifecycle/load.ts";
-import { type Arguments, UsageError } from "./arguments.ts";
+import { type Arguments, readVariables, UsageError } from "./arguments.ts";
 import { BAD_INPUT } from "./main.ts";
 import { stdout } from "./output.ts";
 import { showProblems } from "./spec.ts";
 
-export async function command({ operands, options }: Arguments): Promise<number> {
+export async function command(given: Arguments): Promise<number> {
+  const { operands, options } = given;
+  const variables = readVariables(given);
   const [file] = operands;
   if (file === undefined || operands.length > 1) throw new UsageError("name one spec, or `-`");
-  const result = await loadFile(file, { cache: false });
+  const result = await loadFile(file, {
+    cache: false,
+    ...(variables === undefined ? {} : { variables }),
+  });
   if (options["--json"] === true) stdout(`${JSON.stringify(result.diagnostics, null, 2)}\n`);
   else if (result.diagnostics.length > 0) await showProblems(result);
   return result.desired === undefined ? BAD_INPUT : 0;

@@ -42,8 +42,14 @@ export interface RunOptions extends StdioOptions {
  * const { code } = await run(await load("examples/01-hello.yaml"));
  * ```
  */
-export async function load(file: string): Promise<LoadedSpec> {
-  return loaded(await loadFile(file, { cache: false }), file);
+export async function load(file: string, options: LoadFileOptions = {}): Promise<LoadedSpec> {
+  return loaded(await loadFile(file, { cache: false, ...options }), file);
+}
+
+/** What `load` takes besides the file. */
+export interface LoadFileOptions {
+  /** Values of the variables that the spec declares, before the environment and `.env`. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 function loaded(result: LoadResult, file: string): LoadedSpec {
@@ -73,7 +79,10 @@ async function resolveSpec(spec: Spec | LoadedSpec): Promise<LoadedSpec> {
   const known = checked.get(key);
   if (known !== undefined) return known;
   const { loadObject } = await import("../../spec/load.ts");
-  const good = loaded(loadObject(spec, { name: "container", directory }), "spec");
+  const variables = { environment: process.env };
+  const result = loadObject(spec, { name: "container", directory, variables });
+  const good = loaded(result, "spec");
+  if (result.volatile === true) return good;
   if (checked.size >= CHECKED_MAX) checked.clear();
   checked.set(key, good);
   return good;

@@ -2,7 +2,6 @@
 import { SyscallError } from "../../ffi/linux/error.ts";
 import { getuid, NotRegularError, readBytes, readInput } from "../../ffi/linux/file.ts";
 import { normalisePath } from "../../spec/model/context.ts";
-import type { Desired } from "../../spec/model/desired.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import { cacheDirectory, type CacheKey, readCache, writeCache } from "../state/spec_cache.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -13,6 +12,8 @@ export interface LoadOptions {
   readonly command?: readonly string[];
   /** False: the spec is read anew. */
   readonly cache?: boolean;
+  /** Values of declared variables, before all others: `--set NAME=value`. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** A spec can be this long at most; more is refused by the parser, which is given one byte more to see it. */
@@ -37,7 +38,7 @@ export function readSpec(file: string, options: LoadOptions = {}): ReadSpec {
   const bytes = isInput ? readInput(SPEC_BYTES_MAX) : readSpecFile(path, file);
   const directory = path.slice(0, Math.max(1, path.lastIndexOf("/")));
   const cached = BUILD !== undefined && options.cache !== false && options.command === undefined &&
-    !isInput;
+    options.variables === undefined && !isInput;
   const cache = cached ? cacheDirectory(process.env, getuid()) : undefined;
   const key = {
     file: isInput ? "<stdin>" : file,
@@ -63,16 +64,22 @@ export async function loadRead(
     file: key.file,
     directory: key.directory,
     ...(options.command === undefined ? {} : { command: options.command }),
+    variables: {
+      ...(options.variables === undefined ? {} : { set: options.variables }),
+      environment: process.env,
+      dotenv: () => readDotenv(key.directory),
+    },
   });
-  if (cache !== undefined && result.desired !== undefined && !holdsSecret(result.desired)) {
+  if (cache !== undefined && result.desired !== undefined && isOfTextAlone(result)) {
     writeCache(cache, key, result);
   }
   return result;
 }
 
-/** The value of a secret stands in the spec: no copy of it is made. */
-function holdsSecret({ containers }: Desired): boolean {
-  return containers.some(({ secrets }) => secrets.some((secret) => "value" in secret));
+/** What was made of variables may be another the next time; of the value of a secret no copy is made. */
+export function isOfTextAlone({ desired, volatile }: LoadResult): boolean {
+  const secrets = desired?.containers.flatMap((container) => container.secrets) ?? [];
+  return volatile !== true && !secrets.some((secret) => "value" in secret);
 }
 
 /** Reads and loads. Errors of the spec are in the result; throws when it can't be read. */
@@ -81,9 +88,21 @@ export async function loadFile(file: string, options: LoadOptions = {}): Promise
 }
 
 function readSpecFile(path: string, shown: string): Uint8Array {
+  const read = readRegular(path, shown);
+  if (read !== undefined) return read;
+  throw unreadable(`cannot read ${shown}: no such file`, {});
+}
+
+/** `.env` beside a spec, when there is one. */
+function readDotenv(directory: string): string | undefined {
+  const bytes = readRegular(`${directory}/.env`, ".env");
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+}
+
+/** `undefined`: there is none. Throws SPEC_UNREADABLE. */
+function readRegular(path: string, shown: string): Uint8Array | undefined {
   try {
-    const read = readBytes(path, { bytes: SPEC_BYTES_MAX, regular: true });
-    if (read !== undefined) return read;
+    return readBytes(path, { bytes: SPEC_BYTES_MAX, regular: true });
   } catch (error) {
     if (error instanceof NotRegularError) throw unreadable(`${shown} is not a regular file`, {});
     if (error instanceof SyscallError) {
@@ -91,7 +110,6 @@ function readSpecFile(path: string, shown: string): Uint8Array {
     }
     throw error;
   }
-  throw unreadable(`cannot read ${shown}: no such file`, {});
 }
 
 function unreadable(

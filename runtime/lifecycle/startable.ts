@@ -67,7 +67,8 @@ export function remember(
   result: LoadResult,
   startable: Planned,
 ): void {
-  if (spec.cache === undefined || !startable.memorable || result.diagnostics.length > 0) return;
+  if (spec.cache === undefined || !startable.memorable || result.volatile === true) return;
+  if (result.diagnostics.length > 0) return;
   const { image, summary, switches } = startable;
   const machine = fingerprint(switches);
   rememberRun(spec.cache, spec.key, { image, summary, switches, fingerprint: machine });

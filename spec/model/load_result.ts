@@ -9,4 +9,8 @@ export interface LoadResult {
   readonly diagnostics: readonly Diagnostic[];
   /** JSON pointer → where the document says it. Empty for a spec given as an object. */
   readonly places: Readonly<Record<string, Place>>;
+  /** It depends on more than the text (variables): it is kept in no cache. */
+  readonly volatile?: true;
+  /** Values of secret variables, for `hide()`: whoever prints what was made of this spec passes its text through it. */
+  readonly hidden?: readonly string[];
 }

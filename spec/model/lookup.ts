@@ -1,6 +1,7 @@
 import type { Schema } from "./fragment.ts";
 import { formsOf } from "./not_yet.ts";
 import { schema } from "./schema.ts";
+import type { ScalarType } from "./variables.ts";
 
 /** The keys that a map at a place of the spec can have; none where there is no map with fixed keys. */
 export function schemaOf(
@@ -9,11 +10,18 @@ export function schemaOf(
   return { properties: Object.assign({}, ...formsAt(keys).map((form) => form.properties ?? {})) };
 }
 
+/** True where the spec takes a value of the type; a whole number is a `number` too. A list of words takes text. */
+export function takesType(keys: readonly string[], type: ScalarType): boolean {
+  return formsAt(keys).some((form) => {
+    const types = form.type ?? (form.enum === undefined ? [] : "string");
+    const all = (Array.isArray(types) ? types : [types]) as readonly string[];
+    return all.includes(type) || (type === "number" && all.includes("integer"));
+  });
+}
+
 /** True where the spec takes a number: a word like `0x10` there was meant as one. */
 export function takesNumber(keys: readonly string[]): boolean {
-  return formsAt(keys).flatMap((form) => form.type ?? []).some((type) =>
-    type === "number" || type === "integer"
-  );
+  return takesType(keys, "number");
 }
 
 function formsAt(keys: readonly string[]): readonly Schema[] {

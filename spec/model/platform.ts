@@ -40,21 +40,3 @@ export const ON_UNSUPPORTED_SCHEMA: Schema = {
   examples: ["error"],
   "x-not-yet-values": { warn: "What works: error, the default." },
 };
-
-export const VARIABLES_SCHEMA: Schema = notYet({
-  title: "Variables",
-  description:
-    "Declared variables, used as `${{ NAME }}` and put in after parsing; filled by the environment, `.env` and `--set`.",
-  type: "object",
-  propertyNames: {
-    pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
-    "x-expects": "a variable's name: letters, digits and `_`",
-  },
-  additionalProperties: map({
-    default: { type: "string", "x-expects": "text, between quotes where it looks like a number" },
-    required: { type: "string", "x-expects": "why it is needed, as text" },
-    secret: { type: "boolean", default: false, "x-expects": "true or false" },
-  }),
-  examples: [{ TAG: { default: "1.27" }, PASS: { required: "put PASS=… in .env", secret: true } }],
-  "x-expects": 'a map such as {TAG: {default: "1.27"}}',
-}, "What works: write the value.");

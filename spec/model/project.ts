@@ -32,7 +32,6 @@ export function normaliseProject(value: Keys, options: ProjectOptions): Desired 
   const context: Context = { directory: options.directory, report };
   const said = value.name;
   const project = typeof said === "string" && isSound("/name") ? said : options.name;
-  findReferences({ value, pointer: "" }, report);
   const found = listContainers(value, { project, report });
   const { directory } = options;
   const volumes = declareVolumes(value.volumes, { name: project, directory });
@@ -92,24 +91,6 @@ function reportMixing(value: Keys, report: ProjectOptions["report"]): void {
       note:
         "a file is one container, or has `containers:`; put it below the container that it is for",
     });
-  }
-}
-
-/** `${{ NAME }}` is ours everywhere; until variables exist it must not reach a container as it stands. */
-function findReferences(
-  { value, pointer }: { readonly value: Value; readonly pointer: string },
-  report: ProjectOptions["report"],
-): void {
-  if (typeof value === "string") {
-    if (!value.includes("${{")) return;
-    const message = "`${{ … }}` is not implemented yet";
-    report({ code: "NOT_YET", message, pointer, note: "what works: write the value" });
-    return;
-  }
-  if (typeof value !== "object" || value === null) return;
-  for (const [key, item] of Object.entries(value) as [string, Value][]) {
-    if (key.startsWith("x-") && pointer === "") continue;
-    findReferences({ value: item, pointer: join(pointer, key) }, report);
   }
 }
 

@@ -5,7 +5,7 @@ import { ABSOLUTE_PATH, type Schema } from "./fragment.ts";
 import { LIMITS_SCHEMA } from "./limits.ts";
 import { NAME_SCHEMA } from "./name.ts";
 import { NETWORK_SCHEMA } from "./network.ts";
-import { ON_UNSUPPORTED_SCHEMA, PLATFORM_SCHEMA, VARIABLES_SCHEMA, VM_SCHEMA } from "./platform.ts";
+import { ON_UNSUPPORTED_SCHEMA, PLATFORM_SCHEMA, VM_SCHEMA } from "./platform.ts";
 import { POLICY_SCHEMA } from "./policy.ts";
 import { ROOTFS_SCHEMA } from "./rootfs.ts";
 import type { ContainerKeys, ProjectKeys } from "./spec_type.ts";
@@ -18,6 +18,7 @@ import {
   RESTART_SCHEMA,
   UPDATE_SCHEMA,
 } from "./supervision.ts";
+import { VARIABLES_SCHEMA } from "./variables.ts";
 import { USER_SCHEMA, USERNS_SCHEMA } from "./user.ts";
 import { TOP_VOLUMES_SCHEMA, VOLUMES_SCHEMA } from "./volumes.ts";
 

@@ -27,7 +27,7 @@ export interface ContainerSpec extends ProjectKeys, ContainerKeys, Extensions {
 export interface ProjectKeys {
   /** `^[a-z0-9][a-z0-9_.-]{0,62}$`. Default: the file's name without its ending. */
   readonly name?: string;
-  /** Declared variables, put in as `${{ NAME }}`. Not yet. */
+  /** Declared variables, put in as `${{ NAME }}`. */
   readonly variables?: Readonly<Record<string, VariableSpec>>;
 }
 

@@ -226,9 +226,6 @@ table("not yet", [
   ["platform: windows", ["NOT_YET /platform"]],
   ["vm: {driver: qemu}", ["NOT_YET /vm"]],
   ["onUnsupported: warn", ["NOT_YET /onUnsupported"]],
-  ["variables: {A: {default: b}}", ["NOT_YET /variables"]],
-  ["hostname: a\nenvironment: {A: 'x${{ B }}'}", ["NOT_YET /environment/A"]],
-  ["x-a: '${{ B }}'", []],
 ]);
 
 table("wrong and not yet at once", [
