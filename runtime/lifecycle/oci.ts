@@ -78,7 +78,10 @@ function mountOf(op: Op, here: boolean): readonly OciMount[] {
   if (op.kind === "mount.bind") {
     if (op.target === "root" || KERNEL.test(op.at)) return [];
     if (op.optional && here && entryKind(op.source) === undefined) return [];
-    const options = ["rbind", ...op.attributes];
+    // Ours hold for all that is mounted below too. OCI's `ro` would for the mount itself, `rro` does the same; below a file there
+    // is nothing, and crun 1.8 takes `rro` for a directory's.
+    const prefix = op.target === "directory" ? "r" : "";
+    const options = ["rbind", ...op.attributes.map((attribute) => `${prefix}${attribute}`)];
     return [{ destination: op.at, type: "bind", source: op.source, options }];
   }
   if (op.kind !== "mount.new" || op.at === "/" || KERNEL.test(op.at)) return [];

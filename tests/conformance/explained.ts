@@ -31,14 +31,14 @@ export const EXPLAINED: readonly Explained[] = [
   {
     by: "crun",
     facet: HIDDEN_FILES,
-    ours: `devtmpfs devtmpfs /null noexec,nosuid,relatime,ro .*`,
-    theirs: "devtmpfs devtmpfs /null relatime,ro .*",
+    ours: `devtmpfs \\S+ /null noexec,nosuid,relatime,ro .*`,
+    theirs: "devtmpfs \\S+ /null relatime,ro .*",
     why: "Both bind /dev/null over it, read-only; ours nosuid and noexec as well.",
   },
   {
     by: "runc",
     facet: HIDDEN_FILES,
-    ours: "devtmpfs devtmpfs /null noexec,nosuid,relatime,ro .*",
+    ours: "devtmpfs \\S+ /null noexec,nosuid,relatime,ro .*",
     theirs: "tmpfs tmpfs /null noexec,nosuid,relatime,rw .*",
     why:
       "runc binds the container's own /dev/null and leaves it writable; ours is the host's, read-only.",

@@ -95,7 +95,9 @@ function* mounts(lines: readonly string[]): Iterable<readonly [string, string]> 
     const fields = line.split(" ");
     const dash = fields.indexOf("-");
     const [, , , root = "", point = "", flags = ""] = fields;
-    const [fs = "", source = "", options = ""] = fields.slice(dash + 1);
+    const [fs = "", source = "", shown = ""] = fields.slice(dash + 1);
+    // How wide inode numbers are is the kernel's choice for each new tmpfs.
+    const options = shown.replace(/,inode(?:64|32)\b/, "");
     const count = (seen.get(point) ?? 0) + 1;
     seen.set(point, count);
     const propagation = fields.slice(6, dash).map((word) => word.replace(/:\d+/, ""));

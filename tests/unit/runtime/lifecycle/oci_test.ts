@@ -19,7 +19,7 @@ describe("equivalentOci()", () => {
       destination: "/srv/www",
       type: "bind",
       source: "/site",
-      options: ["rbind", "ro", "nosuid", "nodev"],
+      options: ["rbind", "rro", "rnosuid", "rnodev"],
     });
     assert(binds.every(({ destination }) => !destination.startsWith("/dev")));
     assert(bundle.directories.some(({ path }) => path === "/srv/www"));
