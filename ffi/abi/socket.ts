@@ -189,6 +189,31 @@ export const SOCKADDR_UN = defineStruct({
 });
 
 /** struct sockaddr_nl */
+/** struct sockaddr_in, <linux/in.h>. Port and address are big-endian. */
+export const SOCKADDR_IN = defineStruct({
+  c: "struct sockaddr_in",
+  size: 16,
+  fields: [
+    ["sin_family", "u16"],
+    ["sin_port", { bytes: 2, align: 2 }],
+    ["sin_addr", { bytes: 4, align: 4 }],
+    ["sin_zero", { bytes: 8, align: 1 }],
+  ],
+});
+
+/** struct sockaddr_in6, <linux/in6.h>. Port and address are big-endian. */
+export const SOCKADDR_IN6 = defineStruct({
+  c: "struct sockaddr_in6",
+  size: 28,
+  fields: [
+    ["sin6_family", "u16"],
+    ["sin6_port", { bytes: 2, align: 2 }],
+    ["sin6_flowinfo", "u32"],
+    ["sin6_addr", { bytes: 16, align: 1 }],
+    ["sin6_scope_id", "u32"],
+  ],
+});
+
 export const SOCKADDR_NL = defineStruct({
   c: "struct sockaddr_nl",
   size: 12,

@@ -8,6 +8,8 @@ import {
   IP_PROTOCOLS,
   MESSAGE_FLAGS,
   NETLINK_PROTOCOLS,
+  SOCKADDR_IN,
+  SOCKADDR_IN6,
   SOCKADDR_UN,
   SOCKET_OPTIONS,
   SOCKET_TYPE_FLAGS,
@@ -94,6 +96,23 @@ export function unixAddress(path: string): Bytes {
   const whole = struct(SOCKADDR_UN, { sun_family: AF_UNIX, sun_path: bytes }).bytes;
   if (abstract) whole[2] = 0;
   return { bytes: whole.subarray(0, 2 + bytes.length) };
+}
+
+/** Address of a TCP port on the loopback of the namespace: 127.0.0.1, or ::1. */
+export function loopbackAddress(args: { family: "inet" | "inet6"; port: number }): Bytes {
+  const { family, port } = args;
+  const bigEndian = Uint8Array.of(port >> 8, port & 0xff);
+  return family === "inet"
+    ? struct(SOCKADDR_IN, {
+      sin_family: AF_INET,
+      sin_port: bigEndian,
+      sin_addr: Uint8Array.of(127, 0, 0, 1),
+    })
+    : struct(SOCKADDR_IN6, {
+      sin6_family: AF_INET6,
+      sin6_port: bigEndian,
+      sin6_addr: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1),
+    });
 }
 
 function showAddress(address: Word): string {

@@ -206,7 +206,13 @@ export function spawnPlan(
 
 /** As `spawnImage`, for a program that is open already (an `ImageFile` can be started many times). */
 export function spawnFile(
-  args: { fd: number; argv: readonly string[]; fds: readonly FdMove[] },
+  args: {
+    fd: number;
+    argv: readonly string[];
+    fds: readonly FdMove[];
+    /** NAME=value; none when absent. */
+    environment?: readonly string[];
+  },
 ): number {
   spawning ??= prepareSpawning();
   let above = 3;
@@ -222,7 +228,8 @@ export function spawnFile(
     let program = args.fd;
     for (const { to } of args.fds) if (to === args.fd) program = outOfTheWay(args.fd);
     const moves = ordered(args.fds, outOfTheWay);
-    return spawn(spawning, { path: `/proc/self/fd/${program}`, argv: args.argv, moves });
+    const { argv, environment = [] } = args;
+    return spawn(spawning, { path: `/proc/self/fd/${program}`, argv, moves, environment });
   } finally {
     for (const copy of copies) callSync(close({ fd: copy }));
     memory.reset();
@@ -258,6 +265,7 @@ interface SpawnArguments {
   readonly path: string;
   readonly argv: readonly string[];
   readonly moves: readonly FdMove[];
+  readonly environment: readonly string[];
 }
 
 function spawn({ libc, attributes }: Spawning, args: SpawnArguments): number {
@@ -269,15 +277,19 @@ function spawn({ libc, attributes }: Spawning, args: SpawnArguments): number {
     }
     const pid = memory.allocate(4, 8);
     const path = memory.place(cstr(args.path)).address;
-    const texts: number[] = [];
-    for (const text of args.argv) texts.push(memory.place(cstr(text)).address);
-    const argv = placePointers(texts);
-    const envp = placePointers([]);
+    const argv = placeTexts(args.argv);
+    const envp = placeTexts(args.environment);
     checkSpawn(libc.posix_spawn(pid.address, path, actions, attributes, argv, envp), args);
     return pid.view.getInt32(0, true);
   } finally {
     libc.posix_spawn_file_actions_destroy(actions);
   }
+}
+
+function placeTexts(texts: readonly string[]): number {
+  const addresses: number[] = [];
+  for (const text of texts) addresses.push(memory.place(cstr(text)).address);
+  return placePointers(addresses);
 }
 
 function placePointers(addresses: readonly number[]): number {

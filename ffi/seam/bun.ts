@@ -18,6 +18,7 @@ interface BunFfi {
 
 interface BunProcess {
   readonly arch: string;
+  readonly execPath: string;
   readonly getBuiltinModule: (name: string) => unknown;
   readonly on: (name: string, listener: () => void) => void;
   readonly off: (name: string, listener: () => void) => void;
@@ -26,6 +27,7 @@ interface BunProcess {
 interface BunGlobal {
   readonly Bun: {
     readonly FFI?: BunFfi;
+    readonly main: string;
     readonly file: (path: string) => { readonly stream: () => ReadableStream<Uint8Array> };
   };
   readonly process: BunProcess;
@@ -83,6 +85,9 @@ export function bunSeam(): Seam {
       return symbolsOf(ffi.linkSymbols({ callable: definition }))["callable"] as Callable;
     },
     view: (address, length) => ffi.toArrayBuffer(address, 0, length),
+    // What was compiled into one file has its scripts in a file system of its own.
+    program: (script) =>
+      Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, script],
     onSignal(name, listener) {
       process.on(name, listener);
       return () => process.off(name, listener);

@@ -26,6 +26,7 @@ interface DenoApi {
     pointer: Pointer,
     definition: Definition,
   ) => { readonly call: Raw };
+  readonly execPath: () => string;
   readonly addSignalListener: (name: string, listener: () => void) => void;
   readonly removeSignalListener: (name: string, listener: () => void) => void;
 }
@@ -89,6 +90,7 @@ export function denoSeam(): Seam {
     },
     view: (address, length) =>
       deno.UnsafePointerView.getArrayBuffer(deno.UnsafePointer.create(BigInt(address)), length),
+    program: (script) => [deno.execPath(), "run", "-A", script],
     onSignal(name, listener) {
       deno.addSignalListener(name, listener);
       return () => deno.removeSignalListener(name, listener);

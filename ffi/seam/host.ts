@@ -43,6 +43,8 @@ export interface Seam {
    * `length` bytes at an address. The memory must outlive every use of the buffer: nothing keeps it, nothing frees it.
    */
   readonly view: (address: number | bigint, length: number) => ArrayBuffer;
+  /** The words that start `script` in this very runtime; a program that has its script inside starts itself. */
+  readonly program: (script: string) => readonly string[];
   /** Calls `listener` in the event loop after a signal (`SIGCHLD`) came; the result takes it away again. */
   readonly onSignal: (name: string, listener: () => void) => () => void;
   /**

@@ -23,6 +23,11 @@ const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction 
   help: () => import("./help.ts"),
 };
 
+/** What this program starts of itself; no command of people, so in no help. */
+const ROLES: Readonly<Record<string, () => Promise<{ command: () => Promise<number> }>>> = {
+  supervise: () => import("./supervise.ts"),
+};
+
 /** Exit status of containerv's own errors while running: the command's own statuses must stay apart from them. */
 export const OWN_FAILURE = 125;
 /** Exit status of a bad spec or wrong usage of the verbs that run nothing. */
@@ -31,6 +36,8 @@ export const BAD_INPUT = 2;
 /** Runs one command line and gives the exit status of the process. */
 export async function main(argv: readonly string[]): Promise<number> {
   const { name, rest } = findCommand(argv);
+  const role = ROLES[name];
+  if (role !== undefined) return await (await role()).command();
   const row = commandRow(name);
   const load = LOADERS[name];
   if (row === undefined || load === undefined) return await unknownCommand(name);

@@ -31,11 +31,19 @@ export function command(given: Arguments): number {
 
 function stateText(view: ContainerView, now: number): string {
   const { state, record, ending, problem } = view;
-  if (state === "running") return `running ${showDuration(now - (record?.started ?? now))}`;
+  if (state === "running") {
+    return `${runningWord(view)} ${showDuration(now - (record?.started ?? now))}`;
+  }
   if (state === "broken") return `broken: ${problem}`;
   if (ending === undefined) return state;
   if (ending.lost) return "ended, nobody saw how";
   return ending.status === 0 ? "completed (0)" : `exited (${ending.status})`;
+}
+
+/** `healthy` and its like, where it has a check and the supervisor's word is about this very process. */
+function runningWord({ record, supervised }: ContainerView): string {
+  const same = supervised?.process?.pid === record?.process?.pid;
+  return same && supervised?.health !== undefined ? supervised.health : "running";
 }
 
 function asJson(view: ContainerView): object {

@@ -5,6 +5,7 @@ import { type Arguments, UsageError } from "./arguments.ts";
 import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
 import { absoluteSpec, loadSource, openSource, showFailure } from "./spec.ts";
+import type { Desired } from "../../spec/model/desired.ts";
 import { factsOf } from "../apply/facts.ts";
 
 /** More containers than that are summed up. */
@@ -34,21 +35,31 @@ export async function command(given: Arguments): Promise<number> {
   }
   for (const { facts } of result.failures) await showFailure(facts, places);
   if (many) stderr(summary(result, performance.now() - begun));
+  if (result.supervisor !== undefined) {
+    stderr(`supervisor ${result.supervisor} (${supervised(loaded.desired)})\n`);
+  }
   if (result.failures.length === 0) return 0;
   const names = [...new Set(result.failures.map(({ name }) => name))];
   stderr(`✘ containerv could not make ${names.join(", ")} (exit 125)\n`);
   return OWN_FAILURE;
 }
 
+/** What the supervisor is there for. */
+function supervised({ containers }: Desired): string {
+  const restarts = containers.some(({ restart }) => restart.policy !== "no");
+  const checks = containers.some(({ healthcheck }) => healthcheck !== undefined);
+  return [...(restarts ? ["restart"] : []), ...(checks ? ["health"] : [])].join(", ");
+}
+
 const isGood = ({ action, start }: Done): boolean =>
   action === "none" || action === "remove" || start?.record !== undefined;
 
-function outcomeText({ action, why, start, ms }: Done): string {
+function outcomeText({ action, why, start, healthy, ms }: Done): string {
   if (action === "none") return why === "it runs" ? "unchanged" : "completed before, unchanged";
   if (action === "remove") return "removed: the spec has it no more";
   const ended = start?.record?.ended;
   const state = ended === undefined
-    ? "running"
+    ? healthy === true ? "healthy" : "running"
     : ended.status === 0
     ? "completed"
     : `exited (${ended.status})`;

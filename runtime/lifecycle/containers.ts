@@ -6,6 +6,7 @@ import { type Endings, readEndings } from "../state/endings.ts";
 import { bootId, isAlive } from "../state/identity.ts";
 import { type ContainerPlaces, containerPlaces, type ProjectPlaces } from "../state/places.ts";
 import { listContainers, listProjects, readContainer, readProject } from "../state/project.ts";
+import { isMarkedStopped, readSupervised, type Supervised } from "../state/supervised.ts";
 import {
   type Broken,
   type ContainerRecord,
@@ -31,6 +32,10 @@ export interface ContainerView {
   /** Pid of its first process, while it runs. */
   readonly pid?: number;
   readonly ending?: Ending;
+  /** Somebody asked for its end: it is not started again. */
+  readonly stopped: boolean;
+  /** What its supervisor says of it. */
+  readonly supervised?: Supervised;
   /** Why it is broken. */
   readonly problem?: string;
   readonly places: ContainerPlaces;
@@ -74,11 +79,15 @@ export function viewProject(places: ProjectPlaces): ProjectView {
 function viewContainer(project: ProjectPlaces, name: string, around: Surroundings): ContainerView {
   const known: ContainerRecord | Broken = readContainer(project, name) ??
     { broken: "it has no record" };
+  const places = containerPlaces(project, name);
+  const supervised = readSupervised(places);
   const view = {
     name,
     id: `${project.key}/${name}`,
-    places: containerPlaces(project, name),
+    places,
     project,
+    stopped: isMarkedStopped(places),
+    ...(supervised === undefined ? {} : { supervised }),
   };
   if (isBroken(known)) return { ...view, state: "broken", problem: known.broken };
   if (known.boot !== around.boot) return { ...view, state: "stale", record: known };

@@ -30,6 +30,7 @@ import { DETACH, type Report } from "../plan/report.ts";
 import { bootId, identify, type ProcessIdentity } from "../state/identity.ts";
 import { containerPlaces } from "../state/places.ts";
 import { type ContainerRecord, RECORD_VERSION, writeRecord } from "../state/record.ts";
+import { clearStopped } from "../state/supervised.ts";
 import { removeTree } from "../../ffi/linux/directory.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { undoMade } from "./remove.ts";
@@ -49,6 +50,12 @@ export interface DetachedStart {
 export interface StartDetachedOptions {
   /** A machine that was looked at before. */
   readonly host?: Host;
+  /** It ended and is started again: commands that are to run `once` are left out. */
+  readonly again?: boolean;
+}
+
+function withoutOnce(container: DesiredContainer): DesiredContainer {
+  return { ...container, commands: container.commands.filter(({ once }) => !once) };
 }
 
 /** What is recorded of a container: values of secrets are kept nowhere. */
@@ -116,7 +123,8 @@ export async function startDetached(
   container: DesiredContainer,
   options: StartDetachedOptions = {},
 ): Promise<DetachedStart> {
-  const prepared = prepareDetached(project, container, options);
+  const run = options.again === true ? withoutOnce(container) : container;
+  const prepared = prepareDetached(project, run, options);
   const keeper = await project.keeper();
   const view = {
     places: containerPlaces(project.places, container.name),
@@ -124,6 +132,7 @@ export async function startDetached(
   };
   const intent = intentOf(container, prepared.plan, "starting");
   makePrivateDirectory(view.places.directory);
+  clearStopped(view.places);
   writeRecord(view.places.desired, withoutSecrets(container));
   saveContainer(view, intent);
   let stage: Stage | undefined;

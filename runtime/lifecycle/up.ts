@@ -10,6 +10,10 @@ import { placesOf } from "../state/project.ts";
 import { type ContainerView, type ProjectView, viewProject } from "./containers.ts";
 import { type DetachedStart, digestOf, startDetached } from "./detached.ts";
 import { adoptLeft, type OpenProject, openProject } from "./project.ts";
+import { startOrder } from "../subjects/supervision/dependencies.ts";
+import { endSupervisor, startSupervisor } from "./supervise/launch.ts";
+import { healthOf, type Orderly, startOrderly } from "./supervise/orderly.ts";
+import { needsSupervisor } from "./supervise/supervision.ts";
 import { removeContainer } from "./remove.ts";
 import { stopContainers, type StopOptions } from "./stop.ts";
 
@@ -64,6 +68,8 @@ function changeOf({ name, state, ending }: ContainerView): Change {
 /** How one change went. */
 export interface Done extends Change {
   readonly start?: DetachedStart;
+  /** It has a health check, and passes it. */
+  readonly healthy?: boolean;
   readonly ms: number;
 }
 
@@ -71,6 +77,8 @@ export interface UpResult {
   readonly done: readonly Done[];
   /** What failed, of all changes. */
   readonly failures: readonly { readonly name: string; readonly facts: ErrorFacts }[];
+  /** Pid of the project's supervisor, where one is needed. */
+  readonly supervisor?: number;
 }
 
 export interface UpOptions {
@@ -87,40 +95,118 @@ export async function up(
   const places = placesOf(desired.project, file);
   using project = await openProject(places, { name: desired.project, file });
   await adoptLeft(project);
-  const changes = changesOf(desired.containers, viewProject(places));
-  const containers = new Map(desired.containers.map((one) => [one.name, one]));
+  // While the project is ours so is its supervision.
+  await endSupervisor(places);
+  const round = beginRound(project, options);
+  for (const change of changesOf(desired.containers, viewProject(places))) {
+    if (change.action === "remove") await carryOut(round, change);
+    else round.changes.set(change.name, change);
+  }
+  for (const container of startOrder(desired.containers)) {
+    const change = round.changes.get(container.name);
+    round.orderly.supervision.watch(container);
+    if (change !== undefined) await carryOut(round, change, container);
+  }
+  // Each look says of those that have become healthy, or never will.
+  for (const { container } of [...round.unsettled]) await round.orderly.awaitHealth(container);
+  const supervisor = await handOver(round, desired);
+  const { done, failures } = round;
+  return { done, failures, ...(supervisor === undefined ? {} : { supervisor }) };
+}
+
+interface Round {
+  readonly project: OpenProject;
+  readonly orderly: Orderly;
+  readonly changes: Map<string, Change>;
+  readonly done: Done[];
+  readonly failures: { name: string; facts: ErrorFacts }[];
+  /** Started, and not healthy yet. */
+  readonly unsettled: Set<Unsettled>;
+  readonly finish: (done: Done) => void;
+  host?: Host;
+}
+
+interface Unsettled {
+  readonly container: DesiredContainer;
+  readonly done: Done;
+  readonly begun: number;
+}
+
+function beginRound(project: OpenProject, options: UpOptions): Round {
+  const failures: Round["failures"] = [];
   const done: Done[] = [];
-  const failures: { name: string; facts: ErrorFacts }[] = [];
-  let host: Host | undefined;
-  for (const change of changes) {
-    const begun = performance.now();
-    const container = containers.get(change.name);
-    let start: DetachedStart | undefined;
-    try {
-      if (change.action === "remove" || change.action === "replace") {
-        for (const facts of await removeNamed(project, change.name)) {
-          failures.push({ name: change.name, facts });
-        }
-      }
-      if (container !== undefined && change.action !== "none") {
-        host ??= observeHost({ cgroups: true, roots: SYSTEM_ROOTS });
-        start = await startDetached(project, container, { host });
-        for (const facts of [start.failure ?? [], ...start.leftovers].flat()) {
-          failures.push({ name: change.name, facts });
-        }
-      }
-    } catch (error) {
-      failures.push({ name: change.name, facts: factsOf(error) });
-    }
-    const one = {
-      ...change,
-      ...(start === undefined ? {} : { start }),
-      ms: performance.now() - begun,
-    };
+  const unsettled = new Set<Unsettled>();
+  const finish = (one: Done): void => {
     done.push(one);
     options.onDone?.(one);
+  };
+  const orderly = startOrderly(project, {
+    onFailure: (name, facts) => failures.push({ name, facts }),
+    onLook: () => {
+      for (const one of unsettled) {
+        const verdict = healthOf(one.container, orderly.supervision);
+        if (verdict === undefined) continue;
+        unsettled.delete(one);
+        const ms = performance.now() - one.begun;
+        if (verdict === "good") finish({ ...one.done, ms, healthy: true });
+        else {
+          failures.push({ name: one.container.name, facts: verdict });
+          done.push({ ...one.done, ms });
+        }
+      }
+    },
+  });
+  return { project, orderly, changes: new Map(), done, failures, unsettled, finish };
+}
+
+/** One change, after what it depends on; what fails is noted. */
+async function carryOut(
+  round: Round,
+  change: Change,
+  container?: DesiredContainer,
+): Promise<void> {
+  const { name, action } = change;
+  const begun = performance.now();
+  let start: DetachedStart | undefined;
+  const failed = (facts: ErrorFacts): void => {
+    round.failures.push({ name, facts });
+  };
+  try {
+    if (action === "remove" || action === "replace") {
+      for (const facts of await removeNamed(round.project, name)) failed(facts);
+    }
+    if (container !== undefined && action !== "none") {
+      const never = await round.orderly.awaitDependencies(container);
+      if (never !== undefined) return failed(never);
+      round.host ??= observeHost({ cgroups: true, roots: SYSTEM_ROOTS });
+      start = await startDetached(round.project, container, { host: round.host });
+      for (const facts of [start.failure ?? [], ...start.leftovers].flat()) failed(facts);
+    }
+  } catch (error) {
+    return failed(factsOf(error));
   }
-  return { done, failures };
+  const ms = performance.now() - begun;
+  const one = { ...change, ...(start === undefined ? {} : { start }), ms };
+  const runs = start === undefined
+    ? action === "none"
+    : start.record !== undefined && start.record.ended === undefined;
+  if (container?.healthcheck === undefined || !runs) return round.finish(one);
+  round.unsettled.add({ container, done: one, begun });
+}
+
+/** What has to be looked after when `up` is gone is a supervisor's. */
+async function handOver(
+  { project: { places, name, file }, failures }: Round,
+  desired: Desired,
+): Promise<number | undefined> {
+  const containers = desired.containers.filter(needsSupervisor);
+  if (containers.length === 0) return undefined;
+  try {
+    return await startSupervisor({ places, name, file, containers });
+  } catch (error) {
+    failures.push({ name, facts: factsOf(error) });
+    return undefined;
+  }
 }
 
 async function removeNamed(project: OpenProject, name: string): Promise<readonly ErrorFacts[]> {

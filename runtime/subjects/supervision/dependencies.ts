@@ -9,7 +9,7 @@ export interface Known {
   readonly code?: number;
   /** Absent: it has no check, or none was made yet. */
   readonly health?: Health["status"];
-  /** It ended and is going to be started again. */
+  /** It ended, or is about to be ended, and is started again. */
   readonly restarting?: boolean;
 }
 
@@ -49,7 +49,9 @@ function holds({ container, condition }: DesiredDependency, known: Known): boole
       if (known.state === "ended") {
         return `${container} ended with ${known.code ?? "no status"} before it was healthy`;
       }
-      return known.health === "healthy";
+      return known.health === "unhealthy"
+        ? `${container} is unhealthy`
+        : known.health === "healthy";
   }
 }
 

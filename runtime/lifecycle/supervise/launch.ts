@@ -1,0 +1,94 @@
+/** Starts and ends a project's supervisor. */
+import { fileURLToPath } from "node:url";
+import { O_CLOEXEC, O_PATH, O_RDWR } from "../../../ffi/abi/fcntl.ts";
+import { SIGTERM } from "../../../ffi/abi/signal.ts";
+import { openat } from "../../../ffi/calls/open.ts";
+import { Fd } from "../../../ffi/linux/fd.ts";
+import { SyscallError } from "../../../ffi/linux/error.ts";
+import { memoryFile } from "../../../ffi/linux/memory_file.ts";
+import { spawnFile } from "../../../ffi/linux/spawn.ts";
+import { kernel } from "../../../ffi/linux/libc.ts";
+import { ContainervError } from "../../plan/error.ts";
+import { isAlive } from "../../state/identity.ts";
+import type { ProjectPlaces } from "../../state/places.ts";
+import { readSupervisor } from "../../state/supervised.ts";
+import { openProcess, signalProcess } from "../stop.ts";
+import { BUILD } from "../../version.ts";
+import type { SupervisorOrder } from "./supervisor.ts";
+
+/** The hidden command that is a supervisor. */
+export const SUPERVISE_COMMAND = "supervise";
+
+/** How long a supervisor may take to say that it is there, and to end. */
+const PATIENCE_MS = 5000;
+const LOOK_MS = 5;
+
+/** Pid of the project's supervisor while it runs. */
+export function supervisorOf(places: ProjectPlaces): number | undefined {
+  const who = readSupervisor(places);
+  return who !== undefined && isAlive(who) ? who.pid : undefined;
+}
+
+/** Ends the supervisor that there is; its work is another's from then on. */
+export async function endSupervisor(places: ProjectPlaces): Promise<void> {
+  const who = readSupervisor(places);
+  using pidfd = who === undefined ? undefined : openProcess(who);
+  if (who === undefined || pidfd === undefined) return;
+  signalProcess(pidfd.number, SIGTERM);
+  await until(() => !isAlive(who));
+}
+
+/** The file that is the command line: from its sources mod.ts, of the package the file that is running. */
+function script(): string {
+  if (BUILD === undefined) return fileURLToPath(new URL("../../../mod.ts", import.meta.url));
+  return process.argv[1] ?? "";
+}
+
+/** Starts one; gives its pid. Throws ContainervError when it does not come up. */
+export async function startSupervisor(order: SupervisorOrder): Promise<number> {
+  let pid: number;
+  try {
+    pid = spawnSelf([SUPERVISE_COMMAND], JSON.stringify(order));
+  } catch (error) {
+    if (error instanceof SyscallError) throw noSupervisor(error.message);
+    throw error;
+  }
+  if (!await until(() => supervisorOf(order.places) === pid)) {
+    throw noSupervisor("it did not come up");
+  }
+  return pid;
+}
+
+function noSupervisor(why: string): ContainervError {
+  return new ContainervError({
+    code: "NO_SUPERVISOR",
+    message: `cannot start the project's supervisor: ${why}`,
+    fix: "containerv up -d tries it again; until then nothing is checked or restarted",
+  });
+}
+
+/** This very program once more, with `input` as its standard input and nothing of ours open. */
+function spawnSelf(args: readonly string[], input: string): number {
+  const [program = "", ...words] = kernel().seam.program(script());
+  using file = Fd.open(openat({ pathname: program, flags: O_PATH | O_CLOEXEC }));
+  using given = new Fd(memoryFile("containerv-order", new TextEncoder().encode(input)));
+  using none = Fd.open(openat({ pathname: "/dev/null", flags: O_RDWR | O_CLOEXEC }));
+  return spawnFile({
+    fd: file.number,
+    argv: [program, ...words, ...args],
+    environment: Object.entries(process.env).map(([name, value]) => `${name}=${value ?? ""}`),
+    fds: [
+      { from: given.number, to: 0 },
+      { from: none.number, to: 1 },
+      { from: none.number, to: 2 },
+    ],
+  });
+}
+
+async function until(holds: () => boolean): Promise<boolean> {
+  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline;) {
+    if (holds()) return true;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  return holds();
+}

@@ -1,0 +1,261 @@
+/**
+ * The supervision of one project: health checks when they are due, restarts when they are due. Who holds it (`up` while it
+ * waits, the supervisor afterwards) calls `step` whenever something may have happened; the decisions are those of
+ * runtime/subjects/supervision.
+ */
+import type { DesiredContainer } from "../../../spec/model/desired.ts";
+import { factsOf } from "../../apply/facts.ts";
+import type { ErrorFacts } from "../../plan/error.ts";
+import type { ProcessIdentity } from "../../state/identity.ts";
+import type { ProjectPlaces } from "../../state/places.ts";
+import type { Known } from "../../subjects/supervision/dependencies.ts";
+import { type Health, judge, JUST_STARTED } from "../../subjects/supervision/health.ts";
+import {
+  decideRestart,
+  NO_RESTARTS,
+  type RestartHistory,
+} from "../../subjects/supervision/restart.ts";
+import { type ContainerView, viewProject } from "../containers.ts";
+import { startDetached } from "../detached.ts";
+import type { OpenProject } from "../project.ts";
+import { stopContainers } from "../stop.ts";
+import { undoMade } from "../remove.ts";
+import { markStopped, writeSupervised } from "../../state/supervised.ts";
+import { runCheck } from "./check.ts";
+
+export interface SupervisionOptions {
+  readonly places: ProjectPlaces;
+  /** Gives the project, locked, to `act`: only then anything of it is changed. */
+  readonly change: <Result>(act: (project: OpenProject) => Promise<Result>) => Promise<Result>;
+  /** Called when a check is over: it is time for another step. */
+  readonly wake: () => void;
+  /** Called for what went wrong; the supervision goes on. */
+  readonly onFailure: (name: string, facts: ErrorFacts) => void;
+}
+
+export interface Supervision {
+  /** Does what is due. Gives the milliseconds until something is due again; `undefined`: only an event brings more. */
+  readonly step: () => Promise<number | undefined>;
+  /** Adds a container, or takes its new form. */
+  readonly watch: (container: DesiredContainer) => void;
+  readonly known: (name: string) => Known;
+  /** True when nothing is left that could need a check or a restart. */
+  readonly idle: () => boolean;
+}
+
+/** True when the container needs somebody who stays. */
+export const needsSupervisor = ({ restart, healthcheck }: DesiredContainer): boolean =>
+  restart.policy !== "no" || healthcheck !== undefined;
+
+interface Watched {
+  readonly container: DesiredContainer;
+  /** The process that all below is about; another one begins anew. */
+  process?: ProcessIdentity;
+  view?: ContainerView;
+  startedAt: number;
+  health: Health;
+  checking: boolean;
+  history: RestartHistory;
+  restarts: number;
+  /** When it is started again, in milliseconds since 1970. */
+  restartAt?: number;
+  /** Its ending was looked at. */
+  decided: boolean;
+  /** What `onFailure` of its check asks for, not yet done. */
+  action: "none" | "restart" | "stop";
+}
+
+export function superviseProject(options: SupervisionOptions): Supervision {
+  const all = new Map<string, Watched>();
+  return {
+    watch(container) {
+      const known = all.get(container.name);
+      all.set(container.name, known === undefined ? fresh(container) : { ...known, container });
+    },
+    known: (name) => knownOf(all.get(name)),
+    idle: () => [...all.values()].every((one) => isIdle(one)),
+    async step() {
+      look(options.places, all);
+      let due: number | undefined;
+      for (const one of all.values()) {
+        const next = await advance(one, options);
+        if (next !== undefined && (due === undefined || next < due)) due = next;
+      }
+      return due;
+    },
+  };
+}
+
+function fresh(container: DesiredContainer): Watched {
+  return {
+    container,
+    startedAt: 0,
+    health: JUST_STARTED,
+    checking: false,
+    history: NO_RESTARTS,
+    restarts: 0,
+    decided: false,
+    action: "none",
+  };
+}
+
+function knownOf(one: Watched | undefined): Known {
+  const view = one?.view;
+  if (one === undefined || view === undefined) return { state: "absent" };
+  if (view.state === "running") {
+    return one.container.healthcheck === undefined ? { state: "running" } : {
+      state: "running",
+      health: one.health.status,
+      restarting: one.action === "restart",
+    };
+  }
+  if (view.state !== "exited") return { state: "absent" };
+  return {
+    state: "ended",
+    ...(view.ending === undefined || view.ending.lost ? {} : { code: view.ending.status }),
+    restarting: one.restartAt !== undefined,
+  };
+}
+
+function isIdle({ container, view, restartAt }: Watched): boolean {
+  if (view === undefined) return true;
+  if (view.state === "running") return !needsSupervisor(container);
+  return restartAt === undefined;
+}
+
+/** What the records and the kernel say now. */
+function look(places: ProjectPlaces, all: Map<string, Watched>): void {
+  const views = new Map(viewProject(places).containers.map((view) => [view.name, view]));
+  for (const one of all.values()) {
+    const view = views.get(one.container.name);
+    if (view === undefined) delete one.view;
+    else one.view = view;
+    const process = view?.record?.process;
+    const isOther = process?.pid !== one.process?.pid ||
+      process?.startTicks !== one.process?.startTicks;
+    if (!isOther) continue;
+    if (process === undefined) delete one.process;
+    else one.process = process;
+    one.startedAt = view?.record?.started ?? Date.now();
+    one.health = JUST_STARTED;
+    one.decided = false;
+    one.action = "none";
+    delete one.restartAt;
+  }
+}
+
+async function advance(one: Watched, options: SupervisionOptions): Promise<number | undefined> {
+  switch (one.view?.state) {
+    case "running":
+      return await whileRunning(one, options);
+    case "exited":
+      return await afterEnd(one, options);
+    default:
+      return undefined;
+  }
+}
+
+async function whileRunning(
+  one: Watched,
+  options: SupervisionOptions,
+): Promise<number | undefined> {
+  const { healthcheck } = one.container;
+  const { process } = one;
+  if (healthcheck === undefined || process === undefined) return undefined;
+  if (one.action !== "none") await act(one, options);
+  if (one.checking) return undefined;
+  const dueMs = one.startedAt + one.health.dueMs - Date.now();
+  if (dueMs > 0) return dueMs;
+  one.checking = true;
+  // Not awaited: a check that takes its time must not keep the others from theirs.
+  runCheck(healthcheck, { container: one.container, process }).catch((error: unknown) => {
+    options.onFailure(one.container.name, factsOf(error));
+    return false;
+  }).then((passed) => {
+    one.checking = false;
+    if (one.process !== process) return;
+    const { health, action } = judge(healthcheck, one.health, {
+      passed,
+      atMs: Date.now() - one.startedAt,
+    });
+    const changed = health.status !== one.health.status;
+    one.health = health;
+    if (action !== "none") one.action = action;
+    if (changed) save(one);
+  }).finally(options.wake);
+  return undefined;
+}
+
+/** An unhealthy container is ended; `restart` then begins it anew as a failure would, `stop` leaves it down. */
+async function act(one: Watched, options: SupervisionOptions): Promise<void> {
+  const { view, action } = one;
+  one.action = "none";
+  if (view === undefined) return;
+  await options.change(async () => {
+    if (action === "stop") markStopped(view.places);
+    await stopContainers([view]);
+  });
+  if (action !== "restart") return;
+  one.decided = true;
+  one.restartAt = Date.now();
+}
+
+async function afterEnd(one: Watched, options: SupervisionOptions): Promise<number | undefined> {
+  const { container, view } = one;
+  const { ending, record } = view ?? {};
+  if (ending === undefined || record === undefined) return undefined;
+  if (!one.decided) {
+    one.decided = true;
+    const decision = decideRestart(container.restart, {
+      code: ending.status,
+      asked: view?.stopped === true,
+      ranMs: Math.max(0, ending.at - (record.started ?? ending.at)),
+    }, one.history);
+    if (decision.restart && hasMore(container)) {
+      one.restartAt = ending.at + decision.afterMs;
+      one.history = decision.history;
+    }
+    save(one);
+  }
+  if (one.restartAt === undefined) return undefined;
+  const dueMs = one.restartAt - Date.now();
+  if (dueMs > 0) return dueMs;
+  await restart(one, options);
+  return 0;
+}
+
+/** False when all that it has to do is done once for all. */
+const hasMore = ({ commands }: DesiredContainer): boolean =>
+  commands.length === 0 || commands.some(({ once }) => !once);
+
+async function restart(one: Watched, options: SupervisionOptions): Promise<void> {
+  const { name } = one.container;
+  delete one.restartAt;
+  await options.change(async (project) => {
+    const now = viewProject(project.places).containers.find((view) => view.name === name);
+    // Somebody may have started, stopped or removed it meanwhile.
+    const same = now?.record?.process?.pid === one.process?.pid;
+    if (now?.state !== "exited" || now.record === undefined || !same || now.stopped) return;
+    for (const facts of undoMade(now.record)) options.onFailure(name, facts);
+    one.restarts++;
+    try {
+      const { failure, leftovers } = await startDetached(project, one.container, { again: true });
+      for (const facts of [failure ?? [], ...leftovers].flat()) options.onFailure(name, facts);
+    } catch (error) {
+      options.onFailure(name, factsOf(error));
+    }
+  });
+  look(options.places, new Map([[name, one]]));
+  save(one);
+}
+
+/** What `ps` says of it. */
+function save({ view, health, restarts, restartAt, container }: Watched): void {
+  if (view === undefined) return;
+  writeSupervised(view.places, {
+    restarts,
+    ...(container.healthcheck === undefined ? {} : { health: health.status }),
+    ...(view.record?.process === undefined ? {} : { process: view.record.process }),
+    ...(restartAt === undefined ? {} : { restartAt }),
+  });
+}

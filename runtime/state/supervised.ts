@@ -1,0 +1,64 @@
+/** What a supervisor writes about a container, and how it is told that an end was asked for. Lost with the container's directory. */
+import { unlinkat } from "../../ffi/calls/path.ts";
+import { entryKind, readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { callSync } from "../../ffi/linux/run.ts";
+import type { ProcessIdentity } from "./identity.ts";
+import type { ContainerPlaces, ProjectPlaces } from "./places.ts";
+
+export interface Supervised {
+  /** How often it was started again. */
+  readonly restarts: number;
+  readonly health?: "starting" | "healthy" | "unhealthy";
+  /** The process that `health` is about. */
+  readonly process?: ProcessIdentity;
+  /** When it is started again, in milliseconds since 1970. */
+  readonly restartAt?: number;
+}
+
+const fileOf = ({ directory }: ContainerPlaces): string => `${directory}/supervised.json`;
+const stoppedOf = ({ directory }: ContainerPlaces): string => `${directory}/stopped`;
+
+/** A file that can't be written costs `ps` a word, no container anything. */
+export function writeSupervised(places: ContainerPlaces, supervised: Supervised): void {
+  replaceFile(fileOf(places), JSON.stringify(supervised));
+}
+
+/** `undefined` when nobody supervises it, or the file is torn. */
+export function readSupervised(places: ContainerPlaces): Supervised | undefined {
+  return parse<Supervised>(readFile(fileOf(places)));
+}
+
+/** Somebody asks for its end: it is not started again. Gives the reason when that can't be noted. */
+export function markStopped(places: ContainerPlaces): string | undefined {
+  return replaceFile(stoppedOf(places), "");
+}
+
+export function isMarkedStopped(places: ContainerPlaces): boolean {
+  return entryKind(stoppedOf(places)) === "file";
+}
+
+/** It is started: what was asked before is over. */
+export function clearStopped(places: ContainerPlaces): void {
+  callSync(unlinkat({ pathname: stoppedOf(places), flags: 0 }));
+}
+
+const supervisorOf = ({ directory }: ProjectPlaces): string => `${directory}/supervisor.json`;
+
+/** Gives the reason when it can't be written. */
+export function writeSupervisor(places: ProjectPlaces, who: ProcessIdentity): string | undefined {
+  return replaceFile(supervisorOf(places), JSON.stringify(who));
+}
+
+/** The process that supervises the project, or did; `undefined` when none ever has. */
+export function readSupervisor(places: ProjectPlaces): ProcessIdentity | undefined {
+  return parse<ProcessIdentity>(readFile(supervisorOf(places)));
+}
+
+function parse<Value>(text: string | undefined): Value | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as Value;
+  } catch {
+    return undefined; // torn: as good as none
+  }
+}
