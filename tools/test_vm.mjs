@@ -33,7 +33,8 @@ const RUNS = [
   ["bun", "tests/security/volumes_test.ts"],
 ];
 
-const TIMEOUT_SECONDS = 540;
+/** A hang guard: some four minutes are usual. */
+const TIMEOUT_SECONDS = 900;
 
 function parseOptions() {
   const { values } = parseArgs({
