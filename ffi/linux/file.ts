@@ -220,10 +220,14 @@ export function readLink(path: string): string | undefined {
 }
 
 /**
- * A regular file below `root`, whatever links lie on the way: none leads out. `undefined` when it is not there, is
- * no regular file, or is longer than `max` bytes.
+ * A regular file below `root`, whatever links lie on the way: none leads out. `undefined` when it is not there, false when what is
+ * there is no regular file, can't be opened, or is longer than `max` bytes.
  */
-export function readFileInRoot(root: string, path: string, max: number): string | undefined {
+export function readFileInRoot(
+  root: string,
+  path: string,
+  max: number,
+): string | undefined | false {
   const directory = openat({ pathname: root, flags: O_PATH | O_DIRECTORY | O_CLOEXEC });
   const dirfd = Number(callSync(directory));
   if (isAbsent(dirfd)) return undefined;
@@ -232,11 +236,12 @@ export function readFileInRoot(root: string, path: string, max: number): string 
   const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   const fd = Number(callSync(openat2({ dirfd, pathname: path, flags, resolve })));
   callSync(close({ fd: dirfd }));
-  if (fd < 0) return undefined;
+  if (isAbsent(fd)) return undefined;
+  if (fd < 0) return false;
   try {
-    if (((status(fd, "", AT_EMPTY_PATH)?.mode ?? 0) & S_IFMT) !== S_IFREG) return undefined;
+    if (((status(fd, "", AT_EMPTY_PATH)?.mode ?? 0) & S_IFMT) !== S_IFREG) return false;
     const bytes = readAll(fd, max + 1);
-    return bytes.length > max ? undefined : decoder.decode(bytes);
+    return bytes.length > max ? false : decoder.decode(bytes);
   } finally {
     callSync(close({ fd }));
   }

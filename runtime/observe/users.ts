@@ -5,10 +5,15 @@ import { readFileInRoot } from "../../ffi/linux/file.ts";
 /** What a user database may be at most: a layer's file is untrusted (security case C6). */
 const DATABASE_BYTES_MAX = 1 << 20;
 
-/** passwd or group of the first root that has it. */
-function readDatabase(roots: readonly string[], name: "passwd" | "group"): readonly string[][] {
+/** passwd or group of the first root that has it; `undefined` when it is nothing that could be read. */
+function readDatabase(
+  roots: readonly string[],
+  name: "passwd" | "group",
+): readonly string[][] | undefined {
   for (const root of roots) {
     const text = readFileInRoot(root, `etc/${name}`, DATABASE_BYTES_MAX);
+    // Neither is the one below it taken, nor the user without the groups.
+    if (text === false) return undefined;
     if (text !== undefined) return text.split("\n").map((line) => line.split(":"));
   }
   return [];
@@ -37,6 +42,7 @@ export function lookUpUser(
 ): ResolvedUser | undefined {
   const passwd = readDatabase(roots, "passwd");
   const groups = readDatabase(roots, "group");
+  if (passwd === undefined || groups === undefined) return undefined;
   const row = passwd.find((fields) =>
     typeof wanted.user === "string" ? fields[0] === wanted.user : parseId(fields[2]) === wanted.user
   );

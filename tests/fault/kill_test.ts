@@ -67,6 +67,16 @@ describe("kill -9", { skip }, () => {
     });
   }
 
+  test("of the runner's whole process group: the stage takes everything back", async () => {
+    const name = `kill-group-${process.pid}`;
+    const { run, stage, first } = await running({}, name);
+    // `startSpec` gives the runner a group of its own.
+    process.kill(-run.pid, "SIGKILL");
+    await until(() => !lives(first) && !lives(stage), "stage and container ended", 1000);
+    await until(() => groupsOf(name).length === 0, "no group is left", 1000);
+    assertEquals((await run.ended).signal, "SIGKILL");
+  });
+
   test("of the stage: the container ends, the runner cleans up and says so", async () => {
     const name = `kill-stage-${process.pid}`;
     const { run, stage, first } = await running({}, name);

@@ -75,7 +75,7 @@ describe("lookUpUser()", () => {
     mkdirSync(dir.file("a/etc"), { recursive: true });
     dir.write("secret", "evil:x:0:0::/:\n");
     symlinkSync(dir.file("secret"), dir.file("a/etc/passwd"));
-    symlinkSync("../../../../../../etc/group", dir.file("a/etc/group"));
+    symlinkSync("../../../../../../nowhere", dir.file("a/etc/group"));
     assertEquals(lookUpUser({ user: "evil", group: 0 }, [dir.file("a")]), undefined);
     dir.write(`a${dir.path}/secret`, "evil:x:7:8::/in:\n");
     assertEquals(lookUpUser({ user: "evil" }, [dir.file("a")])?.uid, 7);
@@ -83,5 +83,9 @@ describe("lookUpUser()", () => {
     assertEquals(lookUpUser({ user: "root" }, [dir.file("b")]), undefined);
     dir.write("c/etc/passwd", `${"#".repeat(1 << 20)}\n${PASSWD}`);
     assertEquals(lookUpUser({ user: "www" }, [dir.file("c")]), undefined);
+    // A group that can't be read is not the same as none: the user would lose its groups, unseen.
+    dir.write("d/etc/passwd", PASSWD);
+    dir.write("d/etc/group", "x:x:1:\n".repeat(200_000));
+    assertEquals(lookUpUser({ user: "www" }, [dir.file("d")]), undefined);
   });
 });
