@@ -1,14 +1,15 @@
 /** Answers a stage that asks for what only the runner can do: ids of a user namespace, and its own place in a group. */
-import { EINTR } from "../../ffi/abi/errno.ts";
-import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY } from "../../ffi/abi/fcntl.ts";
+import { EBUSY, EINTR, ESRCH } from "../../ffi/abi/errno.ts";
+import { AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY } from "../../ffi/abi/fcntl.ts";
 import { MSG_DONTWAIT } from "../../ffi/abi/socket.ts";
 import { write } from "../../ffi/calls/io.ts";
 import { close, openat } from "../../ffi/calls/open.ts";
+import { unlinkat } from "../../ffi/calls/path.ts";
 import { sendto } from "../../ffi/calls/socket.ts";
 import { SyscallError } from "../../ffi/linux/error.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
-import { readFileAt } from "../../ffi/linux/file.ts";
+import { readFile, readFileAt } from "../../ffi/linux/file.ts";
 import { openPipe } from "../../ffi/linux/pair.ts";
 import { readOnce, waitForFd } from "../../ffi/linux/poll.ts";
 import { callSync, check } from "../../ffi/linux/run.ts";
@@ -51,7 +52,7 @@ export async function answerAsks(
 async function answerOne(stage: Stage, ask: Ask | undefined, pid: number): Promise<void> {
   try {
     if (ask === undefined) throw new Error("a stage asks for what is not in its plan");
-    if (ask.kind === "move") enterGroup(ask.to);
+    if (ask.kind === "move") moveAll(ask.from, ask.to);
     else await mapIds(ask, { pid, parent: stage.pid });
   } catch (error) {
     answer(stage, ANSWER.failed);
@@ -161,21 +162,35 @@ function startHelper(
   }
 }
 
-/** This process, with all its threads, goes into the group. */
-function enterGroup(path: string): void {
-  using file = Fd.open(openat({ pathname: `${path}/cgroup.procs`, flags: O_WRONLY | O_CLOEXEC }));
-  check(write({ fd: file.number, buf: "0" }));
-}
+/** How often those that were made meanwhile are looked for. */
+const ROUNDS = 10;
 
-/** After the stage's end: back to where it was, as far as that is possible (others may have the controllers on still). */
-export function goBack(asks: readonly Ask[]): void {
-  for (const ask of asks) if (ask.kind === "move") leaveGroup(ask);
-}
-
-function leaveGroup({ from }: AskMove): void {
-  try {
-    enterGroup(from);
-  } catch (error) {
-    if (!(error instanceof SyscallError)) throw error;
+/** All processes of `from` go into `to`: the runner and its stage are among them. */
+function moveAll(from: string, to: string): void {
+  using target = Fd.open(openat({ pathname: `${to}/cgroup.procs`, flags: O_WRONLY | O_CLOEXEC }));
+  for (let round = 0; round < ROUNDS; round++) {
+    const pids = (readFile(`${from}/cgroup.procs`) ?? "").split("\n").filter((pid) => pid !== "");
+    if (pids.length === 0) return;
+    for (const pid of pids) {
+      const call = write({ fd: target.number, buf: pid });
+      const result = Number(callSync(call));
+      // It ended meanwhile.
+      if (result < 0 && result !== -ESRCH) throw new SyscallError(call, -result);
+    }
   }
+}
+
+/** After the stage's end: everybody back to where they were. A group whose controllers are on still is another run's too. */
+export function goBack(asks: readonly Ask[]): void {
+  for (const ask of asks) if (ask.kind === "move") moveBack(ask);
+}
+
+function moveBack({ from, to }: AskMove): void {
+  try {
+    moveAll(to, from);
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === EBUSY) return;
+    throw error;
+  }
+  callSync(unlinkat({ pathname: to, flags: AT_REMOVEDIR }));
 }

@@ -1,4 +1,6 @@
 /** Whatever was thrown → the facts of an error. */
+import { EACCES } from "../../ffi/abi/errno.ts";
+import { readFile } from "../../ffi/linux/file.ts";
 import { SyscallError } from "../../ffi/linux/error.ts";
 import { ContainervError, type ErrorFacts } from "../plan/error.ts";
 import { HostError } from "../plan/host_error.ts";
@@ -19,6 +21,7 @@ export function factsOf(error: unknown): ErrorFacts {
     return {
       code: "SYSCALL_FAILED",
       message: `cannot go on: ${error.message}`,
+      ...memfdFix(error),
       syscall: error.message,
       errno: error.errno,
     };
@@ -28,5 +31,15 @@ export function factsOf(error: unknown): ErrorFacts {
     code: "BUG",
     message: `this should not have happened: ${text}`,
     fix: "please report it with the output of `containerv doctor --json`",
+  };
+}
+
+/** Where programs in memory may not be executed, nobody but the setting says so: the call's own words are EACCES. */
+function memfdFix({ message, errno }: SyscallError): Pick<ErrorFacts, "fix"> {
+  if (errno !== EACCES || !/^(posix_spawn|memfd_create)\(/.test(message)) return {};
+  if (readFile("/proc/sys/vm/memfd_noexec")?.trim() !== "2") return {};
+  return {
+    fix:
+      "vm.memfd_noexec is 2, so that the stage can't be executed: sudo sysctl -w vm.memfd_noexec=1",
   };
 }

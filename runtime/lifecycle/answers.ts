@@ -2,6 +2,7 @@
 import type { DesiredContainer, DesiredRootfs, DesiredUser } from "../../spec/model/desired.ts";
 import type { Answers, Host, ResolvedUser, SourceAnswer } from "../plan/host.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
+import { groupsHost } from "../subjects/limits/delegated.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
 import { isImage } from "../subjects/rootfs/images.ts";
@@ -48,7 +49,8 @@ function wantsIds({ userns }: DesiredContainer, host: Host): boolean {
 
 /** `NAME`, or `NAME-2`, `NAME-3`, … when groups of that name are there: another run of it, or what one left. */
 function freeInstance(name: string, host: Host, first: number): string {
-  const mounts = new Set([...Object.values(host.cgroups.v1), host.cgroups.v2?.mount ?? ""]);
+  const { v1, v2 } = groupsHost(host).cgroups;
+  const mounts = new Set([...Object.values(v1), v2?.mount ?? ""]);
   mounts.delete("");
   for (let number = first;; number++) {
     const instance = number === 1 ? name : `${name}-${number}`;

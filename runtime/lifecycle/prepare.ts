@@ -76,7 +76,8 @@ export function prepare(container: DesiredContainer, options: PlanOptions = {}):
     // What was read of the rootfs and of owners is not in the machine's fingerprint, and secrets are for no cache.
     memorable: pause === undefined && answers.users === undefined &&
       answers.collisions === undefined &&
-      !dependsOnOwners(container) && !isPassed(container) && !mayChange(answers),
+      !dependsOnOwners(container) && !isPassed(container) && !mayChange(answers) &&
+      host.cgroups.v2?.delegated === undefined,
     ...(isPassed(container) || pause !== undefined
       ? { open: () => [...openPassed(container), ...openPause(pause)] }
       : {}),

@@ -4,19 +4,14 @@ import { O_CLOEXEC, O_WRONLY } from "../../ffi/abi/fcntl.ts";
 import { close, openat } from "../../ffi/calls/open.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import type { Host } from "../plan/host.ts";
-import {
-  type Feature,
-  type FeatureAnswer,
-  readText,
-  refused,
-  showFailure,
-} from "./features_probe.ts";
+import { type Feature, type FeatureAnswer, refused, showFailure } from "./features_probe.ts";
 import { NEW_KERNEL } from "./features_calls.ts";
+import { observeDelegated, ownGroup } from "./delegated.ts";
 import { runProbe } from "./features_program.ts";
 
 const NO_LIMITS =
   "no limits: specs with `limits:` are refused, the default of 4096 processes is not held";
-const RUN_AS_ROOT = "sudo containerv run FILE";
+const DELEGATE = "systemd-run --user --scope -p Delegate=yes containerv run FILE";
 
 function probeHierarchies({ cgroups: { v1, v2 } }: Host): FeatureAnswer {
   const old = Object.keys(v1);
@@ -40,17 +35,6 @@ function controllerProbe(name: string): (host: Host) => FeatureAnswer {
   };
 }
 
-/** Where this process is in the v2 hierarchy, seen from where that is mounted. */
-export function ownUnifiedGroup({ cgroups: { v2 } }: Host): string | undefined {
-  if (v2 === undefined) return undefined;
-  const text = readText("/proc/self/cgroup");
-  if (typeof text !== "string") return undefined;
-  const path = /^0::(\/.*)$/m.exec(text)?.[1];
-  // Above the root of a cgroup namespace nothing can be named.
-  if (path === undefined || path.startsWith("/..")) return undefined;
-  return path === "/" ? v2.mount : `${v2.mount}${path}`;
-}
-
 /** True when the file opens for writing; opening writes nothing. */
 function writable(pathname: string): FeatureAnswer {
   const call = openat({ pathname, flags: O_WRONLY | O_CLOEXEC });
@@ -71,18 +55,18 @@ function probeWritable(host: Host): FeatureAnswer {
       .find(({ state }) => state === "no");
     return closed ?? { state: "yes", detail: "at the top of each hierarchy" };
   }
-  const own = ownUnifiedGroup(host);
-  if (own === undefined) return { state: "no", detail: "delegation needs cgroup v2" };
-  const closed = ["cgroup.subtree_control", "cgroup.procs"].map((name) =>
-    writable(`${own}/${name}`)
-  )
-    .find(({ state }) => state === "no");
-  return closed ?? { state: "yes", detail: `${own} is delegated; a later version uses it` };
+  const delegated = observeDelegated(v2);
+  if ("why" in delegated) return { state: "no", detail: delegated.why, fix: DELEGATE };
+  const all = `${delegated.path} (${delegated.controllers.join(", ")})`;
+  const missing = ["cpu", "memory", "pids"].filter((name) => !delegated.controllers.includes(name));
+  if (missing.length === 0) return { state: "yes", detail: all };
+  const detail = `${all}; it lacks ${missing.join(", ")}`;
+  return { state: "yes", detail };
 }
 
 /** Any answer of a kernel that knows the flag is a yes: who may enter which group is another row. */
 function probeIntoCgroup(host: Host): FeatureAnswer {
-  const group = ownUnifiedGroup(host);
+  const group = host.cgroups.v2 === undefined ? undefined : ownGroup(host.cgroups.v2);
   if (group === undefined) return { state: "unknown", detail: "cgroup v2 is not mounted" };
   const end = runProbe({ flags: 0n, group, calls: [] }, host);
   if (end.kind === "done") return { state: "yes" };
@@ -137,9 +121,9 @@ export const CGROUP_FEATURES: readonly Feature[] = [
     name: "groups of one's own",
     group: "limits",
     needs: "root, or a delegated group of cgroup v2",
-    gives: "limits (today for root only: those of delegated groups come later)",
+    gives: "limits",
     without: NO_LIMITS,
-    fix: RUN_AS_ROOT,
+    fix: DELEGATE,
     required: false,
     probe: probeWritable,
   },

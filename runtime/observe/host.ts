@@ -1,6 +1,7 @@
 /** Reads the machine: /proc and / → Host. Changes nothing. */
 import type { Host, HostCgroups, HostEntry } from "../plan/host.ts";
 import { entryKind, readBytes, readFile, readLink } from "../../ffi/linux/file.ts";
+import { observeDelegated } from "./delegated.ts";
 import { parseMountinfo } from "./mountinfo.ts";
 
 /** What is worth asking: a spec without limits needs no look at the cgroups. */
@@ -15,6 +16,8 @@ const AT_PAGESZ = 6n;
 
 export function observeHost(question: HostQuestion): Host {
   const status = parseStatus(must("/proc/self/status"));
+  const privileged = status.uid === 0 && ((status.effective >> CAP_SYS_ADMIN) & 1n) === 1n &&
+    inFirstUserNamespace();
   return {
     version: 1,
     kernel: must("/proc/sys/kernel/osrelease").trim(),
@@ -22,11 +25,10 @@ export function observeHost(question: HostQuestion): Host {
     pageBytes: pageBytes(),
     uid: status.uid,
     gid: status.gid,
-    privileged: status.uid === 0 && ((status.effective >> CAP_SYS_ADMIN) & 1n) === 1n &&
-      inFirstUserNamespace(),
+    privileged,
     lastCapability: Number(must("/proc/sys/kernel/cap_last_cap")),
     bounding: status.bounding.toString(16),
-    cgroups: question.cgroups ? observeCgroups() : { v1: {} },
+    cgroups: question.cgroups ? withDelegated(observeCgroups(), privileged) : { v1: {} },
     system: observeSystem(question.roots),
   };
 }
@@ -102,6 +104,15 @@ export function observeCgroups(): HostCgroups {
     }
   }
   return v2 === undefined ? { v1 } : { v1, v2 };
+}
+
+/** An ordinary user makes groups in one that was given to them. */
+function withDelegated(cgroups: HostCgroups, privileged: boolean): HostCgroups {
+  if (privileged) return cgroups;
+  const { v2 } = cgroups;
+  const delegated = observeDelegated(v2);
+  if ("why" in delegated) return { ...cgroups, notDelegated: delegated.why };
+  return v2 === undefined ? cgroups : { ...cgroups, v2: { ...v2, delegated } };
 }
 
 function observeUnified(mount: string): NonNullable<HostCgroups["v2"]> {

@@ -34,7 +34,15 @@ export interface HostCgroups {
     readonly controllers: readonly string[];
     /** Those already on for the children of the root (cgroup.subtree_control). */
     readonly enabled: readonly string[];
+    /** For an ordinary user: the group that is theirs, what it offers and has on. */
+    readonly delegated?: {
+      readonly path: string;
+      readonly controllers: readonly string[];
+      readonly enabled: readonly string[];
+    };
   };
+  /** Why no group is an ordinary user's. */
+  readonly notDelegated?: string;
   /** Controllers of cgroup v1, each with its mount point. */
   readonly v1: Readonly<Record<string, string>>;
 }

@@ -7,6 +7,8 @@ import type { Op } from "../plan/ops/registry.ts";
 import type { CommandSummary, Loss, Plan } from "../plan/plan.ts";
 import { compileKernelFs } from "./kernel_fs.ts";
 import { type CompiledLimits, compileLimits } from "./limits/compile.ts";
+import { type CompiledJoins, compileJoins, timeOps } from "./namespaces.ts";
+import { groupsHost, makeRoom, roomOp } from "./limits/delegated.ts";
 import { DEFAULT, originOf } from "./origin.ts";
 import { becomesPause, compileProcesses, hasInit, passedFiles, signalNumber } from "./process.ts";
 import { type CompiledRootfs, compileRootfs } from "./rootfs/compile.ts";
@@ -15,35 +17,84 @@ import { compileVolumes } from "./volumes.ts";
 import { type CompiledUserns, compileUserns } from "./userns.ts";
 
 /** Throws HostError when this machine cannot give what the container asks for. */
-export function compile(container: DesiredContainer, host: Host, answers: Answers): Plan {
-  const limits = compileLimits(container, host, answers.instance);
+export function compile(asked: DesiredContainer, host: Host, answers: Answers): Plan {
+  const parts = compileParts(asked, host, answers);
+  const { container, limits, asks } = parts;
+  return {
+    version: 1,
+    container: container.name,
+    instance: answers.instance,
+    ops: inOrder(parts, answers),
+    losses: [
+      ...limits.losses,
+      ...parts.userns.losses,
+      ...parts.joins.losses,
+      ...parts.rootfs.losses,
+      ...policyLosses(container),
+    ],
+    summary: {
+      limits: limits.text,
+      policy: policyText(container),
+      commands: container.commands.map(commandSummary),
+      ...(asks.length === 0 ? {} : { asks }),
+      stop: { signal: signalNumber(container), graceMs: container.stop.graceMs },
+    },
+  };
+}
+
+type Parts = ReturnType<typeof compileParts>;
+
+function compileParts(asked: DesiredContainer, host: Host, answers: Answers) {
+  const joins = compileJoins(asked, host);
+  // In a network of others there is nothing to be made, as in the host's.
+  const container: DesiredContainer = joins.joined.has("net")
+    ? { ...asked, network: { ...asked.network, mode: "host" } }
+    : asked;
+  const limits = compileLimits(container, groupsHost(host), answers.instance);
   const userns = compileUserns(container, host, answers);
-  const { inside } = userns;
-  const rootfs = compileRootfs(container, inside, answers);
-  const asks: readonly Ask[] = userns.maps === undefined ? [] : [userns.maps];
-  const network = networkOps(container);
-  const volumes = compileVolumes(container, { host, outside: userns.outside }, answers);
-  const secrets = compileSecrets(container, answers);
-  const stageCommon = { where: "stage", origin: DEFAULT } as const;
-  const ops: Op[] = [
+  const room = makeRoom(container, host, limits);
+  const asks: readonly Ask[] = [room, userns.maps].filter((ask) => ask !== undefined);
+  return {
+    container,
+    joins,
+    limits,
+    userns,
+    room,
+    asks,
+    inside: userns.inside,
+    rootfs: compileRootfs(container, userns.inside, answers),
+    volumes: compileVolumes(container, { host, outside: userns.outside }, answers),
+    secrets: compileSecrets(container, answers),
+  };
+}
+
+/** The stage's operations, then the container's, then those of each command. */
+function inOrder(parts: Parts, answers: Answers): readonly Op[] {
+  const { container, inside, joins, limits, rootfs, secrets, userns, volumes } = parts;
+  const { announce } = answers;
+  return [
     {
-      ...stageCommon,
+      where: "stage",
+      origin: DEFAULT,
       kind: "prepare",
       id: "stage/prepare",
-      announce: answers.announce,
+      announce,
       ...passedOf(container, inside),
     },
     ...rootfs.stage,
     ...volumes.stage,
+    ...(parts.room === undefined ? [] : [roomOp(parts.room, 0)]),
     ...limits.stage,
     ...userns.claim,
-    cloneOp(container, userns, { limits, announce: answers.announce }),
-    ...askOps(asks),
+    ...joins.stage,
+    cloneOp(container, userns, { limits, joins, announce }),
+    ...askOps(parts.asks),
+    ...timeOps(container),
     ...firstOps(userns),
     ...limits.container,
-    ...cgroupNamespace(limits),
-    ...hostnameOps(container),
-    ...network,
+    ...cgroupNamespace(limits, joins),
+    ...(joins.joined.has("uts") ? [] : hostnameOps(container)),
+    ...networkOps(container),
     { where: "container", origin: DEFAULT, kind: "mount.private", id: "mounts/private" },
     ...secrets.room,
     ...rootfs.container,
@@ -57,26 +108,16 @@ export function compile(container: DesiredContainer, host: Host, answers: Answer
     ...compileProcesses(container, inside, answers),
     watchOp(container, answers),
   ];
-  return {
-    version: 1,
-    container: container.name,
-    instance: answers.instance,
-    ops,
-    losses: [...limits.losses, ...rootfs.losses, ...policyLosses(container)],
-    summary: {
-      limits: limits.text,
-      policy: policyText(container),
-      commands: container.commands.map(commandSummary),
-      ...(asks.length === 0 ? {} : { asks }),
-      stop: { signal: signalNumber(container), graceMs: container.stop.graceMs },
-    },
-  };
 }
 
 function cloneOp(
   container: DesiredContainer,
   userns: CompiledUserns,
-  { limits, announce }: { readonly limits: CompiledLimits; readonly announce: boolean },
+  { limits, joins, announce }: {
+    readonly limits: CompiledLimits;
+    readonly joins: CompiledJoins;
+    readonly announce: boolean;
+  },
 ): Op {
   const namespaces: Namespace[] = userns.fresh ? ["user"] : [];
   namespaces.push("mount", "pid");
@@ -84,12 +125,13 @@ function cloneOp(
   namespaces.push("uts", "ipc");
   // v1 groups are joined by the child itself: only then can its namespace be rooted at them.
   if (limits.container.length === 0) namespaces.push("cgroup");
+  const own = namespaces.filter((name) => !joins.joined.has(name));
   return {
     kind: "clone",
     id: "namespaces",
     where: "stage",
     origin: DEFAULT,
-    namespaces,
+    namespaces: own,
     announce,
     ...(userns.maps === undefined ? {} : { gate: true }),
     ...(limits.group === undefined ? {} : { group: limits.group }),
@@ -103,8 +145,8 @@ function passedOf(container: DesiredContainer, host: Host): { readonly passed?: 
   return passed === 0 ? {} : { passed };
 }
 
-function cgroupNamespace(limits: CompiledLimits): readonly Op[] {
-  if (limits.container.length === 0) return [];
+function cgroupNamespace(limits: CompiledLimits, { joined }: CompiledJoins): readonly Op[] {
+  if (limits.container.length === 0 || joined.has("cgroup")) return [];
   return [{ kind: "unshare.cgroup", id: "namespaces/cgroup", where: "container", origin: DEFAULT }];
 }
 

@@ -4,6 +4,7 @@ import type { Answers, Host, IdSources, ResolvedUser } from "../plan/host.ts";
 import { HostError } from "../plan/host_error.ts";
 import type { AskMaps } from "../plan/ops/ask.ts";
 import type { Op } from "../plan/ops/registry.ts";
+import type { Loss } from "../plan/plan.ts";
 import { originOf } from "./origin.ts";
 import { hasInit, usersOf } from "./process.ts";
 
@@ -27,6 +28,7 @@ export interface CompiledUserns {
   readonly outside: (user: IdPair) => IdPair;
   /** The runner maps the ids; the first process waits for it. */
   readonly maps?: AskMaps;
+  readonly losses: readonly Loss[];
   /** Before clone3. */
   readonly claim: readonly Op[];
   /** The container's first operations. */
@@ -46,9 +48,10 @@ export function compileUserns(
 ): CompiledUserns {
   const { userns } = container;
   const origin = originOf(container, "userns");
+  if (container.join.user !== undefined) return joinedUserns(container, host);
   if (host.privileged && (userns === "default" || userns === "host")) {
     const inside = { ...host, setgroups: true };
-    return { inside, fresh: false, outside: (user) => user, claim: [], first: [] };
+    return { inside, fresh: false, outside: (user) => user, losses: [], claim: [], first: [] };
   }
   if (userns === "host") {
     throw new HostError("USERNS_NEEDED", {
@@ -69,6 +72,34 @@ export function compileUserns(
     ? singleId(container, host, { answers })
     : mapped(container, host, { answers, maps });
 }
+
+/** Another's user namespace: its root is who builds the container; whose ids it has is known to the kernel alone. */
+function joinedUserns(container: DesiredContainer, host: Host): CompiledUserns {
+  return {
+    inside: { ...host, privileged: false, setgroups: false },
+    fresh: false,
+    outside: ({ uid, gid }) => ({ uid, gid }),
+    losses: host.privileged ? [unowned(originOf(container, "join/user", "join"))] : [],
+    claim: [],
+    first: [{
+      kind: "idmap.gate",
+      id: "namespaces/user",
+      where: "container",
+      origin: originOf(container, "join/user", "join"),
+      waits: false,
+      become: { uid: 0, gid: 0 },
+      dropGroups: false,
+    }],
+  };
+}
+
+/** Without root's rights over a file system its files keep their owners, whom the namespace does not know. */
+const unowned = (origin: string): Loss => ({
+  code: "OWNERS_NOT_MAPPED",
+  origin,
+  message:
+    "files of the host and of layers show as 65534's: their owners have no id in the user namespace",
+});
 
 /** One id each, the user's own: what the kernel lets a process map by itself. */
 function isOwnId({ uids, gids }: Maps, host: Host): boolean {
@@ -109,6 +140,7 @@ function singleId(
     inside: { ...host, privileged: false, setgroups: false },
     fresh: true,
     outside: () => ({ uid: host.uid, gid: host.gid }),
+    losses: [],
     claim: [],
     first: [map],
   };
@@ -128,6 +160,7 @@ function mapped(
     id: "namespaces/user",
     where: "container",
     origin,
+    waits: true,
     become,
     dropGroups: true,
   };
@@ -135,6 +168,7 @@ function mapped(
     inside: { ...host, privileged: false, setgroups: true },
     fresh: true,
     outside: ({ uid, gid }) => ({ uid: outside(maps.uids, uid), gid: outside(maps.gids, gid) }),
+    losses: host.privileged ? [unowned(origin)] : [],
     claim: [],
     first: [gate],
     maps: {

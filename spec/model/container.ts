@@ -6,6 +6,7 @@ import { normaliseInputs, normaliseOutputs } from "./copies.ts";
 import { normaliseDependsOn, type Siblings } from "./depends.ts";
 import type { DesiredCommand, DesiredContainer } from "./desired.ts";
 import { normaliseLimits } from "./limits.ts";
+import { normaliseJoin, normaliseTime } from "./namespaces.ts";
 import { normaliseNetwork } from "./network.ts";
 import { normalisePolicy } from "./policy.ts";
 import { normaliseRootfs } from "./rootfs.ts";
@@ -47,6 +48,7 @@ export function normaliseContainer(
   });
   const commands = readCommands(context, part, { ...options, value });
   const { workdir } = value;
+  const time = normaliseTime(context, at("time"));
   const healthcheck = normaliseHealthcheck(context, at("healthcheck"));
   checkUpdate(context, { value, pointer });
   return {
@@ -61,6 +63,8 @@ export function normaliseContainer(
     labels: { ...value.labels },
     user: normaliseUser(context, { value: value.user ?? 0, pointer: join(pointer, "user") }),
     userns: normaliseUserns(context, at("userns")),
+    join: normaliseJoin(context, at("join"), value),
+    ...(time === undefined ? {} : { time }),
     init: value.init ?? commands.length > 1,
     stdin: value.stdin ?? false,
     limits: normaliseLimits(context, at("limits")),

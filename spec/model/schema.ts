@@ -4,6 +4,7 @@ import { ENVIRONMENT_FILES_SCHEMA, ENVIRONMENT_SCHEMA, LABELS_SCHEMA } from "./e
 import { ABSOLUTE_PATH, type Schema } from "./fragment.ts";
 import { LIMITS_SCHEMA } from "./limits.ts";
 import { NAME_SCHEMA } from "./name.ts";
+import { JOIN_SCHEMA, TIME_SCHEMA } from "./namespaces.ts";
 import { NETWORK_SCHEMA } from "./network.ts";
 import { ON_UNSUPPORTED_SCHEMA, PLATFORM_SCHEMA, VM_SCHEMA } from "./platform.ts";
 import { POLICY_SCHEMA } from "./policy.ts";
@@ -50,6 +51,8 @@ const KEYS = {
   labels: LABELS_SCHEMA,
   user: USER_SCHEMA,
   userns: USERNS_SCHEMA,
+  join: JOIN_SCHEMA,
+  time: TIME_SCHEMA,
   init: {
     title: "Init",
     description:

@@ -49,6 +49,14 @@ export interface ContainerKeys {
   readonly user?: string | number;
   /** Default: `host` for root, `auto` for others. */
   readonly userns?: "auto" | "host" | IdMapsSpec;
+  /** Namespaces of others: a process id or a path each. */
+  readonly join?: Readonly<
+    Partial<
+      Record<"network" | "ipc" | "uts" | "pid" | "user" | "cgroup" | "time", string | number>
+    >
+  >;
+  /** How far the container's clocks are ahead of the host's. */
+  readonly time?: { readonly monotonic?: string; readonly boottime?: string };
   /** Our PID 1 reaps and forwards signals. Default: true for several commands. */
   readonly init?: boolean;
   /** `true`: not yet. */

@@ -17,6 +17,7 @@ import { ppoll } from "../../../ffi/calls/poll.ts";
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
+import { askRunner } from "./ask.ts";
 
 /** A directory above the container's own group, made when missing; others may use it at the same time. */
 export interface GroupParent {
@@ -62,6 +63,15 @@ export interface OpenGroup extends OpCommon {
   readonly as: "directory" | "tasks";
   /** Slot that takes the descriptor. */
   readonly fd: string;
+}
+
+/** The runner and whatever else is in the group `from` go into `to`, so that `from` can hand its controllers down. */
+export interface MakeRoom extends OpCommon {
+  readonly kind: "cgroup.room";
+  readonly from: string;
+  readonly to: string;
+  /** Place in the plan's list of what the runner is asked for. */
+  readonly index: number;
 }
 
 export interface JoinGroup extends OpCommon {
@@ -243,6 +253,14 @@ export const openGroup: OpDefinition<OpenGroup> = {
     const pathname = directory ? op.path : `${op.path}/tasks`;
     const flags = directory ? O_RDONLY | O_DIRECTORY | O_CLOEXEC : O_WRONLY | O_CLOEXEC;
     to.call(openat({ pathname, flags }), { into: op.fd });
+  },
+};
+
+export const makeRoom: OpDefinition<MakeRoom> = {
+  describe: (op) => `write("${op.to}/cgroup.procs", all of ${quote(`${op.from}/cgroup.procs`)})`,
+  lower(op, to) {
+    mkdirUnlessThere(op.to, to);
+    askRunner(to, op.index, 0);
   },
 };
 

@@ -10,6 +10,7 @@ import {
   CLONE_NEWNET,
   CLONE_NEWNS,
   CLONE_NEWPID,
+  CLONE_NEWTIME,
   CLONE_NEWUSER,
   CLONE_NEWUTS,
   CLONE_PIDFD,
@@ -32,7 +33,7 @@ import { ANNOUNCE_FD, CONTROL_FD, FIRST_PASSED_FD } from "../report.ts";
 import { writeFile } from "./cgroup.ts";
 import { makeGate } from "./userns.ts";
 
-export type Namespace = "user" | "mount" | "pid" | "net" | "uts" | "ipc" | "cgroup";
+export type Namespace = "user" | "mount" | "pid" | "net" | "uts" | "ipc" | "cgroup" | "time";
 
 export const NAMESPACE_FLAGS: Readonly<Record<Namespace, readonly [string, bigint]>> = {
   user: ["CLONE_NEWUSER", CLONE_NEWUSER],
@@ -42,6 +43,7 @@ export const NAMESPACE_FLAGS: Readonly<Record<Namespace, readonly [string, bigin
   uts: ["CLONE_NEWUTS", CLONE_NEWUTS],
   ipc: ["CLONE_NEWIPC", CLONE_NEWIPC],
   cgroup: ["CLONE_NEWCGROUP", CLONE_NEWCGROUP],
+  time: ["CLONE_NEWTIME", CLONE_NEWTIME],
 };
 
 /** Starts the container's first process in new namespaces. */

@@ -4,6 +4,7 @@ import * as cgroup from "./cgroup.ts";
 import * as file from "./file.ts";
 import * as idle from "./idle.ts";
 import * as join from "./join.ts";
+import * as setns from "./setns.ts";
 import * as mount from "./mount.ts";
 import * as overlay from "./overlay.ts";
 import * as pivot from "./pivot.ts";
@@ -22,6 +23,7 @@ export type Op =
   | cgroup.RemoveGroup
   | cgroup.WriteKnob
   | cgroup.OpenGroup
+  | cgroup.MakeRoom
   | cgroup.JoinGroup
   | file.MakeDirectory
   | file.WriteNewFile
@@ -44,6 +46,9 @@ export type Op =
   | namespace.NewKeyring
   | namespace.Untether
   | namespace.MapIds
+  | setns.OpenNamespace
+  | setns.JoinNamespace
+  | setns.ShiftClocks
   | userns.ClaimIds
   | userns.AskIdMap
   | userns.PassGate
@@ -74,6 +79,7 @@ export const OPS = {
   "cgroup.remove": cgroup.removeGroup,
   "cgroup.write": cgroup.writeKnob,
   "cgroup.open": cgroup.openGroup,
+  "cgroup.room": cgroup.makeRoom,
   "cgroup.join": cgroup.joinGroup,
   "directory": file.makeDirectory,
   "file": file.writeNewFile,
@@ -96,6 +102,9 @@ export const OPS = {
   "keyring": namespace.newKeyring,
   "untether": namespace.untether,
   "idmap": namespace.mapIds,
+  "namespace.open": setns.openNamespace,
+  "namespace.join": setns.joinNamespace,
+  "time": setns.shiftClocks,
   "ids.claim": userns.claimIds,
   "idmap.ask": userns.askIdMap,
   "idmap.gate": userns.passGate,

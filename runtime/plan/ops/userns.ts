@@ -39,6 +39,8 @@ export interface AskIdMap extends OpCommon {
 /** The container's first process waits until its ids are mapped, and becomes one of them. */
 export interface PassGate extends OpCommon {
   readonly kind: "idmap.gate";
+  /** False in a namespace of others, whose ids are mapped already. */
+  readonly waits: boolean;
   /** Absent: the id that it has is mapped already. */
   readonly become?: { readonly uid: number; readonly gid: number };
   /** Takes the groups of the runner's user away, where setgroups(2) is allowed. */
@@ -108,15 +110,15 @@ export const askIdMap: OpDefinition<AskIdMap> = {
 };
 
 export const passGate: OpDefinition<PassGate> = {
-  describe: (op) =>
-    op.become === undefined
-      ? "read(until the ids are mapped)"
-      : `read(until the ids are mapped), setresgid(${op.become.gid}), setresuid(${op.become.uid})`,
+  describe(op) {
+    const wait = op.waits ? ["read(until the ids are mapped)"] : [];
+    const become = op.become === undefined
+      ? []
+      : [`setresgid(${op.become.gid})`, `setresuid(${op.become.uid})`];
+    return [...wait, ...become].join(", ");
+  },
   lower(op, to) {
-    // Its own copy of the writing end would keep it waiting for ever.
-    to.call(close({ fd: result(GATE.open) }));
-    waitAtGate(to, "container.end", FAIL.container);
-    to.call(close({ fd: result(GATE.wait) }), { onError: "continue" });
+    if (op.waits) passWaiting(to);
     if (op.dropGroups) to.call(setgroups({ list: [] }));
     if (op.become === undefined) return;
     const { uid, gid } = op.become;
@@ -124,3 +126,10 @@ export const passGate: OpDefinition<PassGate> = {
     to.call(setresuid({ ruid: uid, euid: uid, suid: uid }));
   },
 };
+
+function passWaiting(to: Emitter): void {
+  // Its own copy of the writing end would keep it waiting for ever.
+  to.call(close({ fd: result(GATE.open) }));
+  waitAtGate(to, "container.end", FAIL.container);
+  to.call(close({ fd: result(GATE.wait) }), { onError: "continue" });
+}

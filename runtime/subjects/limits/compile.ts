@@ -47,7 +47,7 @@ export function compileLimits(
 ): CompiledLimits {
   const wanted = LIMITS.filter((limit) => limit.v2(container.limits, host).length > 0);
   if (wanted.length === 0) return NONE;
-  if (!host.privileged) return unprivileged(container, wanted);
+  if (!host.privileged) return unprivileged(container, wanted, host);
   const losses: Loss[] = [];
   const held = wanted.filter((limit) => holds(limit, { container, host, losses }));
   const places = placesOf(held, host, instance);
@@ -74,17 +74,25 @@ export function compileLimits(
 }
 
 /** The default of pids alone is no reason to refuse; anything that was asked for is. */
-function unprivileged(container: DesiredContainer, wanted: readonly Limit[]): CompiledLimits {
+function unprivileged(
+  container: DesiredContainer,
+  wanted: readonly Limit[],
+  host: Host,
+): CompiledLimits {
+  const why = host.cgroups.notDelegated ?? "no cgroup is delegated to this user";
   const asked = wanted.filter((limit) => !(limit.key === "pids" && container.limits.pidsIsDefault));
   const first = asked[0];
   if (first !== undefined) {
     throw new HostError("LIMITS_NEED_ROOT", {
       origin: originOf(container, `limits/${first.key}`, "limits"),
-      message: `cannot hold limits.${first.key}: no cgroup is delegated to this user`,
-      fix: "run it as root (sudo containerv run …), or take `limits:` out",
+      message: `cannot hold limits.${first.key}: ${why}`,
+      // A scope of the user's own helps where v2 has the controllers.
+      fix: (host.cgroups.v2?.controllers.length ?? 0) > 0
+        ? "systemd-run --user --scope -p Delegate=yes containerv run …, or run it as root"
+        : "run it as root (sudo containerv run …), or take `limits:` out",
     });
   }
-  return { ...NONE, losses: [defaultPidsLost(container, "no cgroup is delegated to this user")] };
+  return { ...NONE, losses: [defaultPidsLost(container, why)] };
 }
 
 function defaultPidsLost(container: DesiredContainer, why: string): Loss {

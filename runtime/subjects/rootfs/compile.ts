@@ -216,7 +216,7 @@ function wholeHostByBind(
     source: "/",
     at: "/",
     target: "root",
-    attributes: ["ro", "nosuid"],
+    attributes: ["ro", "nosuid", "nodev"],
     optional: false,
   };
 }

@@ -9,7 +9,7 @@ import { mkdirat } from "../../../../ffi/calls/path.ts";
 import { getpid } from "../../../../ffi/calls/process.ts";
 import { sethostname } from "../../../../ffi/calls/uts.ts";
 import { FEATURES, probeFeatures } from "../../../../runtime/observe/features.ts";
-import { ownUnifiedGroup } from "../../../../runtime/observe/features_cgroups.ts";
+import { observeDelegated, ownGroup } from "../../../../runtime/observe/delegated.ts";
 import { readGeneration } from "../../../../runtime/observe/features_devices.ts";
 import {
   hidden,
@@ -199,17 +199,20 @@ describe("readGeneration()", () => {
   });
 });
 
-describe("ownUnifiedGroup()", { skip }, () => {
-  test("without cgroup v2 there is none", () => {
-    assertEquals(ownUnifiedGroup({ ...HOST, cgroups: { v1: {} } }), undefined);
-  });
-
+describe("ownGroup()", { skip }, () => {
   test("it is below the mount, and holds this process", () => {
-    const own = ownUnifiedGroup(HOST);
-    const mount = HOST.cgroups.v2?.mount;
-    if (mount === undefined) return assertEquals(own, undefined);
-    assert(own === mount || own?.startsWith(`${mount}/`) === true, own);
+    const { v2 } = HOST.cgroups;
+    if (v2 === undefined) return;
+    const own = ownGroup(v2);
+    assert(own === v2.mount || own?.startsWith(`${v2.mount}/`) === true, own);
     const members = readText(`${own}/cgroup.procs`);
     assert(typeof members === "string" && members.split("\n").includes(`${process.pid}`));
+  });
+});
+
+describe("observeDelegated()", { skip }, () => {
+  test("without cgroup v2 there is none, and it is said", () => {
+    const found = observeDelegated(undefined);
+    assert("why" in found && found.why.includes("only cgroup v2"));
   });
 });

@@ -174,7 +174,7 @@ describe("host: /", () => {
     const { container, losses } = rootfsOf({ layers: [{ host: "/" }] }, { host: HOST_USER });
     const [root] = container;
     assert(root?.kind === "mount.bind");
-    assertEquals([root.source, root.attributes], ["/", ["ro", "nosuid"]]);
+    assertEquals([root.source, root.attributes], ["/", ["ro", "nosuid", "nodev"]]);
     assertEquals(losses.map(({ code }) => code), ["HOST_ROOT_READ_ONLY"]);
     const asked = rootfsOf({ layers: [{ host: "/" }], writable: false }, { host: HOST_USER });
     assertEquals(asked.losses, []);

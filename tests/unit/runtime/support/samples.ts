@@ -36,6 +36,14 @@ const GROUPS = {
     { ...stage, kind: "cgroup.open", id: "v1", path: `${V1}/box`, as: "tasks", fd: "group" },
     { ...stage, kind: "cgroup.open", id: "v2", path: `${V2}/box`, as: "directory", fd: "group" },
   ],
+  "cgroup.room": [{
+    ...stage,
+    kind: "cgroup.room",
+    id: "room",
+    from: "/sys/fs/cgroup/user",
+    to: "/sys/fs/cgroup/user/containerv.processes",
+    index: 0,
+  }],
   "cgroup.join": [
     { ...container, kind: "cgroup.join", id: "join", path: `${V1}/box`, fd: "group" },
   ],
@@ -275,6 +283,21 @@ const NAMESPACES = {
   "idmap": [
     { ...container, kind: "idmap", id: "map", uid: 0, hostUid: 1000, gid: 5, hostGid: 1001 },
   ],
+  "namespace.open": [{
+    ...stage,
+    kind: "namespace.open",
+    id: "open",
+    path: "/proc/4711/ns/net",
+    fd: "network namespace",
+  }],
+  "namespace.join": [{
+    ...stage,
+    kind: "namespace.join",
+    id: "join",
+    namespace: "net",
+    fd: "network namespace",
+  }],
+  "time": [{ ...container, kind: "time", id: "time", monotonicMs: 1500, boottimeMs: 86400000 }],
   "ids.claim": [
     { ...stage, kind: "ids.claim", id: "claim", path: "/run/containerv/ids", first: 300000 },
   ],
@@ -287,10 +310,11 @@ const NAMESPACES = {
       ...container,
       kind: "idmap.gate",
       id: "become",
+      waits: true,
       become: { uid: 0, gid: 0 },
       dropGroups: true,
     },
-    { ...container, kind: "idmap.gate", id: "wait", dropGroups: false },
+    { ...container, kind: "idmap.gate", id: "wait", waits: true, dropGroups: false },
   ],
   "unshare.cgroup": [{ ...container, kind: "unshare.cgroup", id: "unshare" }],
   "keyring": [{ ...container, kind: "keyring", id: "keyring" }],
@@ -305,6 +329,8 @@ const NAMESPACES = {
       | "keyring"
       | "idmap"
       | "ids.claim"
+      | "time"
+      | (OpKind & `namespace.${string}`)
       | (OpKind & `idmap.${string}`)
       | "unshare.cgroup"
       | "hostname"
