@@ -38,7 +38,6 @@ function factsOfPlan(
   const last = container.commands.length - 1;
   const identity = of("identity").find(({ id }) => id === `commands/${last}/identity`);
   const bound = of("bound").find(({ id }) => id === `commands/${last}/bound`);
-  const map = of("idmap")[0];
   return {
     users: container.commands.map((_, index) => userOf(plan, index)),
     capabilities: bound?.keep ?? [],
@@ -54,7 +53,8 @@ function factsOfPlan(
     instance: plan.instance,
     groups: of("cgroup.make").length > 0,
     groupsMounted: of("mount.new").some(({ at }) => at === "/sys/fs/cgroup"),
-    ...(map === undefined ? {} : { idMap: map }),
+    ...idMapsOf(plan),
+    volumes: of("volume.attach").flatMap((op) => volumeOf(op, plan)),
   };
 }
 
@@ -87,4 +87,33 @@ function mountOf(op: Op, here: boolean): readonly OciMount[] {
   if (op.kind !== "mount.new" || op.at === "/" || KERNEL.test(op.at)) return [];
   const options = [...op.attributes, ...op.options.map((option) => option.join("="))];
   return [{ destination: op.at, type: op.fs, source: op.fs, options }];
+}
+
+function idMapsOf(plan: Plan): Pick<OciFacts, "idMaps"> {
+  for (const op of plan.ops) {
+    if (op.kind === "idmap.ask") return { idMaps: { uids: op.ask.uids, gids: op.ask.gids } };
+    if (op.kind !== "idmap") continue;
+    const one = (inside: number, outside: number) => [{ inside, outside, count: 1 }];
+    return { idMaps: { uids: one(op.uid, op.hostUid), gids: one(op.gid, op.hostGid) } };
+  }
+  return {};
+}
+
+/** A volume is opened on the host's side, and attached inside when all else is mounted. */
+function volumeOf(attach: OpOf<"volume.attach">, plan: Plan): readonly OciMount[] {
+  const opened = plan.ops.find((op) =>
+    (op.kind === "volume.open" || op.kind === "volume.new") && op.slot === attach.slot
+  );
+  const destination = attach.at;
+  if (opened?.kind === "volume.new") {
+    const data = opened.options.map((option) => option.join("="));
+    const options = [...opened.attributes, ...data];
+    return [{ destination, type: "tmpfs", source: "tmpfs", options }];
+  }
+  if (opened?.kind !== "volume.open") return [];
+  const { base, path, attributes, propagation } = opened;
+  const source = path === "" ? base : `${base === "/" ? "" : base}/${path}`;
+  const prefix = attach.target === "directory" ? "r" : "";
+  const options = ["rbind", ...attributes.map((attribute) => `${prefix}${attribute}`)];
+  return [{ destination, type: "bind", source, options: [...options, `r${propagation}`] }];
 }

@@ -12,8 +12,10 @@ import type { OciLoss, Said } from "./loss.ts";
 import { namespacesFromOci, networkToOci } from "./network.ts";
 import { policyFromOci, policyToOci } from "./policy.ts";
 import { rootfsFromOci, rootfsToOci } from "./rootfs.ts";
+import { secretLosses } from "./secrets.ts";
 import { stopToOci } from "./stop.ts";
 import { userFromOci, userToOci } from "./user.ts";
+import { volumeLosses } from "./volumes.ts";
 
 /** The oldest version that has all that is written here; crun and runc take any 1.x. */
 const OCI_VERSION = "1.0.0";
@@ -49,6 +51,8 @@ const SAID = new Set<string>([
   "policy/preset",
   "policy/capabilities",
   "stop",
+  "volumes",
+  "secrets",
   // Of the document's reader, not of the container.
   "platform",
   "onUnsupported",
@@ -56,7 +60,7 @@ const SAID = new Set<string>([
 ]);
 
 /** Maps whose inner keys are the user's own words, or are read as a whole. */
-const WHOLE = new Set(["environment", "labels", "stop"]);
+const WHOLE = new Set(["environment", "labels", "stop", "secrets", "userns"]);
 
 /** What is wanted, as `config.json`: what it can't say is in `losses`, what must lie beside it in `bundle`. */
 export function toOci(container: DesiredContainer, facts: OciFacts): OciExport {
@@ -75,7 +79,12 @@ export function toOci(container: DesiredContainer, facts: OciFacts): OciExport {
   return {
     config: assemble([own, ...all.map(({ part }) => part)]),
     bundle: rootfs.bundle,
-    losses: [...all.flatMap(({ losses }) => losses), ...unsaid(container)],
+    losses: [
+      ...all.flatMap(({ losses }) => losses),
+      ...volumeLosses(container),
+      ...secretLosses(container),
+      ...unsaid(container),
+    ],
   };
 }
 

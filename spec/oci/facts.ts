@@ -1,4 +1,5 @@
 /** What a `config.json` has to say and a spec leaves to the machine: the caller takes it from the plan. */
+import type { IdMap } from "../model/desired.ts";
 import type { OciMount } from "./config.ts";
 
 export interface OciFacts {
@@ -15,7 +16,9 @@ export interface OciFacts {
   /** What lies in the root before /dev, /proc and /sys are mounted. */
   readonly root: OciRootFacts;
   /** The ids of the user namespace that the container gets; absent: it gets none. */
-  readonly idMap?: OciFactMap;
+  readonly idMaps?: { readonly uids: readonly IdMap[]; readonly gids: readonly IdMap[] };
+  /** Volumes, mounted when all else is. */
+  readonly volumes: readonly OciMount[];
   /** Name of the container's groups below /containerv. */
   readonly instance: string;
   /** False: no group is made for the container. */
@@ -30,13 +33,6 @@ export interface OciFactUser {
   readonly groups: readonly number[];
   /** Its environment, `NAME=value` each, with what the program adds by itself. */
   readonly environment: readonly string[];
-}
-
-export interface OciFactMap {
-  readonly uid: number;
-  readonly hostUid: number;
-  readonly gid: number;
-  readonly hostGid: number;
 }
 
 export interface OciRootFacts {

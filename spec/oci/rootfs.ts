@@ -55,6 +55,7 @@ export function rootfsToOci(
       mounts: [
         ...mounts,
         ...KERNEL_MOUNTS.filter(({ type }) => type !== "cgroup" || facts.groupsMounted),
+        ...facts.volumes,
       ],
       linux: { maskedPaths: facts.hidden, readonlyPaths: facts.readOnly },
     },

@@ -1,6 +1,6 @@
 /** `user`, `userns` ⇄ `process.user`, `linux.uidMappings`. */
-import type { DesiredContainer } from "../model/desired.ts";
-import type { OciPart } from "./config.ts";
+import type { DesiredContainer, IdMap } from "../model/desired.ts";
+import type { OciIdMap, OciPart } from "./config.ts";
 import { type Document, isNumber } from "./document.ts";
 import type { OciFacts } from "./facts.ts";
 import type { Said } from "./loss.ts";
@@ -11,15 +11,21 @@ export function userToOci(container: DesiredContainer, facts: OciFacts): Said<Oc
   if (user === undefined) throw new Error("there is a user for each command");
   const { uid, gid, groups } = user;
   const ids = { uid, gid, ...(groups.length === 0 ? {} : { additionalGids: groups }) };
-  const { idMap } = facts;
-  if (idMap === undefined) return { part: { process: { user: ids } }, losses: [] };
+  const { idMaps } = facts;
+  if (idMaps === undefined) return { part: { process: { user: ids } }, losses: [] };
+  const mappings = (maps: readonly IdMap[]): readonly OciIdMap[] =>
+    maps.map(({ inside, outside, count }) => ({
+      containerID: inside,
+      hostID: outside,
+      size: count,
+    }));
   return {
     part: {
       process: { user: ids },
       linux: {
         namespaces: [{ type: "user" }],
-        uidMappings: [{ containerID: idMap.uid, hostID: idMap.hostUid, size: 1 }],
-        gidMappings: [{ containerID: idMap.gid, hostID: idMap.hostGid, size: 1 }],
+        uidMappings: mappings(idMaps.uids),
+        gidMappings: mappings(idMaps.gids),
       },
     },
     losses: [],

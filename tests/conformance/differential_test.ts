@@ -7,7 +7,7 @@
  * CONTAINERV_CONFORMANCE_SPECS=NAME,… runs only these; under Deno five, since the planner is the same.
  */
 import { assertEquals } from "@std/assert";
-import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { run } from "../../mod.ts";
@@ -61,6 +61,8 @@ describe("the same container under crun and runc", { skip, timeout: 170_000 }, (
     const place = directory.file("place");
     const work = directory.file("work");
     mkdirSync(work);
+    // A container's root that is nobody outside must be able to reach its bundle.
+    chmodSync(directory.path, 0o711);
     for (const [path, text] of Object.entries(FILES)) directory.write(`place/${path}`, text);
     for (const name of names) {
       bundleOf(name, { place, work });

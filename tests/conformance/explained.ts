@@ -46,8 +46,8 @@ export const EXPLAINED: readonly Explained[] = [
   {
     by: "both",
     facet: HIDDEN_DIRECTORIES,
-    ours: `tmpfs tmpfs / ${LOCKED} mode=555,nr_inodes=1,rw,size=4k`,
-    theirs: "tmpfs tmpfs / relatime,ro (?:rw,size=0k|ro)",
+    ours: `tmpfs tmpfs / ${LOCKED} (?:gid=\\d+,)?mode=555,nr_inodes=1,rw,size=4k(?:,uid=\\d+)?`,
+    theirs: "tmpfs tmpfs / relatime,ro (?:gid=\\d+,)?(?:rw,size=0k|ro)(?:,uid=\\d+)?",
     why:
       "All put an empty read-only tmpfs over it; ours has no room for a file at all and all three flags.",
   },
@@ -123,6 +123,53 @@ export const EXPLAINED: readonly Explained[] = [
     theirs: "crw-rw-rw- \\d+:\\d+ 1, 3",
     why:
       "crun gives standard streams to the user (fchown), and standard input was its /dev/null here.",
+  },
+  {
+    by: "runc",
+    facet: HIDDEN_FILES,
+    ours: "devtmpfs \\S+ /null noexec,nosuid,relatime,ro .*",
+    theirs: "devtmpfs \\S+ /null relatime,rw .*",
+    why:
+      "In a user namespace runc's /dev/null is the host's, and so is what it hides with; ours is read-only and has the flags.",
+  },
+  {
+    by: "runc",
+    facet: "mountinfo /dev/(?:null|zero|full|random|urandom|tty)",
+    ours: "(?:devtmpfs|tmpfs) \\S+ /\\w+ noexec,nosuid,relatime,rw .*",
+    theirs: "(?:devtmpfs|tmpfs) \\S+ /\\w+ relatime,rw .*",
+    why: "In a user namespace devices are binds of the host's: ours nosuid and noexec.",
+  },
+  {
+    by: "both",
+    facet: "mountinfo /",
+    ours: "tmpfs tmpfs / nodev,nosuid,relatime,rw gid=\\d+,mode=755,rw,uid=\\d+",
+    theirs: "tmpfs tmpfs / nodev,nosuid,relatime,rw mode=755,rw",
+    why:
+      "Ours is made in the user namespace, theirs by this test outside of it and then given to the mapped root.",
+  },
+  {
+    by: "both",
+    facet: "mountinfo /dev/pts",
+    ours: "devpts devpts / noexec,nosuid,relatime,rw mode=620,ptmxmode=666,rw",
+    theirs: "devpts devpts / noexec,nosuid,relatime,rw gid=\\d+,mode=620,ptmxmode=666,rw",
+    why:
+      "In a user namespace ours says no group for terminals, also where the group tty (5) has an id: they get their opener's.",
+  },
+  {
+    by: "both",
+    facet: "dev mqueue",
+    ours: "drwxrwxrwt 65534:65534",
+    theirs: "drwxrwxrwt 0:(?:0|65534)",
+    why:
+      "The directory of message queues belongs to whoever made the IPC namespace, and ours is made before ids are mapped; its mode " +
+      "lets everybody use it.",
+  },
+  {
+    by: "crun",
+    facet: "files a",
+    ours: "drwxr-xr-x 0:0",
+    theirs: "drwxr-xr-t 0:0",
+    why: "crun makes the directories above a mount with the sticky bit.",
   },
 ];
 

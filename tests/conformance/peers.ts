@@ -36,6 +36,10 @@ export function writeBundle(directory: string, name: string, { config, bundle }:
     writeFileSync(join(skeleton, path), text, { mode });
   }
   writeFileSync(join(place, "mount"), mountScript(bundle.root));
+  // A root in a user namespace has rights over what belongs to the ids that it has outside.
+  const [owner, group] = [config.linux?.uidMappings?.[0], config.linux?.gidMappings?.[0]];
+  const own = owner === undefined ? ":" : `chown -Rh ${owner.hostID}:${group?.hostID} rootfs`;
+  writeFileSync(join(place, "own"), `${own}\n`);
 }
 
 function mountScript(root: OciExport["bundle"]["root"]): string {
@@ -78,7 +82,7 @@ export async function runPeer(
 ): Promise<ReadonlyMap<string, { readonly code: string; readonly output: string }>> {
   const program = findTool(peer) ?? peer;
   const lines = names.map((name) => `
-cd "$work/${name}" && . ./mount && cp -a skeleton/. rootfs/
+cd "$work/${name}" && . ./mount && cp -a skeleton/. rootfs/ && . ./own
 ${program} run --bundle . ${GROUP_PREFIX}${name} > ${peer}.out 2>&1 < /dev/null; echo $? > ${peer}.code
 umount -l rootfs; test ! -d upper || { umount -l upper; rmdir upper; }`);
   const script = join(directory, `${peer}.sh`);

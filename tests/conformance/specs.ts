@@ -72,6 +72,16 @@ export const SPECS: Readonly<Record<string, Spec>> = {
   },
   "overlay": { rootfs: layers({ dir: `${PLACE}/more` }, { dir: `${PLACE}/top` }) },
   "overlay-read-only": { rootfs: { ...layers({ dir: `${PLACE}/more` }), writable: false } },
+  "volume": { volumes: [{ bind: `${PLACE}/site`, at: "/srv/www" }] },
+  "volume-read-only": { volumes: [`${PLACE}/site:/opt/a/b:ro`] },
+  "volume-of-a-file": { volumes: [{ bind: `${PLACE}/site/index.html`, at: "/srv/page" }] },
+  "volume-in-memory": { volumes: [{ tmpfs: "4MiB", at: "/srv/fast" }] },
+  "mapped-ids": {
+    userns: {
+      uids: [{ inside: 0, outside: 100000, count: 65536 }],
+      gids: [{ inside: 0, outside: 100000, count: 65536 }],
+    },
+  },
   "stop": { stop: { signal: "SIGINT", grace: "1s" } },
   "together": {
     hostname: "all",

@@ -17,6 +17,7 @@ const FACTS: OciFacts = {
     files: [{ path: "/etc/hostname", mode: 0o644, text: "box\n" }],
     mounts: [{ destination: "/usr", type: "bind", source: "/usr", options: ["rbind", "ro"] }],
   },
+  volumes: [],
   instance: "box",
   groups: true,
   groupsMounted: true,
@@ -70,8 +71,8 @@ describe("toOci()", () => {
   });
 
   test("an id map becomes a user namespace", () => {
-    const idMap = { uid: 0, hostUid: 1000, gid: 0, hostGid: 1001 };
-    const { linux } = exported({}, { idMap }).config;
+    const map = (outside: number) => [{ inside: 0, outside, count: 1 }];
+    const { linux } = exported({}, { idMaps: { uids: map(1000), gids: map(1001) } }).config;
     assertEquals(linux?.uidMappings, [{ containerID: 0, hostID: 1000, size: 1 }]);
     assertEquals(linux?.gidMappings, [{ containerID: 0, hostID: 1001, size: 1 }]);
     assert(linux?.namespaces?.some(({ type }) => type === "user"));
@@ -101,6 +102,20 @@ describe("toOci()", () => {
     for (const place of ["/commands/0", "/commands/1/timeout", "/stop", "/init"]) {
       assert(places.includes(place), `${place} of ${places}`);
     }
+  });
+
+  test("volumes are mounted last; what of them and of secrets has no word is lost", () => {
+    const volumes = [{ destination: "/src", type: "bind", source: "/s", options: ["rbind"] }];
+    const spec = {
+      volumes: [{ bind: "/s", at: "/src", owner: "match" }],
+      secrets: { "/run/secrets/a": "hunter2" },
+    };
+    const { config, losses } = exported(spec, { volumes });
+    assertEquals(config.mounts?.at(-1), volumes[0]);
+    const places = losses.map(({ origin }) => origin);
+    assert(places.includes("/volumes/0"), `${places}`);
+    assert(places.some((place) => place.startsWith("/secrets/")), `${places}`);
+    assert(!JSON.stringify([config, losses]).includes("hunter2"));
   });
 
   test("a key that no subject knows is lost, not left out in silence", () => {
