@@ -6,6 +6,7 @@ import { observeIsolation } from "../observe/isolation.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { Isolation } from "../plan/isolation.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
+import { findContainer } from "./containers.ts";
 import { loadFile } from "./load.ts";
 
 export interface Inspected {
@@ -45,13 +46,23 @@ async function namesOf(file: string): Promise<readonly string[]> {
 function inspectName(name: string): Inspected {
   const found = inspectIfThere(name);
   if (found !== undefined) return found;
-  throw notThere(name, `there is no container "${name}" with a group of its own`);
+  throw notThere(name, `there is no container "${name}", nor a group of that name`);
 }
 
 function inspectIfThere(name: string): Inspected | undefined {
-  const pid = firstProcess(groupProcesses(name));
+  const pid = recordedProcess(name) ?? firstProcess(groupProcesses(name));
   const isolation = pid === undefined ? undefined : observeIsolation(pid);
   return isolation === undefined ? undefined : { name, isolation };
+}
+
+/** Of a container that `up` started: its record says which process is its first. */
+function recordedProcess(name: string): number | undefined {
+  try {
+    return findContainer(name).pid;
+  } catch (error) {
+    if (error instanceof ContainervError && error.code === "NO_SUCH_CONTAINER") return undefined;
+    throw error;
+  }
 }
 
 function notThere(what: string, message: string): ContainervError {

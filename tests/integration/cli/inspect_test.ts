@@ -65,6 +65,22 @@ describe("inspect", { skip }, () => {
     }
   });
 
+  test("one that `up` started, by its record: it has no limits and so no group", async () => {
+    using directory = tempDir();
+    const name = `recorded-${process.pid}`;
+    const spec = { commands: [["sleep", "60"]], policy: "none", stop: { grace: "0s" } };
+    const file = directory.write(`${name}.yaml`, JSON.stringify(spec));
+    const up = await runCli(["up", "-d", file]);
+    try {
+      assertEquals(up.code, 0, up.stderr);
+      const [one] = await inspected(name);
+      assertEquals([one?.argv, one?.insidePids], [["sleep", "60"], [1]]);
+      assertEquals((await inspected(file))[0]?.pid, one?.pid);
+    } finally {
+      assertEquals((await runCli(["down", file])).code, 0);
+    }
+  });
+
   test("what is not there: exit 1 and its name; a wrong spec too", async () => {
     for (const what of ["no-such-container", "4194303", "../containerv"]) {
       const { code, stdout, stderr } = await runCli(["inspect", what]);
