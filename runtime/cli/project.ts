@@ -1,12 +1,15 @@
 /** What the commands about detached containers share: which project is meant, and which of its containers. */
 import { entryKind } from "../../ffi/linux/file.ts";
+import { factsOf } from "../apply/facts.ts";
 import { type ContainerView, findContainer, viewProject } from "../lifecycle/containers.ts";
 import { absolutePath } from "../lifecycle/load.ts";
 import type { ProjectPlaces } from "../state/places.ts";
 import { listProjects, readProject } from "../state/project.ts";
-import { isBroken } from "../state/record.ts";
+import { type Ending, isBroken } from "../state/record.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
-import { nearestSpec } from "./spec.ts";
+import { OWN_FAILURE } from "./main.ts";
+import { stderr } from "./output.ts";
+import { nearestSpec, showFailure } from "./spec.ts";
 
 /** The spec that a command line means: the option `--file`, an operand, or the nearest containerv.yaml; `undefined`: none. */
 export function meantFile(given: Arguments, operand?: string): string | undefined {
@@ -49,4 +52,37 @@ export function graceOf({ options }: Arguments): { readonly graceMs?: number } {
   if (typeof value !== "string") return {};
   if (!/^\d{1,6}$/.test(value)) throw new UsageError(`--time takes seconds, not ${value}`);
   return { graceMs: Number(value) * 1000 };
+}
+
+/**
+ * Does `act` to each container that is meant, and says what it gives. Exit status 0, or 125 when something failed: the others are
+ * done all the same.
+ */
+export async function eachContainer(
+  given: Arguments,
+  act: (view: ContainerView) => Promise<string> | string,
+): Promise<number> {
+  let status = 0;
+  for (const view of meantContainers(given)) {
+    try {
+      stderr(`✔ ${view.name} ${await act(view)}\n`);
+    } catch (error) {
+      if (error instanceof UsageError) throw error;
+      status = OWN_FAILURE;
+      await showFailure(factsOf(error), {});
+    }
+  }
+  return status;
+}
+
+/** As `eachContainer` of commands that must be told which. */
+export function needNames({ operands }: Arguments): void {
+  if (operands.length === 0) throw new UsageError("say which: containerv ps lists them");
+}
+
+/** How a container ended, in words. */
+export function endingText(ending: Ending | undefined): string {
+  if (ending === undefined) return "does not run";
+  if (ending.lost) return "has ended, nobody saw how";
+  return ending.status === 0 ? "completed (0)" : `exited (${ending.status})`;
 }

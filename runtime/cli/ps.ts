@@ -3,7 +3,7 @@ import { type ContainerView, viewProject } from "../lifecycle/containers.ts";
 import { showDuration, showTable } from "../show/table.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { stdout } from "./output.ts";
-import { meantFile, projectsOf } from "./project.ts";
+import { endingText, meantFile, projectsOf } from "./project.ts";
 
 export function command(given: Arguments): number {
   const { operands, options } = given;
@@ -35,9 +35,7 @@ function stateText(view: ContainerView, now: number): string {
     return `${runningWord(view)} ${showDuration(now - (record?.started ?? now))}`;
   }
   if (state === "broken") return `broken: ${problem}`;
-  if (ending === undefined) return state;
-  if (ending.lost) return "ended, nobody saw how";
-  return ending.status === 0 ? "completed (0)" : `exited (${ending.status})`;
+  return ending === undefined ? state : endingText(ending);
 }
 
 /** `healthy` and its like, where it has a check and the supervisor's word is about this very process. */

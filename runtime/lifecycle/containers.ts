@@ -59,21 +59,37 @@ interface Surroundings {
   readonly endings: Endings;
 }
 
+/** Looks at one container of a project; `undefined` when it has none of that name. */
+export function viewOne(places: ProjectPlaces, name: string): ContainerView | undefined {
+  if (!listContainers(places).includes(name)) return undefined;
+  const { boot, kept, endings } = surroundingsOf(places);
+  return viewContainer(places, name, { boot, kept, endings });
+}
+
 /** Looks at one project. Throws SyscallError where its directory can't be read. */
 export function viewProject(places: ProjectPlaces): ProjectView {
-  const known = readProject(places);
-  const record = known === undefined || isBroken(known) ? undefined : known;
-  const boot = bootId();
-  const kept = record?.boot === boot && record.keeper !== undefined && isAlive(record.keeper);
-  const around = { boot, kept, endings: readEndings(places.endings) };
-  const problem = known === undefined ? undefined : isBroken(known) ? known.broken : undefined;
+  const { record, problem, ...around } = surroundingsOf(places);
   return {
     places,
     ...(record === undefined ? {} : { record }),
     ...(problem === undefined ? {} : { problem }),
-    kept,
+    kept: around.kept,
     containers: listContainers(places).map((name) => viewContainer(places, name, around)),
   };
+}
+
+interface KnownProject extends Surroundings {
+  readonly record: ProjectRecord | undefined;
+  readonly problem: string | undefined;
+}
+
+function surroundingsOf(places: ProjectPlaces): KnownProject {
+  const known = readProject(places);
+  const record = known === undefined || isBroken(known) ? undefined : known;
+  const boot = bootId();
+  const kept = record?.boot === boot && record.keeper !== undefined && isAlive(record.keeper);
+  const problem = known === undefined ? undefined : isBroken(known) ? known.broken : undefined;
+  return { record, problem, boot, kept, endings: readEndings(places.endings) };
 }
 
 function viewContainer(project: ProjectPlaces, name: string, around: Surroundings): ContainerView {
@@ -147,7 +163,7 @@ export function findContainer(nameOrId: string, options: FindOptions = {}): Cont
     const [first, second] = found;
     if (first === undefined) continue;
     if (second !== undefined) throw ambiguous(name, found);
-    const view = viewProject(first).containers.find((one) => one.name === name);
+    const view = viewOne(first, name);
     if (view !== undefined) return view;
   }
   throw new ContainervError({

@@ -21,18 +21,16 @@ import {
   sendSignal,
   type Stage,
 } from "../apply/stage.ts";
-import { undoInRunner } from "../apply/undo.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import type { Host } from "../plan/host.ts";
-import { undoOps } from "../plan/lower.ts";
-import type { Plan } from "../plan/plan.ts";
 import { DETACH, type Report } from "../plan/report.ts";
 import { bootId, identify, type ProcessIdentity } from "../state/identity.ts";
 import { containerPlaces } from "../state/places.ts";
 import { type ContainerRecord, RECORD_VERSION, writeRecord } from "../state/record.ts";
 import { clearStopped } from "../state/supervised.ts";
 import { removeTree } from "../../ffi/linux/directory.ts";
-import { prepare, type Prepared } from "./prepare.ts";
+import { prepare } from "./prepare.ts";
+import { createPlanner, type Planned } from "./template.ts";
 import { undoMade } from "./remove.ts";
 import { openProcess, signalProcess } from "./stop.ts";
 import { LOG_FILES, LOG_LIMIT_BYTES, type OpenProject, saveContainer } from "./project.ts";
@@ -52,6 +50,8 @@ export interface StartDetachedOptions {
   readonly host?: Host;
   /** It ended and is started again: commands that are to run `once` are left out. */
   readonly again?: boolean;
+  /** For who starts many. */
+  readonly plan?: (container: DesiredContainer) => Planned;
 }
 
 function withoutOnce(container: DesiredContainer): DesiredContainer {
@@ -70,18 +70,19 @@ function withInit(container: DesiredContainer): DesiredContainer {
   return timed && !container.init ? { ...container, init: true } : container;
 }
 
-/** Plans a container of a project. Throws HostError. */
-export function prepareDetached(
-  project: Pick<OpenProject, "places">,
-  container: DesiredContainer,
-  options: StartDetachedOptions = {},
-): Prepared {
-  return prepare(withInit(container), {
-    ...options,
-    instance: `${project.places.key}/${container.name}`,
-    announce: true,
-    detached: true,
-  });
+/** Plans containers of a project; those that differ in their names alone are planned once. What it gives throws HostError. */
+export function createDetachedPlanner(
+  { places }: Pick<OpenProject, "places">,
+  host?: Host,
+): (container: DesiredContainer) => Planned {
+  const plan = createPlanner((container, options) => prepare(withInit(container), options));
+  return (container) =>
+    plan(container, {
+      ...(host === undefined ? {} : { host }),
+      instance: (name) => `${places.key}/${name}`,
+      announce: true,
+      detached: true,
+    });
 }
 
 /** SHA-256 of what is wanted, in hexadecimal. */
@@ -98,7 +99,7 @@ function logName(name: string): string {
 /** The record of a container before anything of it is done. */
 export function intentOf(
   container: DesiredContainer,
-  plan: Plan,
+  planned: Planned,
   phase: "created" | "starting",
 ): ContainerRecord {
   return {
@@ -107,13 +108,14 @@ export function intentOf(
     name: container.name,
     phase,
     created: Date.now(),
-    digest: { spec: digestOf(container), plan: digestOf(plan.ops) },
-    made: phase === "created"
-      ? []
-      : plan.ops.filter((op) => op.kind !== "clone" && undoOps(op).length > 0),
+    digest: {
+      spec: digestOf(container),
+      plan: createHash("sha256").update(planned.image).digest("hex"),
+    },
+    made: phase === "created" ? [] : planned.made,
     log: logName(container.name),
-    stop: plan.summary.stop,
-    limits: plan.summary.limits,
+    stop: planned.summary.stop,
+    limits: planned.summary.limits,
   };
 }
 
@@ -124,27 +126,27 @@ export async function startDetached(
   options: StartDetachedOptions = {},
 ): Promise<DetachedStart> {
   const run = options.again === true ? withoutOnce(container) : container;
-  const prepared = prepareDetached(project, run, options);
+  const planned = (options.plan ?? createDetachedPlanner(project, options.host))(run);
   const keeper = await project.keeper();
   const view = {
     places: containerPlaces(project.places, container.name),
     project: project.places,
   };
-  const intent = intentOf(container, prepared.plan, "starting");
+  const intent = intentOf(container, planned, "starting");
   makePrivateDirectory(view.places.directory);
   clearStopped(view.places);
   writeRecord(view.places.desired, withoutSecrets(container));
   saveContainer(view, intent);
   let stage: Stage | undefined;
   try {
-    stage = handToKeeper(keeper, { view, record: intent, prepared });
+    stage = handToKeeper(keeper, { view, record: intent, planned });
     const early: Report[] = [];
-    const { asks } = prepared.plan.summary;
+    const { asks } = planned.summary;
     if (asks !== undefined) {
       await (await import("../apply/asks.ts")).answerAsks(stage, asks, early);
     }
     await awaitExecuted(stage);
-    return await settle(stage, { view, intent, prepared, early });
+    return await settle(stage, { view, intent, planned, early });
   } catch (error) {
     // The stage sees the end of its control socket and takes everything back; what is left then is its directory.
     if (stage !== undefined) await abandon(stage, intent);
@@ -166,11 +168,11 @@ async function abandon(stage: Stage, intent: ContainerRecord): Promise<void> {
 interface Handing {
   readonly view: Parameters<typeof saveContainer>[0];
   readonly record: ContainerRecord;
-  readonly prepared: Prepared;
+  readonly planned: Planned;
 }
 
 /** Everything that the new process gets is opened here, and closed again once the keeper has it. */
-function handToKeeper(keeper: Keeper, { view, record, prepared }: Handing): Stage {
+function handToKeeper(keeper: Keeper, { view, record, planned }: Handing): Stage {
   const { output, errors } = view.places;
   const open: number[] = [];
   const take = (fd: number): number => {
@@ -184,9 +186,9 @@ function handToKeeper(keeper: Keeper, { view, record, prepared }: Handing): Stag
     const [reports, report] = openPipe(O_NONBLOCK);
     kept = [control, announced, reports];
     open.push(theirs, announce, report);
-    const passed = prepared.open?.() ?? [];
+    const passed = planned.open?.() ?? [];
     open.push(...passed);
-    const { shell, plan } = planFiles({ image: prepared.image, name: "containerv" });
+    const { shell, plan } = planFiles({ image: planned.image, name: "containerv" });
     const fds = {
       image: take(shell.release()),
       plan: take(plan.release()),
@@ -233,14 +235,14 @@ function openNamedPipe<Read extends string, Write extends string>(
 interface Settling {
   readonly view: Parameters<typeof saveContainer>[0];
   readonly intent: ContainerRecord;
-  readonly prepared: Prepared;
+  readonly planned: Planned;
   /** Reports that were read while the stage asked. */
   readonly early: readonly Report[];
 }
 
 /** The first command was executed, or will never be. Records which, and lets the stage go. */
 async function settle(stage: Stage, from: Settling): Promise<DetachedStart> {
-  const { view, intent, prepared } = from;
+  const { view, intent, planned } = from;
   const reports = [...from.early, ...drainReports(stage)];
   const name = intent.name;
   const pid = reports.find(({ kind }) => kind === "started")?.a;
@@ -259,12 +261,17 @@ async function settle(stage: Stage, from: Settling): Promise<DetachedStart> {
     await collect(stage, reports);
     if (reports.some(({ kind }) => kind === "detached")) return { name, record, leftovers: [] };
   } else await collect(stage, reports);
-  const { plan, records } = prepared;
   // A stage that was killed left its child to the keeper.
-  if (process !== undefined && !reports.some(({ kind }) => kind === "undone")) await kill(process);
-  const outcome = plainOutcome(reports) ?? explainedOutcome(reports, plan, records);
-  const left = reports.some(({ kind }) => kind === "undone") ? [] : undoInRunner(plan);
+  const undone = reports.some(({ kind }) => kind === "undone");
+  if (process !== undefined && !undone) await kill(process);
+  const outcome = plainOutcome(reports) ?? explain(reports, planned);
+  const left = undone ? [] : undoMade(intent);
   return finished(outcome, { view, intent, leftovers: [...outcome.leftovers, ...left] });
+}
+
+function explain(reports: readonly Report[], planned: Planned): Outcome {
+  const { plan, records } = planned.explain();
+  return explainedOutcome(reports, plan, records);
 }
 
 async function kill(process: ProcessIdentity): Promise<void> {

@@ -1,6 +1,10 @@
 /** Takes back what was made of a container: the undo of its recorded operations, then its records. */
 import { listDirectory, removeTree } from "../../ffi/linux/directory.ts";
+import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";
+import { ppoll } from "../../ffi/calls/poll.ts";
+import { kill } from "../../ffi/calls/process.ts";
+import { readFile } from "../../ffi/linux/file.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import { undoInRunner } from "../apply/undo.ts";
 import type { ErrorFacts } from "../plan/error.ts";
@@ -13,9 +17,35 @@ export function undoMade({ made }: Pick<ContainerRecord, "made">): readonly Erro
   return undoInRunner({ ops: made });
 }
 
+/** How long what is killed may take to be gone from its groups. */
+const KILL_MS = 5000;
+
+/**
+ * Kills whatever is left in the groups of a container: what a start that was itself killed may have left running, with no record of
+ * its pid. They are the container's own, so nobody else is in them.
+ */
+export function killMembers({ made }: Pick<ContainerRecord, "made">): void {
+  const groups = made.flatMap((op) => op.kind === "cgroup.make" ? [op.path] : []);
+  for (const deadline = performance.now() + KILL_MS; performance.now() < deadline;) {
+    const pids = new Set(groups.flatMap(membersOf));
+    if (pids.size === 0) return;
+    for (const pid of pids) callSync(kill({ pid, sig: SIGKILL }));
+    callSync(ppoll({ timeout: { sec: 0, nsec: 1_000_000 } }));
+  }
+}
+
+function membersOf(group: string): readonly number[] {
+  const text = readFile(`${group}/cgroup.procs`) ?? "";
+  // 0 is a process of another pid namespace than ours; it can't be named, and 0 would mean our own group.
+  return text.split("\n").filter((line) => line !== "").map(Number).filter((pid) => pid > 1);
+}
+
 /** Removes a container that does not run, and everything of it. What is left keeps its record, so that `gc` can try again. */
 export function removeContainer(view: ContainerView): readonly ErrorFacts[] {
-  const left = view.record === undefined ? [] : undoMade(view.record);
+  // Of another boot nothing is left but the records.
+  const made = view.state === "stale" ? undefined : view.record;
+  if (made !== undefined) killMembers(made);
+  const left = made === undefined ? [] : undoMade(made);
   if (left.length > 0) return left;
   if (view.record !== undefined) removeLogs(view.project, view.record.log);
   removeTree(view.places.directory);

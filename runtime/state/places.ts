@@ -17,6 +17,11 @@ export function projectKey(name: string, file: string): string {
   return `${name}-${pathHash(file)}`;
 }
 
+/** Others keep their own things beside the projects: what is no key is not ours to touch. */
+export function isProjectKey(name: string): boolean {
+  return /^[a-z0-9][a-z0-9_.-]{0,62}-[0-9a-f]{12}$/.test(name);
+}
+
 /** 48 bits of FNV-1a over the path's UTF-16 units: a name, not a proof; the whole path stands in the project's record. */
 function pathHash(path: string): string {
   let hash = 0xcbf29ce484222325n;

@@ -9,6 +9,7 @@ import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 import { lockFile } from "./lock.ts";
 import {
   containerPlaces,
+  isProjectKey,
   projectKey,
   type ProjectPlaces,
   projectPlaces,
@@ -36,7 +37,7 @@ export function placesOf(name: string, file: string): ProjectPlaces {
 /** Every project of this user that has a directory. */
 export function listProjects(): readonly ProjectPlaces[] {
   const state = ownStateDirectory();
-  return listDirectory(state).filter(({ name, isDirectory }) => isDirectory && name[0] !== ".")
+  return listDirectory(state).filter(({ name, isDirectory }) => isDirectory && isProjectKey(name))
     .map(({ name }) => projectPlaces(state, name))
     .sort((a, b) => a.key < b.key ? -1 : 1);
 }

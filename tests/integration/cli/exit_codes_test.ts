@@ -11,11 +11,15 @@ interface Row {
   readonly row: string;
   readonly args: readonly string[];
   readonly want: number;
+  /** Run before it in the same directory, and after it. */
+  readonly before?: readonly string[];
+  readonly after?: readonly string[];
 }
 
 const shell = (script: string) => ["run", "-q", "--", "/bin/sh", "-c", script];
 
 /** At least one case for each row of the page. */
+const MANAGING = "`up`, `down`, `stop`, `start`, `restart`, `kill`, `rm`, `gc`";
 const RUN: readonly Row[] = [
   { row: "`run` | that of the container's main command", args: shell("exit 7"), want: 7 },
   { row: "`run` | that of the container's main command", args: shell("exit 125"), want: 125 },
@@ -26,6 +30,26 @@ const RUN: readonly Row[] = [
   { row: "`run` | 126", args: ["run", "-q", "--", "/etc/passwd"], want: 126 },
   { row: "`run` | 124", args: ["run", "-q", "slow.yaml"], want: 124 },
   { row: "`doctor` | 0, 1", args: ["doctor"], want: 0 },
+  {
+    row: `${MANAGING} | 0`,
+    args: ["up", "-d", "good.yaml"],
+    want: 0,
+    after: ["down", "good.yaml"],
+  },
+  {
+    row: `${MANAGING} | 0`,
+    args: ["down", "good.yaml"],
+    want: 0,
+    before: ["up", "-d", "good.yaml"],
+  },
+  { row: `${MANAGING} | 125`, args: ["up", "-d", "nobody.yaml"], want: 125 },
+  {
+    row: "`wait` | that of the container",
+    args: ["wait", "seven", "--file", "seven.yaml"],
+    want: 7,
+    before: ["up", "-d", "seven.yaml"],
+    after: ["down", "seven.yaml"],
+  },
 ];
 
 const PURE: readonly Row[] = [
@@ -50,16 +74,23 @@ const PURE: readonly Row[] = [
   { row: "`completions`, `help`, `version` | 0, 2", args: ["help", "run"], want: 0 },
   { row: "`completions`, `help`, `version` | 0, 2", args: ["help", "walk"], want: 2 },
   { row: "`completions`, `help`, `version` | 0, 2", args: ["version"], want: 0 },
+  { row: "`ps`, `logs` | 0", args: ["ps"], want: 0 },
+  { row: "all of these | 2", args: ["logs", "nobody-has-this-name"], want: 2 },
+  { row: "all of these | 2", args: ["up", "-d", "bad.yaml"], want: 2 },
+  { row: "all of these | 2", args: ["stop", "--time", "soon"], want: 2 },
   { row: "an unknown command | 2", args: ["walk"], want: 2 },
 ];
 
-async function check({ args, want }: Row): Promise<void> {
+async function check({ args, want, before, after }: Row): Promise<void> {
   using dir = tempDir();
   dir.write("good.yaml", "commands: [[/bin/true]]\n");
   dir.write("slow.yaml", "commands: [{exec: [sleep, '60'], timeout: 50ms}]\n");
   dir.write("nobody.yaml", "user: no-such-user\ncommands: [[/bin/true]]\n");
   dir.write("bad.yaml", "comands: [[/bin/true]]\n");
+  dir.write("seven.yaml", "policy: none\ncommands: [[/bin/sh, -c, 'exit 7']]\n");
+  if (before !== undefined) await runCli(before, { cwd: dir.path });
   const { code, stdout, stderr } = await runCli(args, { cwd: dir.path });
+  if (after !== undefined) await runCli(after, { cwd: dir.path });
   assertEquals(code, want, `${stdout}${stderr}`);
 }
 

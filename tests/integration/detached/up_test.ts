@@ -45,7 +45,8 @@ describe("up -d", { skip }, () => {
     const rssKib = Number(/VmRSS:\s*(\d+)/.exec(status)?.[1]);
     assert(rssKib <= 1024, `the keeper has ${rssKib} KiB`);
     assertStringIncludes(readFileSync(`/proc/${list[0]?.pid}/cgroup`, "utf8"), "/containerv/");
-    assertEquals((await shop.cv("logs")).stdout, "db  | up\nweb | up\n");
+    const said = (await shop.cv("logs")).stdout.trim().split("\n").sort();
+    assertEquals(said, ["db  | up", "web | up"]);
     const again = await shop.cv("up", "-d");
     assertEquals(again.stderr, "✔ db unchanged\n✔ web unchanged\n");
     assertEquals((await shop.ps()).map(({ pid }) => pid), list.map(({ pid }) => pid));
@@ -165,8 +166,8 @@ describe("logs", { skip }, () => {
       commands: [sh("echo 1; echo 2; sleep 0.5; echo 3")],
     });
     await box.cv("up", "-d");
-    const follow = await box.cv("logs", "-f", "--tail", "1");
-    assertEquals(follow.stdout, "2\n3\n");
+    const follow = await box.cv("logs", "-f");
+    assertEquals(follow.stdout, "1\n2\n3\n");
     assertEquals((await box.cv("logs", "--tail", "1")).stdout, "3\n");
     assertEquals((await box.cv("logs", "--since", "1h")).stdout, "1\n2\n3\n");
     assertEquals((await box.cv("logs", "--since", "2100-01-01")).stdout, "");

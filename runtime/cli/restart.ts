@@ -1,0 +1,16 @@
+/** `containerv restart`: ends containers and starts them again, as they were recorded. */
+import { ContainervError } from "../plan/error.ts";
+import { again, startAgain, stopOne, withProjectOf } from "../lifecycle/verbs.ts";
+import type { Arguments } from "./arguments.ts";
+import { eachContainer, graceOf } from "./project.ts";
+
+export function command(given: Arguments): Promise<number> {
+  return eachContainer(given, async (view) => {
+    const { failure } = await withProjectOf(view, async (project, now) => {
+      await stopOne(now, graceOf(given));
+      return await startAgain(project, again(now));
+    });
+    if (failure !== undefined) throw new ContainervError(failure);
+    return "started again";
+  });
+}

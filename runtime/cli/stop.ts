@@ -1,0 +1,8 @@
+/** `containerv stop`: ends containers, which stay recorded. */
+import { stopOne } from "../lifecycle/verbs.ts";
+import type { Arguments } from "./arguments.ts";
+import { eachContainer, endingText, graceOf } from "./project.ts";
+
+export function command(given: Arguments): Promise<number> {
+  return eachContainer(given, async (view) => endingText(await stopOne(view, graceOf(given))));
+}

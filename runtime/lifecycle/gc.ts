@@ -1,0 +1,151 @@
+/**
+ * Undoes what a kill -9 left: starts that were not finished, records of an earlier boot, groups whose container is gone, files that
+ * were not renamed. What runs, and what has ended and is still recorded, is left alone. To do it twice changes nothing.
+ */
+import { AT_FDCWD, AT_REMOVEDIR } from "../../ffi/abi/fcntl.ts";
+import { SIGKILL } from "../../ffi/abi/signal.ts";
+import { unlinkat } from "../../ffi/calls/path.ts";
+import { kill } from "../../ffi/calls/process.ts";
+import { listDirectory } from "../../ffi/linux/directory.ts";
+import { modificationTime, readFile } from "../../ffi/linux/file.ts";
+import { callSync } from "../../ffi/linux/run.ts";
+import type { ErrorFacts } from "../plan/error.ts";
+import { observeHost } from "../observe/host.ts";
+import { identify } from "../state/identity.ts";
+import { isProjectKey, type ProjectPlaces, projectPlaces } from "../state/places.ts";
+import { listProjects, ownStateDirectory } from "../state/project.ts";
+import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
+import { type ContainerView, viewProject } from "./containers.ts";
+import { adoptLeft, openProject } from "./project.ts";
+import { removeContainer } from "./remove.ts";
+
+/** What was found and taken away. */
+export interface GcResult {
+  /** One line each. */
+  readonly removed: readonly string[];
+  readonly failures: readonly ErrorFacts[];
+  /** Containers that are kept again. */
+  readonly adopted: number;
+}
+
+interface Collected {
+  readonly removed: string[];
+  readonly failures: ErrorFacts[];
+  adopted: number;
+}
+
+/** Throws ContainervError where the records can't be reached. */
+export async function collectGarbage(): Promise<GcResult> {
+  const found: Collected = { removed: [], failures: [], adopted: 0 };
+  for (const places of lockedProjects()) await collectProject(places, found);
+  collectGroups(found);
+  return found;
+}
+
+/** Projects that have a directory, and those of which only the lock is left. */
+function lockedProjects(): readonly ProjectPlaces[] {
+  const state = ownStateDirectory();
+  const known = new Map(listProjects().map((places) => [places.key, places]));
+  for (const { name } of listDirectory(state)) {
+    const key = /^\.(.+)\.lock$/.exec(name)?.[1];
+    if (key !== undefined && isProjectKey(key) && !known.has(key)) {
+      known.set(key, projectPlaces(state, key));
+    }
+  }
+  return [...known.values()];
+}
+
+async function collectProject(places: ProjectPlaces, found: Collected): Promise<void> {
+  const { record } = viewProject(places);
+  const file = record?.file ?? "";
+  using project = await openProject(places, { name: record?.name ?? places.key, file });
+  found.adopted += await adoptLeft(project);
+  killUnrecorded(places, found);
+  for (const one of viewProject(places).containers) {
+    if (one.state !== "starting" && one.state !== "stale" && !isUnrecorded(one)) continue;
+    const left = removeContainer(one);
+    found.failures.push(...left);
+    if (left.length === 0) found.removed.push(`${one.id}: ${whatWas(one)}`);
+  }
+  for (const directory of [places.directory, places.containers]) removeTorn(directory, found);
+}
+
+/** A directory that was made, and nothing written into it yet. */
+const isUnrecorded = (one: ContainerView): boolean =>
+  one.state === "broken" && readFile(one.places.record) === undefined;
+
+function whatWas({ state }: ContainerView): string {
+  if (state === "stale") return "of an earlier boot";
+  return state === "starting" ? "its start was not finished" : "it was not recorded";
+}
+
+/**
+ * Nobody starts anything while we hold the lock: a child of the keeper that no record names is what a start left that was
+ * killed together with its stage.
+ */
+function killUnrecorded(places: ProjectPlaces, found: Collected): void {
+  const { record, kept, containers } = viewProject(places);
+  const keeper = record?.keeper?.pid;
+  if (keeper === undefined || !kept) return;
+  const known = new Set(containers.map(({ record: one }) => one?.process?.pid));
+  const children = readFile(`/proc/${keeper}/task/${keeper}/children`) ?? "";
+  for (const pid of children.split(" ").filter((text) => text !== "").map(Number)) {
+    if (known.has(pid) || identify(pid) === undefined) continue;
+    callSync(kill({ pid, sig: SIGKILL }));
+    found.removed.push(`${places.key}: process ${pid}, which no record names`);
+  }
+}
+
+/** `NAME.PID` is a record that its writer did not come to rename. */
+function removeTorn(directory: string, found: Collected): void {
+  for (const { name, isDirectory } of listDirectory(directory)) {
+    if (isDirectory) {
+      if (directory.endsWith("/containers")) removeTorn(`${directory}/${name}`, found);
+      continue;
+    }
+    const pid = /\.json\.(\d+)$/.exec(name)?.[1];
+    if (pid === undefined || identify(Number(pid)) !== undefined) continue;
+    callSync(unlinkat({ pathname: `${directory}/${name}`, flags: 0 }));
+    found.removed.push(`${directory}/${name}: it was not written to its end`);
+  }
+}
+
+/** A group that was just made is somebody's who is about to enter it. */
+const YOUNG_MS = 1000;
+
+/** Groups below ours that no project names and that nobody is in: of runs whose runner and stage were killed. */
+function collectGroups(found: Collected): void {
+  const { cgroups } = observeHost({ cgroups: true, roots: [] });
+  const mounts = new Set([...Object.values(cgroups.v1), cgroups.v2?.mount ?? ""]);
+  mounts.delete("");
+  const projects = new Map(listProjects().map((places) => [places.key, places]));
+  for (const mount of mounts) {
+    const top = `${mount}/${GROUP_DIRECTORY}`;
+    for (const { name, isDirectory } of listDirectory(top)) {
+      if (!isDirectory || isYoung(`${top}/${name}`)) continue;
+      const places = projects.get(name);
+      const known = new Set(
+        places === undefined ? [] : viewProject(places).containers.map((one) => one.name),
+      );
+      for (const inner of listDirectory(`${top}/${name}`)) {
+        if (inner.isDirectory && !known.has(inner.name)) {
+          removeGroup(`${top}/${name}/${inner.name}`, found);
+        }
+      }
+      if (places === undefined) removeGroup(`${top}/${name}`, found);
+    }
+    // With others in it it stays: EBUSY or ENOTEMPTY.
+    callSync(unlinkat({ pathname: top, flags: AT_REMOVEDIR }));
+  }
+}
+
+function isYoung(path: string): boolean {
+  const seconds = Number(modificationTime(AT_FDCWD, path) ?? 0);
+  return Date.now() - seconds * 1000 < YOUNG_MS;
+}
+
+/** rmdir(2) of a group that has processes or groups in it fails, and then it is in use. */
+function removeGroup(path: string, found: Collected): void {
+  const result = Number(callSync(unlinkat({ pathname: path, flags: AT_REMOVEDIR })));
+  if (result === 0) found.removed.push(`${path}: nobody is in it`);
+}

@@ -1,0 +1,141 @@
+/** What is done to single detached containers: signals, waiting, starting again, removing. */
+import { SIGKILL } from "../../ffi/abi/signal.ts";
+import { waitForFd } from "../../ffi/linux/poll.ts";
+import { ContainervError, type ErrorFacts } from "../plan/error.ts";
+import { loadFile } from "./load.ts";
+import type { DesiredContainer } from "../../spec/model/desired.ts";
+import { observeHost } from "../observe/host.ts";
+import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
+import type { Ending } from "../state/record.ts";
+import { type ContainerView, desiredOf, viewOne, viewProject } from "./containers.ts";
+import { type DetachedStart, startDetached } from "./detached.ts";
+import { adoptLeft, type OpenProject, openProject } from "./project.ts";
+import { killMembers, removeContainer, undoMade } from "./remove.ts";
+import { openProcess, signalProcess, stopContainers, type StopOptions } from "./stop.ts";
+
+/** The view of the container as it is by now. */
+export function again(view: ContainerView): ContainerView {
+  return viewOne(view.project, view.name) ??
+    { ...view, state: "broken", problem: "it was removed" };
+}
+
+/** Runs `act` with the project of the container locked, and the container as it is then. */
+export async function withProjectOf<Result>(
+  view: ContainerView,
+  act: (project: OpenProject, view: ContainerView) => Promise<Result> | Result,
+): Promise<Result> {
+  const { record } = viewProject(view.project);
+  const { key } = view.project;
+  using project = await openProject(view.project, {
+    name: record?.name ?? key,
+    file: record?.file ?? "",
+  });
+  await adoptLeft(project);
+  return await act(project, again(view));
+}
+
+/** Sends a signal to the first process. Throws ContainervError NOT_RUNNING. */
+export function signalContainer(view: ContainerView, signal: number): void {
+  const { state, record } = view;
+  const fd = state === "running" && record?.process !== undefined
+    ? openProcess(record.process)
+    : undefined;
+  if (fd === undefined) throw notRunning(view);
+  using open = fd;
+  signalProcess(open.number, signal);
+}
+
+function notRunning({ name, state }: ContainerView): ContainervError {
+  return new ContainervError({
+    code: "NOT_RUNNING",
+    message: `${name} does not run: it is ${state}`,
+    fix: `start it: containerv start ${name}`,
+  });
+}
+
+const SLICE_MS = 5;
+/** How long after a process's end its keeper may take to write it down. */
+const NOTED_MS = 2000;
+
+/** Resolves with the ending of a container that runs, or has ended. Throws ContainervError NOT_RUNNING for one that never did. */
+export async function awaitEnding(view: ContainerView): Promise<Ending> {
+  const process = view.state === "running" ? view.record?.process : undefined;
+  const fd = process === undefined ? undefined : openProcess(process);
+  if (fd !== undefined) {
+    using open = fd;
+    while (waitForFd({ fd: open.number, timeoutMs: SLICE_MS }) === 0) {
+      await new Promise((resolve) => setTimeout(resolve, SLICE_MS));
+    }
+  }
+  for (const deadline = performance.now() + NOTED_MS;;) {
+    const now = again(view);
+    if (now.ending !== undefined) return now.ending;
+    if (now.state !== "running" || performance.now() > deadline) throw notRunning(now);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** Starts a container that does not run, as its record says. Throws ContainervError, also when it runs. */
+export async function startAgain(
+  project: OpenProject,
+  view: ContainerView,
+): Promise<DetachedStart> {
+  if (view.state === "running") {
+    throw new ContainervError({
+      code: "RUNNING",
+      message: `${view.name} runs already`,
+      fix: `containerv restart ${view.name}`,
+    });
+  }
+  const container = await wholeDesired(project, view);
+  if (view.record !== undefined && view.state !== "stale") {
+    killMembers(view.record);
+    const [left] = undoMade(view.record);
+    if (left !== undefined) throw new ContainervError(left);
+  }
+  const host = observeHost({ cgroups: true, roots: SYSTEM_ROOTS });
+  return await startDetached(project, container, { host });
+}
+
+/** Values of secrets are not recorded: a container that has some is read from its spec again. */
+async function wholeDesired(project: OpenProject, view: ContainerView): Promise<DesiredContainer> {
+  const recorded = desiredOf(view);
+  if (recorded.secrets.every((secret) => !("value" in secret))) return recorded;
+  const { desired } = await loadFile(project.file, { cache: false });
+  const found = desired?.containers.find(({ name }) => name === view.name);
+  if (found !== undefined) return found;
+  throw new ContainervError({
+    code: "STATE_BROKEN",
+    message:
+      `${view.name} has secrets, whose values are not recorded, and ${project.file} has it no more`,
+    fix: "containerv up -d with the spec",
+  });
+}
+
+/** Ends it if it runs (only with `force`) and removes it. Gives what is left. */
+export async function removeOne(
+  view: ContainerView,
+  options: { readonly force: boolean },
+): Promise<readonly ErrorFacts[]> {
+  if (view.state === "running") {
+    if (!options.force) {
+      throw new ContainervError({
+        code: "RUNNING",
+        message: `${view.name} runs`,
+        fix: `containerv stop ${view.name}, or rm --force`,
+      });
+    }
+    await stopContainers([view], { signal: SIGKILL });
+  }
+  return removeContainer(view);
+}
+
+/** Ends it, waits until its keeper has written how, and gives that. */
+export async function stopOne(
+  view: ContainerView,
+  options: StopOptions,
+): Promise<Ending | undefined> {
+  if (view.state !== "running") return view.ending;
+  await stopContainers([view], options);
+  return await awaitEnding(view);
+}
