@@ -4,7 +4,7 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, readlinkSync } from "nod
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type CliResult, runCli } from "../../support/cli.ts";
-import { findTool, missing, root, tool, userns } from "../../support/require.ts";
+import { file, findTool, missing, root, tool, userns } from "../../support/require.ts";
 import { tempDir } from "../../support/temp.ts";
 import { childrenOf, guardWorld, inside, runSpec, sh, type SpecObject, until } from "./sandbox.ts";
 
@@ -145,5 +145,18 @@ describe("time:", { skip }, () => {
     }, USER);
     assertEquals([code, stderr], [0, ""]);
     assert(uptime(stdout) > 86400);
+  });
+});
+
+describe("vm.memfd_noexec", { skip: skip || missing(file("/proc/sys/vm/memfd_noexec")) }, () => {
+  test("where it is 2 nothing can be started, and that is said", async () => {
+    // The setting belongs to a pid namespace: the machine's stays.
+    const script = 'echo 2 > /proc/sys/vm/memfd_noexec; exec "$@"';
+    const { code, stdout, stderr } = await runSpec({ policy: "none", commands: [["true"]] }, {
+      verb: ["run", "--no-cache"],
+      prefix: ["unshare", "-pfm", "--mount-proc", "/bin/sh", "-ec", script, "sh"],
+    });
+    assertEquals([code, stdout], [125, ""]);
+    assertMatch(stderr, /fix\s+vm\.memfd_noexec is 2.*sudo sysctl -w vm\.memfd_noexec=1/);
   });
 });

@@ -128,6 +128,16 @@ describe("an ordinary user", { skip }, () => {
     );
   });
 
+  test("{host: /} is read-only, without setuid and without devices", async () => {
+    const { code, stdout } = await asUser({
+      policy: "none",
+      rootfs: { layers: [{ host: "/" }], writable: false },
+      commands: [sh("grep ' / / ' /proc/self/mountinfo | tail -n 1 | cut -d ' ' -f 6")],
+    });
+    assertEquals(code, 0);
+    for (const flag of ["ro", "nosuid", "nodev"]) assertStringIncludes(stdout, flag);
+  });
+
   test("a layer below the root: an overlay in the user namespace", async () => {
     using directory = tempDir();
     directory.write("file", "content");
