@@ -4,7 +4,15 @@
  * CONTAINERV_RACES sets how often each race is run; the default is a sample.
  */
 // timeout-seconds: 240
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
@@ -112,13 +120,15 @@ describe("B10: a source below what a container can write", { skip }, () => {
         const { stdout } = await run({
           policy: "none",
           volumes: [`${scene.file("shared/dir")}:/x`],
-          commands: [sh("ls /x; touch /x/kept 2> /dev/null")],
+          commands: [sh("ls /x; touch /x/written")],
         } as unknown as Spec);
-        assert(!stdout.includes("kept\nsub") && stdout.includes("mine"), stdout);
+        // A directory that mv(1) copied and removed meanwhile is empty; never is it the one that the link names.
+        assertEquals(stdout.includes("kept"), false, stdout);
       } catch (error) {
         assert(error instanceof ContainervError, String(error));
       }
     }
+    assertEquals(readdirSync(scene.file("victim")), ["kept"]);
     assertEquals(readFileSync(scene.file("victim/kept"), "utf8"), "untouched");
     racer.kill("SIGKILL");
   });
