@@ -12,7 +12,7 @@ export interface Arguments {
   readonly lists?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Wrong usage: printed with the command's usage line; exit status 125 for run, 2 else. */
+/** Wrong usage: printed with the command's usage line; exit status 125 for run and exec, 2 else. */
 export class UsageError extends Error {}
 
 /** Throws UsageError. */

@@ -20,6 +20,10 @@ const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction 
   wait: () => import("./wait.ts"),
   rm: () => import("./rm.ts"),
   gc: () => import("./gc.ts"),
+  exec: () => import("./exec.ts"),
+  cp: () => import("./cp.ts"),
+  stats: () => import("./stats.ts"),
+  top: () => import("./top.ts"),
   plan: () => import("./plan.ts"),
   inspect: () => import("./inspect.ts"),
   validate: () => import("./validate.ts"),
@@ -53,7 +57,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (given.options["--help"] === true) return await showHelp(name);
     return await (await load()).command(given);
   } catch (error) {
-    const status = name === "run" ? OWN_FAILURE : BAD_INPUT;
+    const status = name === "run" || name === "exec" ? OWN_FAILURE : BAD_INPUT;
     if (error instanceof UsageError) {
       stderr(`containerv ${name}: ${error.message}\nusage: containerv ${name} ${row.usage}\n`);
       return status;

@@ -46,6 +46,12 @@ export function meantContainers(given: Arguments): readonly ContainerView[] {
   );
 }
 
+/** The project whose containers are meant first by a name alone; `undefined`: none is near. */
+export function meantProject(given: Arguments): ProjectPlaces | undefined {
+  const file = meantFile(given);
+  return file === undefined ? undefined : projectsOf(file)[0];
+}
+
 /** `--time SECONDS`: how long a container may take to end, in place of what its spec says. */
 export function graceOf({ options }: Arguments): { readonly graceMs?: number } {
   const value = options["--time"];

@@ -1,6 +1,5 @@
 /** `containerv run`: to the end, with the terminal's streams and signals passed through. */
-import { SIGINT, SIGKILL, signalName, SIGTERM } from "../../ffi/abi/signal.ts";
-import { listenToSignals } from "../../ffi/linux/signals.ts";
+import { signalName } from "../../ffi/abi/signal.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Outcome } from "../apply/outcome.ts";
 import { start, type Startable, type Started } from "../lifecycle/start.ts";
@@ -8,6 +7,7 @@ import { plannedStartable, remember, rememberedStartable } from "../lifecycle/st
 import type { Arguments } from "./arguments.ts";
 import { OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
+import { passSignals } from "./pass_signals.ts";
 import { loadSource, openSource, showFailure, type Source } from "./spec.ts";
 
 export async function command(given: Arguments): Promise<number> {
@@ -51,39 +51,6 @@ async function showFailures(outcome: Outcome, source: Source): Promise<void> {
   if (all.length === 0) return;
   const { places, hidden } = await source.load();
   for (const facts of all) await showFailure(facts, places, hidden);
-}
-
-/** Signals that end or steer a program go to the container; what stops the terminal stays the terminal's. */
-const PASSED = [
-  "SIGHUP",
-  "SIGINT",
-  "SIGQUIT",
-  "SIGTERM",
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGWINCH",
-  "SIGCONT",
-] as const;
-
-/**
- * PID 1 of a container does not die of a signal that it does not handle: after SIGINT or SIGTERM the grace time runs, and
- * a second one ends it at once.
- */
-function passSignals(started: Started): () => void {
-  let asked = 0;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const stop = listenToSignals(PASSED, (signal) => {
-    started.signal(signal);
-    if (signal !== SIGINT && signal !== SIGTERM) return;
-    asked++;
-    if (asked > 1) started.signal(SIGKILL);
-    const { graceMs } = started.summary.stop;
-    timer ??= setTimeout(() => started.signal(SIGKILL), graceMs);
-  });
-  return () => {
-    clearTimeout(timer);
-    stop();
-  };
 }
 
 /** Nothing ran: says why, and that it was containerv that failed. */

@@ -202,6 +202,64 @@ export const COMMANDS: readonly CommandRow[] = [
     examples: ["containerv gc"],
   },
   {
+    name: "exec",
+    usage: "[OPTIONS] NAME -- CMD…",
+    summary: "run a command in a container that runs",
+    options: [
+      { name: "--workdir", short: "-w", value: "DIR", help: "its working directory" },
+      {
+        name: "--env",
+        short: "-e",
+        value: "NAME=VALUE",
+        help: "added to its environment",
+        many: true,
+      },
+      { name: "--user", short: "-u", value: "USER", help: "its user, as `user:` of the YAML" },
+      { name: "--interactive", short: "-i", help: "it reads our standard input" },
+      FILE_OPTION,
+    ],
+    files: false,
+    text: [
+      "The command is in the container's namespaces and groups, has its environment, user and directory, and no right more. " +
+      "The exit status is its own: 128+n when signal n ended it, 126 when it cannot be executed, 127 when it is not found, " +
+      "125 when containerv itself failed.",
+    ],
+    examples: ["containerv exec web -- ls -l /", "containerv exec -i -u 1000 web -- sh"],
+  },
+  {
+    name: "cp",
+    usage: "NAME:PATH PATH | PATH NAME:PATH",
+    summary: "copy files into a container that runs, or out of it",
+    options: [JSON_OPTION, FILE_OPTION],
+    files: true,
+    text: [
+      "Files and trees, with modes, times, links, extended attributes and, as root, owners; setuid bits do not come out. A " +
+      "path that ends in `/` or is a directory is where the copy goes into. Missing directories are made.",
+    ],
+    examples: [
+      "containerv cp ./site web:/usr/share/nginx/html",
+      "containerv cp web:/var/log/app.log .",
+    ],
+  },
+  {
+    name: "stats",
+    usage: "[NAME…]",
+    summary: "show what containers use: live on a terminal, else once",
+    options: [JSON_OPTION, FILE_OPTION, ALL_OPTION],
+    files: false,
+    text: ["CPU is that of the last second: 100 % is one processor."],
+    examples: ["containerv stats", "containerv stats --json web"],
+  },
+  {
+    name: "top",
+    usage: "NAME",
+    summary: "show the processes of a container",
+    options: [JSON_OPTION, FILE_OPTION],
+    files: false,
+    text: ["PID is the number in the container, HOST that on the machine."],
+    examples: ["containerv top web"],
+  },
+  {
     name: "plan",
     usage: "[FILE | -] [-- CMD…]",
     summary: "show what run would do, and do nothing",

@@ -79,10 +79,14 @@ const asError = (error: unknown): ContainervError =>
   error instanceof ContainervError ? error : new ContainervError(factsOf(error));
 
 /** The words and options are those of a command in the YAML, and are checked as such. */
-async function commandOf(
+export async function commandOf(
   argv: readonly string[] | string,
   { user, workdir, environment, timeout }: CommandOptions,
 ): Promise<DesiredCommand> {
+  const plain = user === undefined && workdir === undefined && environment === undefined;
+  if (plain && timeout === undefined && typeof argv !== "string" && isProgram(argv)) {
+    return { exec: argv, shell: false, once: false, origin: "command line" };
+  }
   const { loadObject } = await import("../../spec/load.ts");
   const words = typeof argv === "string" ? { shell: argv } : { exec: [...argv] };
   const command = {
@@ -109,6 +113,11 @@ async function commandOf(
     diagnostics,
   });
 }
+
+/** Words that need no checking. */
+const isProgram = (argv: readonly string[]): boolean =>
+  argv.length > 0 && argv[0] !== "" &&
+  argv.every((word) => typeof word === "string" && !/[\0\uD800-\uDFFF]/.test(word));
 
 /** Runs a command to its end. */
 export async function execIn(

@@ -6,7 +6,6 @@ import { F_DUPFD_CLOEXEC } from "../../ffi/abi/fcntl.ts";
 import { ESRCH } from "../../ffi/abi/errno.ts";
 import { SyscallError } from "../../ffi/linux/error.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
-import { readFile } from "../../ffi/linux/file.ts";
 import { check } from "../../ffi/linux/run.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
 import type { DesiredCommand, DesiredContainer } from "../../spec/model/desired.ts";
@@ -19,18 +18,15 @@ import type { Answers, ResolvedUser } from "../plan/host.ts";
 import { lowerPlan } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
 import { compileExec } from "../subjects/exec.ts";
+import { identify, type ProcessIdentity } from "../state/identity.ts";
 import { userKey } from "../subjects/identity.ts";
 import type { Prepared } from "./prepare.ts";
 import { start, type Started, type StartOptions } from "./start.ts";
 
-/** A container that runs. */
-export interface ExecTarget {
+/** A container that runs, by its first process: a pid alone may be another's by now. */
+export interface ExecTarget extends ProcessIdentity {
   /** Its name, for messages. */
   readonly name: string;
-  /** Its first process: a pid alone may be another's by now. */
-  readonly pid: number;
-  /** Field 22 of /proc/PID/stat. */
-  readonly startTicks: number;
   readonly container: DesiredContainer;
 }
 
@@ -44,14 +40,6 @@ export function notRunning(name: string): ContainervError {
   });
 }
 
-/** When the process that has this pid now was started; `undefined` when there is none. */
-export function startTicksOf(pid: number): number | undefined {
-  const text = readFile(`/proc/${pid}/stat`);
-  if (text === undefined || text === "") return undefined;
-  // The name is in parentheses and may itself contain some: the last one ends it.
-  return Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[19]);
-}
-
 /** A pidfd of the container's first process. Throws ContainervError when that is not there any more. */
 export function openTarget({ name, pid, startTicks }: Omit<ExecTarget, "container">): Fd {
   let fd: Fd;
@@ -62,7 +50,7 @@ export function openTarget({ name, pid, startTicks }: Omit<ExecTarget, "containe
     throw error;
   }
   // The descriptor holds the process, so what /proc says of the pid while it lives is said of this one.
-  if (startTicksOf(pid) === startTicks && isAlive(fd)) return fd;
+  if (identify(pid)?.startTicks === startTicks && isAlive(fd)) return fd;
   fd[Symbol.dispose]();
   throw notRunning(name);
 }
@@ -92,7 +80,7 @@ export function planExec(
 }
 
 function unreadable({ name, pid }: ExecTarget): ContainervError {
-  if (startTicksOf(pid) === undefined) return notRunning(name);
+  if (identify(pid) === undefined) return notRunning(name);
   return new ContainervError({
     code: "NOT_PERMITTED",
     message: `cannot join the container ${name}: /proc/${pid}/ns can't be read`,

@@ -8,6 +8,7 @@ import type { CommandOptions, CommandPlace, ExecOptions, Process } from "./comma
 import type { ExecTarget } from "./exec.ts";
 import type { Exit, Output } from "./exits.ts";
 import type { LogLine, LogLines } from "./log_lines.ts";
+import { identify } from "../state/identity.ts";
 import { type Started, stop as stopStarted } from "./start.ts";
 import type { OpenStdio } from "./stdio.ts";
 import type { CopyResult } from "./transfer.ts";
@@ -117,14 +118,12 @@ function targetOf({ name, container, started, exited }: HandleParts): () => Prom
   };
   exited.then(end, end);
   return async () => {
-    const { notRunning, startTicksOf } = await import("./exec.ts");
+    const { notRunning } = await import("./exec.ts");
     if (ended) throw notRunning(name);
     if (known !== undefined) return known;
     for (let pid = started.firstPid();; pid = started.firstPid()) {
-      const startTicks = pid === undefined ? undefined : startTicksOf(pid);
-      if (pid !== undefined && startTicks !== undefined) {
-        return known = { name, pid, startTicks, container };
-      }
+      const process = pid === undefined ? undefined : identify(pid);
+      if (process !== undefined) return known = { ...process, name, container };
       if (ended || pid !== undefined) throw notRunning(name);
       // The stage reports it right after the clone.
       await new Promise((resolve) => setTimeout(resolve, 1));

@@ -27,3 +27,17 @@ export function showDuration(ms: number): string {
   }
   return parts.join(" ");
 }
+
+/** 1536 → `1.5KiB`, 67108864 → `64MiB`: as sizes are written in the YAML. */
+export function showBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : Number(value.toFixed(1))}${
+    units[unit]
+  }`;
+}
