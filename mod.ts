@@ -23,6 +23,7 @@ export {
   type Output,
   type OutputOption,
   plan,
+  type Pressure,
   type Process,
   run,
   type RunOptions,

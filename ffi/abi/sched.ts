@@ -92,6 +92,22 @@ export const SCHEDULERS = {
 /** Every clone flag by name. */
 export const CLONE_FLAGS = { ...CLONE_SHARE_FLAGS, ...NAMESPACE_FLAGS, ...CLONE3_FLAGS } as const;
 
+/** struct sched_attr, first version. */
+export const SCHED_ATTR = defineStruct({
+  c: "struct sched_attr",
+  size: 48,
+  fields: [
+    ["size", "u32"],
+    ["sched_policy", "u32"],
+    ["sched_flags", "u64"],
+    ["sched_nice", "i32"],
+    ["sched_priority", "u32"],
+    ["sched_runtime", "u64"],
+    ["sched_deadline", "u64"],
+    ["sched_period", "u64"],
+  ],
+});
+
 /** struct clone_args, third version (with `cgroup`, Linux 5.7). */
 export const CLONE_ARGS = defineStruct({
   c: "struct clone_args",

@@ -9,6 +9,7 @@ import {
   RLIM_INFINITY,
   RLIMIT64,
 } from "../abi/resource.ts";
+import { SCHED_ATTR, SCHEDULERS } from "../abi/sched.ts";
 import type { Cell, Syscall, Word } from "./call.ts";
 import { NULL, struct, syscall } from "./record.ts";
 import { showFlags, showName, showPointer, showStruct, showWord } from "./show.ts";
@@ -92,6 +93,45 @@ export function schedSetaffinity(args: { pid?: Word; cpus: readonly number[] }):
   return syscall("sched_setaffinity", {
     words: [pid, mask.length, { bytes: mask }],
     text: () => [showWord(pid), String(mask.length), `[${sorted.join(" ")}]`],
+  });
+}
+
+/**
+ * `sched_setattr(2)`: the scheduling policy of a thread (0: the caller), with its niceness or its real-time priority.
+ *
+ * Header  include/uapi/linux/sched/types.h
+ * Since   Linux 3.14
+ * Needs   CAP_SYS_NICE for a real-time policy and to lower the niceness (or RLIMIT_RTPRIO, RLIMIT_NICE)
+ * Errors  EPERM   no CAP_SYS_NICE, or the control group has no real-time runtime
+ *         EINVAL  a priority that the policy does not have
+ * @see https://man7.org/linux/man-pages/man2/sched_setattr.2.html
+ */
+export function schedSetattr(
+  args: { pid?: Word; policy: number; nice: number; priority: number },
+): Syscall {
+  const { pid = 0, policy, nice, priority } = args;
+  const attr = struct(SCHED_ATTR, {
+    size: SCHED_ATTR.size,
+    sched_policy: policy,
+    sched_nice: nice,
+    sched_priority: priority,
+  });
+  return syscall("sched_setattr", {
+    words: [pid, attr, 0],
+    text: () => [
+      showWord(pid),
+      showStruct({
+        size: String(SCHED_ATTR.size),
+        sched_policy: showName(policy, SCHEDULERS),
+        sched_flags: "0",
+        sched_nice: String(nice),
+        sched_priority: String(priority),
+        sched_runtime: "0",
+        sched_deadline: "0",
+        sched_period: "0",
+      }),
+      "0",
+    ],
   });
 }
 

@@ -2,9 +2,9 @@
 import { EACCES, ENOENT, ENOTDIR, errnoMessage, errnoName } from "../../ffi/abi/errno.ts";
 import { showCall, type Syscall } from "../../ffi/calls/call.ts";
 import type { Instruction } from "../../ffi/stage/language.ts";
-import { DIFFERS } from "../plan/ops/cgroup.ts";
 import { NO_ID_MAP } from "../plan/ops/idmap.ts";
 import { KERNEL_FILES } from "../plan/ops/volume.ts";
+import { DIFFERS } from "../plan/ops/read_back.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import { definition } from "../plan/ops/registry.ts";
@@ -22,6 +22,14 @@ export interface Failure {
 const GOALS: Partial<Record<Op["kind"], (op: never) => string>> = {
   "cgroup.make": (op: Extract<Op, { kind: "cgroup.make" }>) => `make the group ${op.path}`,
   "cgroup.write": (op: Extract<Op, { kind: "cgroup.write" }>) => `set the limit ${op.path}`,
+  "cgroup.devices": (op: Extract<Op, { kind: "cgroup.devices" }>) =>
+    `deny the group ${op.path} all devices but ${op.rules.length} rules`,
+  "rlimit": (op: Extract<Op, { kind: "rlimit" }>) => `set the resource limit ${op.resource}`,
+  "oom_score": (op: Extract<Op, { kind: "oom_score" }>) => `set the OOM score to ${op.value}`,
+  "ioprio": (op: Extract<Op, { kind: "ioprio" }>) => `set the disk priority ${op.class}`,
+  "scheduler": (op: Extract<Op, { kind: "scheduler" }>) => `set the scheduling policy ${op.policy}`,
+  "affinity": () => "set the CPU affinity",
+  "sysctl": (op: Extract<Op, { kind: "sysctl" }>) => `set the kernel parameter ${op.path}`,
   "mount.bind": (op: Extract<Op, { kind: "mount.bind" }>) => `mount ${op.source} at ${op.at}`,
   "mount.new": (op: Extract<Op, { kind: "mount.new" }>) => `mount ${op.fs} at ${op.at}`,
   "mount.overlay": () => "put the layers of the rootfs together",

@@ -13,6 +13,7 @@ import {
   ENOSPC,
   ENOSYS,
   ENOTDIR,
+  EOPNOTSUPP,
   EPERM,
   EROFS,
   EWOULDBLOCK,
@@ -78,6 +79,50 @@ export const HINTS: readonly Hint[] = [
     errno: EBUSY,
     fix: "the group is in use in a way that excludes this limit",
   },
+  {
+    kind: "cgroup.write",
+    errno: ENOENT,
+    fix:
+      "this kernel has no such file: it was built without this limit, or without accounting for it",
+  },
+  {
+    kind: "cgroup.write",
+    errno: EOPNOTSUPP,
+    fix: "the disk's scheduler knows no weights: set bfq, or io.cost, for it",
+  },
+  {
+    kind: "cgroup.devices",
+    errno: EINVAL,
+    fix: "this kernel was built without CONFIG_CGROUP_BPF: take limits.devices out",
+  },
+  {
+    kind: "rlimit",
+    errno: EPERM,
+    fix:
+      "to raise a hard limit takes CAP_SYS_RESOURCE, which this process lacks (and nofile ends at " +
+      "fs.nr_open): ask for at most what `ulimit -Ha` shows",
+  },
+  {
+    kind: "oom_score",
+    errno: EACCES,
+    fix: "to go below the runner's own score takes CAP_SYS_RESOURCE, which this process lacks: " +
+      "see /proc/self/oom_score_adj",
+  },
+  { kind: "ioprio", errno: EPERM, fix: "the class realtime takes CAP_SYS_NICE or CAP_SYS_ADMIN" },
+  {
+    kind: "scheduler",
+    errno: EPERM,
+    fix:
+      "to be favoured takes CAP_SYS_NICE; with cgroup v1 a real-time policy takes cpu.rt_runtime_us " +
+      "of the group too",
+  },
+  { kind: "affinity", errno: EINVAL, fix: "none of these CPUs is there, or in limits.cpuset" },
+  {
+    kind: "sysctl",
+    errno: ENOENT,
+    fix: "this kernel has no such parameter in a container: its module may not be loaded",
+  },
+  { kind: "sysctl", errno: EINVAL, fix: "the kernel does not take this value" },
   {
     kind: "upper",
     errno: EWOULDBLOCK,

@@ -1,7 +1,7 @@
 /** The reports of a stage → how the container ended, when nothing has to be explained. Pure and small: every start loads it. */
 import { SIGKILL } from "../../ffi/abi/signal.ts";
 import type { ErrorFacts } from "../plan/error.ts";
-import type { ChildExit, Report } from "../plan/report.ts";
+import { type ChildExit, type Counter, COUNTERS, type Report } from "../plan/report.ts";
 
 /** Exit status of a command whose time was over: what timeout(1) uses. */
 export const TIMEOUT_STATUS = 124;
@@ -15,7 +15,17 @@ export interface Outcome {
   readonly status: number;
   /** Number of the signal that ended the command. */
   readonly signal?: number;
-  readonly reason: "exited" | "signal" | "timeout" | "not started" | "failed" | "lost";
+  readonly reason:
+    | "exited"
+    | "signal"
+    | "timeout"
+    | "oom"
+    | "pids"
+    | "not started"
+    | "failed"
+    | "lost";
+  /** What the limits did, however the container ended. */
+  readonly pressure: Pressure;
   /** Index of the command that ended it. */
   readonly command: number;
   /** Why it did not start. */
@@ -26,6 +36,16 @@ export interface Outcome {
   readonly maxRssKib: number;
   /** What could not be taken back. */
   readonly leftovers: readonly ErrorFacts[];
+}
+
+/** What the kernel counted in the container's groups; 0 where no such limit is. */
+export interface Pressure {
+  /** Processes that were killed because the container's memory was at its limit. */
+  readonly oomKills: number;
+  /** Processes and threads that were refused at the limit of pids. */
+  readonly pidsRefused: number;
+  /** Periods of 100 ms in which the container had to wait because its CPU time was used up. */
+  readonly throttled: number;
 }
 
 /** `undefined` when a call failed or the stage did not come to its end: `explainedOutcome` has to look at the plan. */
@@ -49,6 +69,7 @@ export function endingOutcome(reports: readonly Report[]): Outcome {
     cpuMicroseconds: exited?.cpuMicroseconds ?? 0,
     maxRssKib: exited?.maxRssKib ?? 0,
     leftovers: [],
+    pressure: pressureOf(reports),
   };
   const timeout = last(reports, "timeout");
   if (timeout !== undefined) {
@@ -64,7 +85,36 @@ export function endingOutcome(reports: readonly Report[]): Outcome {
   const exit = step?.exit ?? exited;
   const command = step?.a ?? 0;
   if (exit === undefined) return { status: OWN_STATUS, reason: "lost", command, ...rest };
-  return { ...exitOutcome(exit), command, ...rest };
+  const ended = exitOutcome(exit);
+  return { ...ended, reason: limitBehind(rest.pressure, ended) ?? ended.reason, command, ...rest };
+}
+
+/** A container that fails after the kernel killed or refused something of it failed of that. */
+function limitBehind(
+  { oomKills, pidsRefused }: Pressure,
+  { status }: Pick<Outcome, "status">,
+): "oom" | "pids" | undefined {
+  if (status === 0) return undefined;
+  return oomKills > 0 ? "oom" : pidsRefused > 0 ? "pids" : undefined;
+}
+
+/** Line of a counter → its number: memory.events or memory.oom_control, pids.events, cpu.stat. */
+const COUNTER_LINES: Readonly<Record<Counter, RegExp>> = {
+  memory: /^oom_kill ([0-9]+)$/m,
+  pids: /^max ([0-9]+)$/m,
+  cpu: /^nr_throttled ([0-9]+)$/m,
+};
+
+function pressureOf(reports: readonly Report[]): Pressure {
+  const counted = (counter: Counter): number => {
+    const report = reports.find(({ kind, a }) => kind === "counters" && COUNTERS[a] === counter);
+    return Number(COUNTER_LINES[counter].exec(report?.text ?? "")?.[1] ?? 0);
+  };
+  return {
+    oomKills: counted("memory"),
+    pidsRefused: counted("pids"),
+    throttled: counted("cpu"),
+  };
 }
 
 function exitOutcome(exit: ChildExit): Pick<Outcome, "status" | "reason"> & { signal?: number } {

@@ -72,16 +72,48 @@ async function statusLine(
   run: { readonly source: Source; readonly ms: number },
 ): Promise<string> {
   const { limits, policy, commands } = started.summary;
-  const held = limits.length > 0 ? `${limits.join(", ")} · ` : "";
-  const facts = `${Math.round(run.ms)} ms · ${held}${policy}`;
-  if (outcome.status === 0 && outcome.reason === "exited") return `✔ exit 0 · ${facts}\n`;
+  const facts = [
+    `${Math.round(run.ms)} ms`,
+    ...(limits.length > 0 ? [limits.join(", ")] : []),
+    policy,
+    ...pressureFacts(outcome),
+  ];
+  if (outcome.status === 0 && outcome.reason === "exited") {
+    return `✔ exit 0 · ${facts.join(" · ")}\n`;
+  }
   const command = commands[outcome.command];
-  const place = (await run.source.load()).places[command?.origin ?? ""];
+  const { places } = await run.source.load();
+  const place = places[command?.origin ?? ""];
   const step = commands.length > 1
     ? `step ${outcome.command + 1}/${commands.length} ${command?.name}: `
     : "";
   const where = place === undefined ? "" : ` (${place.file}:${place.line})`;
-  return `✘ ${step}${ending(outcome)}${where} · ${facts}\n`;
+  const limit = limitBehind(outcome, started, places);
+  return `✘ ${step}${ending(outcome)}${limit ?? where} · ${facts.join(" · ")}\n`;
+}
+
+/** What the limits did besides ending the container. */
+function pressureFacts({ pressure, reason }: Outcome): readonly string[] {
+  const { oomKills, pidsRefused, throttled } = pressure;
+  return [
+    ...(oomKills > 0 && reason !== "oom" ? [`${oomKills} killed: out of memory`] : []),
+    ...(pidsRefused > 0 && reason !== "pids" ? [`${pidsRefused} processes refused`] : []),
+    ...(throttled > 0 ? [`cpu throttled in ${throttled} periods`] : []),
+  ];
+}
+
+/** ` (limits.memory 24MiB, spec.yaml:3)`: the limit that ended the container, and where it stands. */
+function limitBehind(
+  { reason }: Outcome,
+  { summary }: Started,
+  places: LoadResult["places"],
+): string | undefined {
+  if (reason !== "oom" && reason !== "pids") return undefined;
+  const blame = summary.blame[reason];
+  if (blame === undefined) return undefined;
+  const place = places[blame.origin];
+  const where = place === undefined ? blame.origin : `${place.file}:${place.line}`;
+  return ` (${blame.text}, ${where})`;
 }
 
 function ending(outcome: Outcome): string {
@@ -90,6 +122,10 @@ function ending(outcome: Outcome): string {
       return `exit ${outcome.status}`;
     case "signal":
       return `ended by ${signalName(outcome.signal ?? 0)}, exit ${outcome.status}`;
+    case "oom":
+      return `exit ${outcome.status}: out of memory`;
+    case "pids":
+      return `exit ${outcome.status}: too many processes`;
     case "timeout":
       return `its time was over, exit ${outcome.status}`;
     case "not started":

@@ -1,6 +1,6 @@
 /** What the commands that take a spec share: finding it, loading it, and saying what is wrong with it. */
 import type { LoadResult } from "../../spec/model/load_result.ts";
-import type { Desired } from "../../spec/model/desired.ts";
+import type { Desired, DesiredContainer } from "../../spec/model/desired.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
 import { absolutePath, loadRead, type ReadSpec, readSpec } from "../lifecycle/load.ts";
 import { nearestPlace } from "../lifecycle/places.ts";
@@ -29,15 +29,30 @@ export function openSource(given: Arguments): Source {
     throw new UsageError("there is no command behind `--`");
   }
   const [file = findFile(command !== undefined)] = operands;
-  if (file === undefined) return { load: () => loadCommand(command ?? []) };
+  const keys = { ...(options["--stdin"] === true ? { stdin: true } : {}) };
+  const asGiven = async (result: Promise<LoadResult>): Promise<LoadResult> =>
+    withKeys(await result, keys);
+  if (file === undefined) return { load: () => asGiven(loadCommand(command ?? [])) };
   const variables = readVariables(given);
   const loading = {
-    cache: options["--no-cache"] !== true,
+    // What is remembered is what the file says.
+    cache: options["--no-cache"] !== true && Object.keys(keys).length === 0,
     ...(variables === undefined ? {} : { variables }),
     ...(command === undefined ? {} : { command }),
   };
   const spec = readSpec(file, loading);
-  return { spec, load: () => loadRead(spec, loading) };
+  return { spec, load: () => asGiven(loadRead(spec, loading)) };
+}
+
+/** Keys of the container that the command line gives in place of the spec's. */
+function withKeys(
+  result: LoadResult,
+  keys: Partial<Pick<DesiredContainer, "stdin">>,
+): LoadResult {
+  const { desired } = result;
+  if (desired === undefined || Object.keys(keys).length === 0) return result;
+  const containers = desired.containers.map((container) => ({ ...container, ...keys }));
+  return { ...result, desired: { ...desired, containers } };
 }
 
 /** No file: the defaults with this command. */

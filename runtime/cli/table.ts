@@ -57,6 +57,7 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "run a container to its end",
     options: [
       { name: "--quiet", short: "-q", help: "no status line" },
+      { name: "--stdin", short: "-i", help: "pass standard input through, as `stdin: true`" },
       { name: "--no-cache", help: "read the spec anew, whatever was read before" },
       SET_OPTION,
     ],
@@ -64,6 +65,7 @@ export const COMMANDS: readonly CommandRow[] = [
     text: [
       "Runs the container that FILE describes and exits with its status: 128+n when signal n ended it, 126 when the " +
       "command cannot be executed, 127 when it is not found, 125 when containerv itself failed.",
+      "Standard input is /dev/null unless the spec says `stdin: true`, or -i does.",
       "`-` reads the spec from standard input. Without FILE, ./containerv.yaml here or in a parent is taken; with " +
       "`-- CMD` and no file, the defaults. `FILE -- CMD` replaces the last command.",
     ],

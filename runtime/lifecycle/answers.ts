@@ -1,6 +1,11 @@
 /** Answers what the subjects ask beyond the Host: a free name, who a user is, what a layer hides. Changes nothing. */
-import type { DesiredContainer, DesiredRootfs, DesiredUser } from "../../spec/model/desired.ts";
-import type { Answers, Host, ResolvedUser, SourceAnswer } from "../plan/host.ts";
+import type {
+  DesiredContainer,
+  DesiredLimits,
+  DesiredRootfs,
+  DesiredUser,
+} from "../../spec/model/desired.ts";
+import type { Answers, DiskAnswer, Host, ResolvedUser, SourceAnswer } from "../plan/host.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { groupsHost } from "../subjects/limits/delegated.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
@@ -11,6 +16,7 @@ import { sourceKey } from "../subjects/volumes.ts";
 import { lookUpSource } from "../observe/sources.ts";
 import { observeIds } from "../observe/subids.ts";
 import { AUTO_IDS, CLAIMS_PATH } from "../subjects/userns.ts";
+import { observeDevice, observeDiskOfDevice, observeDiskOfPath } from "../observe/devices.ts";
 import { lookUpUser } from "../observe/users.ts";
 
 export interface AnswerOptions {
@@ -27,6 +33,7 @@ export function answer(container: DesiredContainer, host: Host, options: AnswerO
   const users = namedUsers(container);
   const collisions = observeCollisions(container);
   const sources = observeSources(container, options.dataDirectory);
+  const { io = [], devices } = container.limits;
   return {
     instance: options.instance ?? freeInstance(container.name, host, options.first),
     dataDirectory: options.dataDirectory,
@@ -38,6 +45,10 @@ export function answer(container: DesiredContainer, host: Host, options: AnswerO
     ...(users === undefined ? {} : { users }),
     ...(collisions === undefined ? {} : { collisions }),
     ...(sources === undefined ? {} : { sources }),
+    ...(io.length === 0 ? {} : { disks: disksOf(io) }),
+    ...(devices === undefined ? {} : {
+      devices: Object.fromEntries(devices.map(({ device }) => [device, observeDevice(device)])),
+    }),
   };
 }
 
@@ -45,6 +56,16 @@ export function answer(container: DesiredContainer, host: Host, options: AnswerO
 function wantsIds({ userns }: DesiredContainer, host: Host): boolean {
   if (userns === "host") return false;
   return host.privileged ? userns === "auto" : true;
+}
+
+/** Which disk each device and path of `limits.io` means. */
+function disksOf(io: NonNullable<DesiredLimits["io"]>): NonNullable<Answers["disks"]> {
+  const disks: Record<string, DiskAnswer> = {};
+  for (const { device, path } of io) {
+    if (device !== undefined) disks[device] = observeDiskOfDevice(device);
+    if (path !== undefined) disks[path] = observeDiskOfPath(path);
+  }
+  return disks;
 }
 
 /** `NAME`, or `NAME-2`, `NAME-3`, … when groups of that name are there: another run of it, or what one left. */
@@ -115,7 +136,11 @@ const isNamed = (user: DesiredUser): boolean =>
 function namedUsers(
   container: DesiredContainer,
 ): Readonly<Record<string, ResolvedUser>> | undefined {
-  const all = [container.user, ...container.commands.flatMap((command) => command.user ?? [])];
+  const all = [
+    container.user,
+    ...container.commands.flatMap((command) => command.user ?? []),
+    ...container.process.groups.map((group): DesiredUser => ({ user: 0, group })),
+  ];
   const named = all.filter(isNamed);
   if (named.length === 0) return undefined;
   const users: Record<string, ResolvedUser> = {};

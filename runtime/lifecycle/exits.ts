@@ -1,6 +1,6 @@
 /** How commands and containers end, as the library says it. */
 import { SIGKILL, signalName } from "../../ffi/abi/signal.ts";
-import type { Outcome } from "../apply/outcome.ts";
+import type { Outcome, Pressure } from "../apply/outcome.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { Started } from "./start.ts";
 import type { Capture } from "./stdio.ts";
@@ -11,7 +11,10 @@ export interface Exit {
   readonly code: number;
   /** Name of the signal that ended it. */
   readonly signal?: string;
-  readonly reason: "exited" | "signal" | "timeout";
+  /** `oom` and `pids`: it failed, and the kernel had killed or refused something of it at that limit. */
+  readonly reason: "exited" | "signal" | "timeout" | "oom" | "pids";
+  /** What the limits did, however it ended; absent when they did nothing. */
+  readonly pressure?: Pressure;
 }
 
 /** What `run` gives. */
@@ -27,12 +30,13 @@ export interface Output extends Exit {
 export function exitOf(outcome: Outcome): Exit {
   const facts = outcome.failure ?? outcome.leftovers[0];
   if (facts !== undefined) throw new ContainervError(facts);
-  const { reason, status, signal } = outcome;
-  if (reason === "exited" || reason === "signal" || reason === "timeout") {
+  const { reason, status, signal, pressure } = outcome;
+  if (reason !== "not started" && reason !== "failed" && reason !== "lost") {
     return {
       code: status,
       ...(signal === undefined ? {} : { signal: signalName(signal) }),
       reason,
+      ...(Object.values(pressure).every((count) => count === 0) ? {} : { pressure }),
     };
   }
   throw new ContainervError({

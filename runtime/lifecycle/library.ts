@@ -1,6 +1,6 @@
 /** The library: specs in, containers out. What mod.ts exports. */
 import { keepAliveUntil } from "../../ffi/linux/children.ts";
-import type { Desired } from "../../spec/model/desired.ts";
+import type { Desired, DesiredContainer } from "../../spec/model/desired.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Spec } from "../../spec/model/spec_type.ts";
 import { factsOf } from "../apply/facts.ts";
@@ -13,7 +13,7 @@ import { loadFile } from "./load.ts";
 import { createLogLines } from "./log_lines.ts";
 import { onlyContainer } from "./only.ts";
 import { nearestPlace } from "./places.ts";
-import { openStdio, type OutputOption, type StdioOptions } from "./stdio.ts";
+import { type InputOption, openStdio, type OutputOption, type StdioOptions } from "./stdio.ts";
 import { start as startImage } from "./start.ts";
 import { uniqueStartable } from "./unique.ts";
 
@@ -139,9 +139,10 @@ function located(error: unknown, { places }: LoadedSpec): ContainervError {
 export async function run(spec: Spec | LoadedSpec, options: RunOptions = {}): Promise<Output> {
   options.signal?.throwIfAborted();
   const resolved = await resolveSpec(spec);
-  const stdio = openStdio(options, "capture");
+  const container = withInput(onlyContainer(resolved.desired), options);
+  const stdio = openStdio({ ...options, stdin: inputOf(container, options) }, "capture");
   try {
-    const startable = uniqueStartable(onlyContainer(resolved.desired), { announce: false });
+    const startable = uniqueStartable(container, { announce: false });
     const started = startImage(startable, stdio.fds);
     stdio.handOver();
     const release = endOnAbort(started, options.signal);
@@ -159,6 +160,15 @@ export async function run(spec: Spec | LoadedSpec, options: RunOptions = {}): Pr
   } finally {
     stdio.close();
   }
+}
+
+/** Input that the caller gives counts, whatever the spec says of it. */
+function withInput(container: DesiredContainer, { stdin }: StdioOptions): DesiredContainer {
+  return stdin === undefined ? container : { ...container, stdin: stdin !== "ignore" };
+}
+
+function inputOf({ stdin }: DesiredContainer, options: StdioOptions): InputOption {
+  return options.stdin ?? (stdin ? "inherit" : "ignore");
 }
 
 /**
@@ -179,10 +189,10 @@ export async function start(
 ): Promise<Container> {
   options.signal?.throwIfAborted();
   const resolved = await resolveSpec(spec);
+  const container = withInput(onlyContainer(resolved.desired), options);
   const log = createLogLines();
-  const stdio = openStdio(options, "inherit", log);
+  const stdio = openStdio({ ...options, stdin: inputOf(container, options) }, "inherit", log);
   try {
-    const container = onlyContainer(resolved.desired);
     const startable = uniqueStartable(container, { announce: true });
     const started = startImage(startable, stdio.fds, { announce: true, keepAlive: false });
     stdio.handOver();
@@ -207,5 +217,6 @@ export async function start(
 export type { CommandOptions, ExecOptions, Process } from "./commands.ts";
 export type { CopyResult } from "./transfer.ts";
 export type { LogLine } from "./log_lines.ts";
+export type { Pressure } from "../apply/outcome.ts";
 export type { Usage } from "../observe/usage.ts";
 export type { Container, Exit, Output, OutputOption, StdioOptions };

@@ -3,6 +3,7 @@ import { encode, type Encoded } from "../../ffi/stage/encode.ts";
 import { imageFile } from "../../ffi/linux/spawn.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { compile } from "../subjects/compile.ts";
+import { devicesFor } from "../subjects/limits/devices.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { answer } from "./answers.ts";
 import { observeHost } from "../observe/host.ts";
@@ -52,7 +53,8 @@ export function planContainer(
   container: DesiredContainer,
   options: PlanOptions = {},
 ): { plan: Plan; host: Host; answers: Answers } {
-  const wantsCgroups = Object.keys(container.limits).some((key) => key !== "pidsIsDefault");
+  const wantsCgroups = Object.keys(container.limits).some((key) => key !== "pidsIsDefault") ||
+    devicesFor(container) !== undefined;
   const host = options.host ?? observeHost({ cgroups: wantsCgroups, roots: SYSTEM_ROOTS });
   const answers = answer(container, host, {
     dataDirectory: dataDirectory(process.env, host.uid),
@@ -73,11 +75,11 @@ export function prepare(container: DesiredContainer, options: PlanOptions = {}):
     plan,
     image: encoded.image,
     records: encoded.records,
-    // What was read of the rootfs and of owners is not in the machine's fingerprint, and secrets are for no cache.
-    memorable: pause === undefined && answers.users === undefined &&
-      answers.collisions === undefined &&
-      !dependsOnOwners(container) && !isPassed(container) && !mayChange(answers) &&
-      host.cgroups.v2?.delegated === undefined,
+    // What was read of the rootfs, of /dev and of owners is not in the machine's fingerprint, and secrets are for no cache.
+    memorable: pause === undefined && !dependsOnOwners(container) && !isPassed(container) &&
+      !mayChange(answers) && host.cgroups.v2?.delegated === undefined &&
+      [answers.users, answers.collisions, answers.disks, answers.devices]
+        .every((answer) => answer === undefined),
     ...(isPassed(container) || pause !== undefined
       ? { open: () => [...openPassed(container), ...openPause(pause)] }
       : {}),

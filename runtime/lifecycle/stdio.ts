@@ -25,7 +25,8 @@ export type InputOption =
 export interface StdioOptions {
   /**
    * Its standard input: text or bytes, a descriptor, this program's own (`inherit`), or a pipe that the handle's `stdin` writes
-   * to (`pipe`; only where there is a handle). Text that is one of these words is given as `{text}`. Default: nothing.
+   * to (`pipe`; only where there is a handle). Text that is one of these words is given as `{text}`. Default: what the spec says,
+   * which is nothing.
    */
   readonly stdin?: InputOption;
   readonly stdout?: OutputOption;

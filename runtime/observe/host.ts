@@ -103,7 +103,33 @@ export function observeCgroups(): HostCgroups {
       if (controllers.has(option) && v1[option] === undefined) v1[option] = mount.at;
     }
   }
-  return v2 === undefined ? { v1 } : { v1, v2 };
+  const cpuset = observeCpuset(v1["cpuset"], v2);
+  return {
+    v1,
+    ...(v2 === undefined ? {} : { v2 }),
+    ...(cpuset === undefined ? {} : { cpuset }),
+  };
+}
+
+/** What the root of the hierarchy has, whatever offline CPUs there are besides. */
+function observeCpuset(v1: string | undefined, v2: HostCgroups["v2"]): HostCgroups["cpuset"] {
+  const unified = v2?.controllers.includes("cpuset") === true ? v2.mount : undefined;
+  const mount = v1 ?? unified;
+  if (mount === undefined) return undefined;
+  const list = (name: string): readonly number[] => {
+    const file = v1 === undefined ? `cpuset.${name}.effective` : `cpuset.effective_${name}`;
+    return parseCpus((readFile(`${mount}/${file}`) ?? "").trim());
+  };
+  return { cpus: list("cpus"), mems: list("mems") };
+}
+
+/** `0-2,6` → `[0, 1, 2, 6]`. */
+function parseCpus(text: string): readonly number[] {
+  if (text === "") return [];
+  return text.split(",").flatMap((range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
 }
 
 /** An ordinary user makes groups in one that was given to them. */

@@ -45,6 +45,8 @@ export interface HostCgroups {
   readonly notDelegated?: string;
   /** Controllers of cgroup v1, each with its mount point. */
   readonly v1: Readonly<Record<string, string>>;
+  /** CPUs and memory nodes of the root of the hierarchy with cpuset; absent where there is none. */
+  readonly cpuset?: { readonly cpus: readonly number[]; readonly mems: readonly number[] };
 }
 
 /** What else a plan depends on, asked for by the subjects and answered by `runtime/observe`. */
@@ -63,6 +65,10 @@ export interface Answers {
   readonly users?: Readonly<Record<string, ResolvedUser>>;
   /** Path of a volume's source → what is there; null for nothing. Absent: nobody asked. */
   readonly sources?: Readonly<Record<string, SourceAnswer | null>>;
+  /** Path of a device, or of what lies on a disk → the whole disk's number, or why there is none. */
+  readonly disks?: Readonly<Record<string, DiskAnswer>>;
+  /** Path below /dev → what is there on the host; null for nothing that is a device. */
+  readonly devices?: Readonly<Record<string, DeviceAnswer | null>>;
   /** `DIR` → those of the names that host: system binds which DIR holds too. */
   readonly collisions?: Readonly<Record<string, readonly string[]>>;
 }
@@ -105,6 +111,16 @@ export interface Joinable {
   readonly bounding: string;
   /** Whether setgroups(2) is allowed there. */
   readonly setgroups: boolean;
+}
+
+export type DiskAnswer =
+  | { readonly major: number; readonly minor: number }
+  | { readonly why: string };
+
+export interface DeviceAnswer {
+  readonly type: "character" | "block";
+  readonly major: number;
+  readonly minor: number;
 }
 
 export interface ResolvedUser {

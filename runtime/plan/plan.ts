@@ -28,6 +28,8 @@ export interface Plan {
 export interface Summary {
   /** As `memory 64MiB`. */
   readonly limits: readonly string[];
+  /** Which limit is named when it ended the container. */
+  readonly blame: Blame;
   readonly policy: string;
   /** One per command, as the user named it or `commands[0]`. */
   readonly commands: readonly CommandSummary[];
@@ -35,6 +37,11 @@ export interface Summary {
   readonly asks?: readonly Ask[];
   readonly stop: { readonly signal: number; readonly graceMs: number };
 }
+
+/** Per reason of an exit the limit behind it: `limits.memory 64MiB`, and the line that asked for it. */
+export type Blame = Readonly<
+  Partial<Record<"oom" | "pids", { readonly text: string; readonly origin: Origin }>>
+>;
 
 export interface CommandSummary {
   readonly name: string;

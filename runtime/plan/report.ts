@@ -43,10 +43,16 @@ export const firstOwnFd = (announce: boolean): number => announce ? ANNOUNCE_FD 
 export const REPORT_BYTES = 288;
 export const REPORT_SIGINFO = 16;
 export const REPORT_RUSAGE = 144;
+/** Where the text of `counters` begins. */
+export const REPORT_TEXT = 16;
+
+/** The controllers whose counters are told, by their number in a report. */
+export const COUNTERS = ["memory", "pids", "cpu"] as const;
+export type Counter = typeof COUNTERS[number];
 
 /** `failed`: a = index of the record, b = errno. `exited`: siginfo and rusage of the first process.
  * `step`: a = index of the command, siginfo of it. `started`: a = pid of the first process, before it has done anything. `timeout`: a = index of the command.
- * `detached`: the stage ends, the container stays. */
+ * `detached`: the stage ends, the container stays. `counters`: a = index of the controller, b = length of the text of its file. */
 export const REPORT = {
   failed: 1,
   exited: 2,
@@ -56,6 +62,7 @@ export const REPORT = {
   undone: 6,
   detached: 7,
   ask: 8,
+  counters: 9,
 } as const;
 
 /** What the runner says to an `ask`; above every signal. */
@@ -67,7 +74,7 @@ export type ReportKind = keyof typeof REPORT;
 export type Reporter = "stage" | "container";
 
 const KINDS_OF: Readonly<Record<Reporter, readonly ReportKind[]>> = {
-  stage: ["failed", "exited", "started", "timeout", "undone", "detached", "ask"],
+  stage: ["failed", "exited", "started", "timeout", "undone", "detached", "ask", "counters"],
   container: ["failed", "step", "timeout"],
 };
 
@@ -78,6 +85,8 @@ export interface Report {
   readonly b: number;
   /** As waitid(2) gives it; only in `exited` and `step`. */
   readonly exit?: ChildExit;
+  /** The kernel's own lines; only in `counters`. */
+  readonly text?: string;
 }
 
 export interface ChildExit {
@@ -106,8 +115,14 @@ export function decodeReport(bytes: Uint8Array, from: Reporter): Report | undefi
   const kind = kindOf(view.getUint32(0, true));
   if (kind === undefined || !KINDS_OF[from].includes(kind)) return undefined;
   const report = { kind, from, a: view.getInt32(4, true), b: view.getInt32(8, true) };
+  if (kind === "counters") return { ...report, text: decodeText(bytes, report.b) };
   if (kind !== "exited" && kind !== "step") return report;
   return { ...report, exit: decodeExit(view) };
+}
+
+function decodeText(bytes: Uint8Array, length: number): string {
+  const end = Math.min(REPORT_BYTES, REPORT_TEXT + Math.max(0, length));
+  return new TextDecoder().decode(bytes.subarray(REPORT_TEXT, end));
 }
 
 // siginfo_t of SIGCHLD: si_signo 0, si_errno 4, si_code 8, pad 12, si_pid 16, si_uid 20, si_status 24

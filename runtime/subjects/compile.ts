@@ -7,6 +7,7 @@ import type { Op } from "../plan/ops/registry.ts";
 import type { CommandSummary, Loss, Plan } from "../plan/plan.ts";
 import { compileKernelFs } from "./kernel_fs.ts";
 import { type CompiledLimits, compileLimits } from "./limits/compile.ts";
+import { deviceNodes } from "./limits/devices.ts";
 import { type CompiledJoins, compileJoins, timeOps } from "./namespaces.ts";
 import { groupsHost, makeRoom, roomOp } from "./limits/delegated.ts";
 import { DEFAULT, originOf } from "./origin.ts";
@@ -34,6 +35,7 @@ export function compile(asked: DesiredContainer, host: Host, answers: Answers): 
     ],
     summary: {
       limits: limits.text,
+      blame: limits.blame,
       policy: policyText(container),
       commands: container.commands.map(commandSummary),
       ...(asks.length === 0 ? {} : { asks }),
@@ -50,7 +52,7 @@ function compileParts(asked: DesiredContainer, host: Host, answers: Answers) {
   const container: DesiredContainer = joins.joined.has("net")
     ? { ...asked, network: { ...asked.network, mode: "host" } }
     : asked;
-  const limits = compileLimits(container, groupsHost(host), answers.instance);
+  const limits = compileLimits(container, groupsHost(host), answers);
   const userns = compileUserns(container, host, answers);
   const room = makeRoom(container, host, limits);
   const asks: readonly Ask[] = [room, userns.maps].filter((ask) => ask !== undefined);
@@ -73,14 +75,7 @@ function inOrder(parts: Parts, answers: Answers): readonly Op[] {
   const { container, inside, joins, limits, rootfs, secrets, userns, volumes } = parts;
   const { announce } = answers;
   return [
-    {
-      where: "stage",
-      origin: DEFAULT,
-      kind: "prepare",
-      id: "stage/prepare",
-      announce,
-      ...passedOf(container, inside),
-    },
+    ...beginOps(container, inside, answers),
     ...rootfs.stage,
     ...volumes.stage,
     ...(parts.room === undefined ? [] : [roomOp(parts.room, 0)]),
@@ -90,7 +85,7 @@ function inOrder(parts: Parts, answers: Answers): readonly Op[] {
     cloneOp(container, userns, { limits, joins, announce }),
     ...askOps(parts.asks),
     ...timeOps(container),
-    ...firstOps(userns),
+    ...firstOps(container, userns),
     ...limits.container,
     ...cgroupNamespace(limits, joins),
     ...(joins.joined.has("uts") ? [] : hostnameOps(container)),
@@ -99,6 +94,7 @@ function inOrder(parts: Parts, answers: Answers): readonly Op[] {
     ...secrets.room,
     ...rootfs.container,
     ...compileKernelFs(container, inside, limits.groups),
+    ...deviceNodes(container, answers),
     // Last: what others can change meanwhile must not be there when the kernel's own file systems are mounted and masked.
     ...volumes.container,
     ...secrets.files,
@@ -107,6 +103,23 @@ function inOrder(parts: Parts, answers: Answers): readonly Op[] {
     ...untetherOps(answers),
     ...compileProcesses(container, inside, answers),
     watchOp(container, answers),
+    ...limits.after,
+  ];
+}
+
+/** The stage's first acts; then the input that the container is to have, where it is not the runner's. */
+function beginOps(container: DesiredContainer, inside: Host, answers: Answers): readonly Op[] {
+  const origin = originOf(container, "stdin");
+  return [
+    {
+      where: "stage",
+      origin: DEFAULT,
+      kind: "prepare",
+      id: "stage/prepare",
+      announce: answers.announce,
+      ...passedOf(container, inside),
+    },
+    ...(container.stdin ? [] : [{ kind: "stdin", id: "stdin", where: "stage", origin } as const]),
   ];
 }
 
@@ -151,9 +164,19 @@ function cgroupNamespace(limits: CompiledLimits, { joined }: CompiledJoins): rea
 }
 
 /** Ids before anything else: without them nothing can be owned; then the tether, which ends the time of being traced. */
-function firstOps(userns: CompiledUserns): readonly Op[] {
+function firstOps(container: DesiredContainer, userns: CompiledUserns): readonly Op[] {
+  const { oomScoreAdj } = container.process;
   return [
     ...userns.first,
+    ...(oomScoreAdj === undefined ? [] : [
+      {
+        kind: "oom_score",
+        id: "oomScoreAdj",
+        where: "container",
+        origin: originOf(container, "process/oomScoreAdj"),
+        value: oomScoreAdj,
+      } as const,
+    ]),
     { kind: "tether", id: "container/tether", where: "container", origin: DEFAULT },
     { kind: "keyring", id: "container/keyring", where: "container", origin: DEFAULT },
   ];

@@ -50,6 +50,7 @@ export function compileExec(parts: ExecParts, host: Host, answers: Answers): Pla
     losses: [],
     summary: {
       limits: [],
+      blame: {},
       policy: policyText(container),
       commands: [commandSummary(command, 0)],
       stop: { signal: signalNumber(container), graceMs: container.stop.graceMs },
@@ -77,7 +78,7 @@ function commandOps(
     command,
     index: 0,
     user,
-    announce: answers.announce,
+    answers,
     joins: true,
   });
 }

@@ -5,6 +5,7 @@ import type { Held } from "../plan/op.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import type { GroupPlace } from "./limits/compile.ts";
 import { DEFAULT } from "./origin.ts";
+import { sysctlOps } from "./process.ts";
 
 /** Character devices that every program may expect: path, major, minor. Documentation/admin-guide/devices.txt. */
 const DEVICES: readonly (readonly [string, number, number])[] = [
@@ -70,6 +71,8 @@ export function compileKernelFs(
     ...sysOps(container, host),
     ...groupMounts(container, host, groups),
     ...devOps(host),
+    // Before the shields: they make /proc/sys read-only.
+    ...sysctlOps(container),
     ...shields(),
   ];
 }

@@ -45,7 +45,7 @@ export function compileProcesses(
     const user = users[index];
     if (user === undefined) return;
     ops.push(
-      ...processOps({ container, host, rights, command, index, user, announce: answers.announce }),
+      ...processOps({ container, host, rights, command, index, user, answers }),
     );
   });
   return ops;
@@ -159,7 +159,7 @@ export interface ProcessParts {
   readonly command: DesiredCommand;
   readonly index: number;
   readonly user: ResolvedUser;
-  readonly announce: boolean;
+  readonly answers: Answers;
   /** The process comes from outside into a container that runs. */
   readonly joins?: true;
 }
@@ -184,6 +184,7 @@ export function processOps(parts: ProcessParts): readonly Op[] {
       command: index,
     }),
     workdirOp(parts, { ...common, id: `${id}/workdir` }),
+    ...attributeOps(container, { ...common, id }),
     {
       ...common,
       kind: "identity",
@@ -191,12 +192,81 @@ export function processOps(parts: ProcessParts): readonly Op[] {
       origin: userOrigin,
       uid: user.uid,
       gid: user.gid,
-      ...(host.setgroups ?? host.privileged ? { groups: user.groups } : {}),
+      ...(host.setgroups ?? host.privileged ? { groups: groupsOf(parts) } : noGroups(container)),
       capabilities: keepsCapabilities ? rights.bounding : [],
       ambient: rights.explicit && user.uid !== 0,
     },
     executeOp(parts, { ...common, id: `${id}/execute` }),
   ];
+}
+
+/** Limits and priorities, set while the process has all rights of the runner; what is not asked for stays as it is. */
+export function attributeOps(
+  { process, limits, origins }: Pick<DesiredContainer, "process" | "limits" | "origins">,
+  common: ProcessCommon,
+): readonly Op[] {
+  const { ioPriority, scheduler, cpuAffinity, personality } = process;
+  const of = (key: string): { id: string; origin: string } => ({
+    id: `${common.id}/${key}`,
+    origin: origins[`process/${key}`] ?? DEFAULT,
+  });
+  return [
+    ...(limits.rlimits ?? []).map(({ resource, soft, hard, origin }): Op => ({
+      ...common,
+      kind: "rlimit",
+      id: `${common.id}/${resource}`,
+      origin,
+      resource,
+      soft,
+      hard,
+    })),
+    ...(ioPriority === undefined
+      ? []
+      : [{ ...common, ...of("ioPriority"), kind: "ioprio", ...ioPriority } as const]),
+    ...(scheduler === undefined
+      ? []
+      : [{ ...common, ...of("scheduler"), kind: "scheduler", ...scheduler } as const]),
+    ...(cpuAffinity === undefined
+      ? []
+      : [{ ...common, ...of("cpuAffinity"), kind: "affinity", cpus: cpuAffinity } as const]),
+    ...(personality === undefined
+      ? []
+      : [{ ...common, ...of("personality"), kind: "personality", persona: personality } as const]),
+  ];
+}
+
+/** Where setgroups(2) is denied, the runner's groups stay; none can be added. */
+function noGroups(container: DesiredContainer): Record<string, never> {
+  if (container.process.groups.length === 0) return {};
+  throw new HostError("NO_SETGROUPS", {
+    origin: originOf(container, "process/groups"),
+    message: "cannot give the commands groups: this user may not set them",
+    fix: "take process.groups out, run as root, or get ids in /etc/subgid",
+  });
+}
+
+/** The user's own groups and those that were asked for. */
+function groupsOf({ container, user, answers }: ProcessParts): readonly number[] {
+  const asked = container.process.groups.map((group) =>
+    resolveUser({ user: 0, group }, answers, originOf(container, "process/groups")).gid
+  );
+  return [...new Set([...user.groups, ...asked])];
+}
+
+/** Kernel parameters of the container's own namespaces. Throws HostError for one whose namespace is the host's. */
+export function sysctlOps({ sysctls, network }: DesiredContainer): readonly Op[] {
+  return sysctls.map(({ path, value, namespace, origin }): Op => {
+    if (namespace === "network" && network.mode === "host") {
+      throw new HostError("SYSCTL_OF_HOST", {
+        origin,
+        message: `cannot set ${
+          path.replaceAll("/", ".")
+        }: with \`network: host\` it is the machine's`,
+        fix: "take it out, or give the container a network of its own",
+      });
+    }
+    return { where: "container", kind: "sysctl", id: `sysctls/${path}`, origin, path, value };
+  });
 }
 
 interface ProcessCommon {
@@ -206,7 +276,7 @@ interface ProcessCommon {
 }
 
 function workdirOp(
-  { container, command, announce, joins }: ProcessParts,
+  { container, command, answers, joins }: ProcessParts,
   common: ProcessCommon,
 ): Op {
   const own = command.workdir !== undefined;
@@ -215,7 +285,7 @@ function workdirOp(
     kind: "workdir",
     origin: own ? `${command.origin}/workdir` : originOf(container, "workdir"),
     path: command.workdir ?? container.workdir,
-    announce,
+    announce: answers.announce,
     ...(joins === undefined ? {} : { joins }),
   };
 }
@@ -241,6 +311,7 @@ function executeOp({ container, command, user }: ProcessParts, common: ProcessCo
     argv: command.exec,
     environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     candidates: candidates(program, environment["PATH"] ?? PATH),
+    umask: container.process.umask,
   };
 }
 

@@ -49,6 +49,12 @@ export function quota(value: Value): string {
   return nest(["limits", "cpu"], microseconds > 0 ? microseconds / 100_000 : value);
 }
 
+/** 1024 shares are the weight of 100. */
+export function cpuShares(value: Value): string {
+  const weight = Math.round(Number(value) * 100 / 1024);
+  return nest(["limits", "cpu", "weight"], weight >= 1 ? Math.min(weight, 10_000) : value);
+}
+
 export function capabilities(value: Value): Value {
   return asList(value).map((name) => typeof name === "string" ? name.replace(/^CAP_/, "") : name);
 }

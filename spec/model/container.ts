@@ -9,11 +9,13 @@ import { normaliseLimits } from "./limits.ts";
 import { normaliseJoin, normaliseTime } from "./namespaces.ts";
 import { normaliseNetwork } from "./network.ts";
 import { normalisePolicy } from "./policy.ts";
+import { normaliseProcess } from "./process.ts";
 import { normaliseRootfs } from "./rootfs.ts";
 import type { ContainerKeys } from "./spec_type.ts";
 import { normaliseStop } from "./stop.ts";
 import { normaliseSecrets } from "./secrets.ts";
 import { normaliseHealthcheck, normaliseRestart } from "./supervision.ts";
+import { normaliseSysctls } from "./sysctls.ts";
 import { type DeclaredVolumes, normaliseVolumes } from "./volumes.ts";
 import { normaliseUser, normaliseUserns } from "./user.ts";
 
@@ -66,7 +68,10 @@ export function normaliseContainer(
     join: normaliseJoin(context, at("join"), value),
     ...(time === undefined ? {} : { time }),
     init: value.init ?? commands.length > 1,
-    stdin: value.stdin ?? false,
+    tty: value.tty ?? false,
+    stdin: value.stdin ?? value.tty ?? false,
+    process: normaliseProcess(context, at("process")),
+    sysctls: normaliseSysctls(context, at("sysctls")),
     limits: normaliseLimits(context, at("limits")),
     network: normaliseNetwork(value.network),
     policy: normalisePolicy(context, at("policy")),

@@ -3,6 +3,8 @@
  * Plain data, JSON-safe (64-bit quantities are bigint only where said; all sizes here are exact integers below 2^53).
  */
 
+import type { RESOURCES } from "../../ffi/abi/resource.ts";
+
 /**
  * JSON pointer into the document; `"default"` when no line of the document asked for it; `"command line"` for a command that
  * the caller gave in place of the document's.
@@ -36,7 +38,10 @@ export interface DesiredContainer {
   readonly time?: { readonly monotonicMs: number; readonly boottimeMs: number };
   /** The stage stays as PID 1, reaps and forwards signals. Default: true for several commands. */
   readonly init: boolean;
+  readonly tty: boolean;
   readonly stdin: boolean;
+  readonly process: DesiredProcess;
+  readonly sysctls: readonly DesiredSysctl[];
   readonly limits: DesiredLimits;
   readonly network: { readonly mode: "none" | "host" };
   readonly policy: DesiredPolicy;
@@ -161,6 +166,36 @@ export interface DesiredCommand {
   readonly origin: Origin;
 }
 
+/** What is absent stays as the runner has it. */
+export interface DesiredProcess {
+  /** Supplementary groups, besides the user's own. */
+  readonly groups: readonly (number | string)[];
+  readonly umask: number;
+  readonly oomScoreAdj?: number;
+  readonly ioPriority?: {
+    readonly class: "realtime" | "best-effort" | "idle";
+    readonly level: number;
+  };
+  /** `priority` is 0 where the policy has none, `nice` likewise. */
+  readonly scheduler?: {
+    readonly policy: "other" | "batch" | "idle" | "fifo" | "rr";
+    readonly nice: number;
+    readonly priority: number;
+  };
+  /** Sorted numbers. */
+  readonly cpuAffinity?: readonly number[];
+  /** As personality(2) takes it. */
+  readonly personality?: number;
+}
+
+export interface DesiredSysctl {
+  /** Below /proc/sys. */
+  readonly path: string;
+  readonly value: string;
+  readonly namespace: "network" | "ipc" | "uts";
+  readonly origin: Origin;
+}
+
 /** Numeric, or a name of the container's own passwd/group that is looked up when the rootfs is known. */
 export interface DesiredUser {
   readonly user: number | string;
@@ -171,10 +206,61 @@ export interface DesiredUser {
 export interface DesiredLimits {
   /** CPUs, as 1.5. */
   readonly cpus?: number;
+  /** 1 to 10000; the kernel's default is 100. */
+  readonly cpuWeight?: number;
+  /** Sorted numbers. */
+  readonly cpuset?: { readonly cpus?: readonly number[]; readonly mems?: readonly number[] };
   readonly memoryBytes?: number;
+  readonly memoryHighBytes?: number;
+  readonly memoryLowBytes?: number;
+  /** Absent: false. */
+  readonly oomGroup?: true;
+  /** Besides memory; 0 for none. */
+  readonly swapBytes?: number;
   readonly pids?: number;
   /** True: `pids` is the default of 4096, which only warns where it can't hold. */
   readonly pidsIsDefault: boolean;
+  readonly io?: readonly DesiredIo[];
+  /** Page size as the kernel spells it (`2MB`) → bytes. */
+  readonly hugetlb?: Readonly<Record<string, number>>;
+  readonly devices?: readonly DesiredDevice[];
+  readonly rlimits?: readonly DesiredRlimit[];
+  /** Device → numbers. */
+  readonly rdma?: Readonly<
+    Record<string, { readonly handles?: number; readonly objects?: number }>
+  >;
+  /** Resource → number. */
+  readonly misc?: Readonly<Record<string, number>>;
+}
+
+/** Rates per second; without `device` and `path` only a weight, for all disks. */
+export interface DesiredIo {
+  /** Absolute path of a block device. */
+  readonly device?: string;
+  /** Absolute path of what lies on the disk. */
+  readonly path?: string;
+  readonly readBytes?: number;
+  readonly writeBytes?: number;
+  readonly readOperations?: number;
+  readonly writeOperations?: number;
+  /** 1 to 1000; the kernel's default is 100. */
+  readonly weight?: number;
+  readonly origin: Origin;
+}
+
+export interface DesiredDevice {
+  /** Absolute path below /dev, on the host and in the container. */
+  readonly device: string;
+  /** Of `r`, `w`, `m`. */
+  readonly access: string;
+  readonly origin: Origin;
+}
+
+export interface DesiredRlimit {
+  readonly resource: keyof typeof RESOURCES;
+  readonly soft: number | "unlimited";
+  readonly hard: number | "unlimited";
+  readonly origin: Origin;
 }
 
 export interface DesiredPolicy {

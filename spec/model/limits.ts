@@ -1,9 +1,20 @@
-import { RESOURCES } from "../../ffi/abi/resource.ts";
 import { join } from "../text/tree.ts";
 import type { Context, Part } from "./context.ts";
+import { CPU_LIST, readCpus } from "./cpus.ts";
 import type { DesiredLimits } from "./desired.ts";
-import { byType, list, map, notYet, type Schema, SIZE } from "./fragment.ts";
+import { byType, map, type Schema, SIZE } from "./fragment.ts";
+import {
+  DEVICES_SCHEMA,
+  HUGETLB_SCHEMA,
+  IO_SCHEMA,
+  MISC_SCHEMA,
+  normaliseDevices,
+  normaliseHugetlb,
+  normaliseIo,
+  RDMA_SCHEMA,
+} from "./limits_devices.ts";
 import { readSize } from "./quantity.ts";
+import { normaliseRlimits, RLIMITS_SCHEMA } from "./rlimits.ts";
 import type { LimitsSpec } from "./spec_type.ts";
 
 /** What a fork bomb is stopped at when nothing was said; most programs need a few hundred. */
@@ -15,115 +26,64 @@ const MIN_CPU = 0.01;
 /** NR_CPUS of the largest kernels. */
 const MAX_CPU = 8192;
 
-const ONLY_MAX = "What works: max.";
 const MEMORY_MAP: Schema = map({
   max: {
     title: "At most",
-    description: "Beyond it the container is killed.",
+    description: "Beyond it the kernel takes back what it can, then kills.",
     ...SIZE,
     examples: ["256MiB"],
   },
-  high: notYet({
+  high: {
     title: "Slowed down",
-    description: "Beyond it the container is slowed down.",
+    description: "Beyond it the container is slowed down. cgroup v2 only.",
     ...SIZE,
     examples: ["200MiB"],
-  }, ONLY_MAX),
-  low: notYet({
+  },
+  low: {
     title: "Kept",
-    description: "Below it memory is not taken away.",
+    description: "Below it memory is not taken away while others have some to give.",
     ...SIZE,
     examples: ["64MiB"],
-  }, ONLY_MAX),
+  },
+  oomGroup: {
+    title: "All or none",
+    description: "When the kernel has to kill, it kills the whole container. cgroup v2 only.",
+    type: "boolean",
+    default: false,
+    examples: [true],
+    "x-expects": "true or false",
+  },
 }, { minProperties: 1 });
 
 const COUNT: Schema = { type: "integer", minimum: 1, "x-expects": "a whole number" };
 
-const LATER: Readonly<Record<string, Schema>> = {
-  swap: notYet(
-    byType({ string: SIZE, integer: { const: 0 } }, {
-      title: "Swap",
-      description: "Memory that may be swapped out, besides `memory`; 0 for none.",
-      examples: [0, "1GiB"],
-      "x-expects": "a size such as 1GiB, or 0",
-    }),
-    "What works: memory.",
-  ),
-  io: notYet(
-    list(
-      map({
-        device: { type: "string", pattern: "^/dev/", "x-expects": "a device such as /dev/sda" },
-        readBytes: SIZE,
-        writeBytes: SIZE,
-        readOperations: COUNT,
-        writeOperations: COUNT,
-      }, { required: ["device"] }),
-      {
-        title: "Disk",
-        description: "Bytes and operations per second and device.",
-        examples: [[{ device: "/dev/sda", readBytes: "10MiB" }]],
-        "x-expects": "a list such as [{device: /dev/sda, readBytes: 10MiB}]",
-      },
-    ),
-    "What works: cpu, memory, pids.",
-  ),
-  cpuset: notYet({
-    title: "CPUs to run on",
-    description: "Numbers and ranges.",
-    type: "string",
-    pattern: "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$",
-    examples: ["0-3,6"],
-    "x-expects": 'CPUs such as "0-3,6"',
-  }, "What works: cpu."),
-  hugetlb: notYet({
-    title: "Huge pages",
-    description: "Page size → at most this much.",
-    type: "object",
-    propertyNames: {
-      pattern: "^[0-9]+(KB|MB|GB|KiB|MiB|GiB)$",
-      "x-expects": "a page size such as 2MiB",
-    },
-    additionalProperties: SIZE,
-    examples: [{ "2MiB": "64MiB" }],
-    "x-expects": "a map such as {2MiB: 64MiB}",
-  }, "What works: memory."),
-  devices: notYet(
-    list({ type: "string", pattern: "^/dev/", "x-expects": "a device such as /dev/fuse" }, {
-      title: "Devices",
-      description: "Devices that may be used besides the harmless ones.",
-      examples: [["/dev/fuse"]],
-      "x-expects": "a list such as [/dev/fuse]",
-    }),
-    "What works: the devices that every container has (null, zero, full, random, urandom, tty).",
-  ),
-  rlimits: notYet({
-    title: "Limits of a process",
-    description: "setrlimit(2): name → number or {soft, hard}.",
-    type: "object",
-    propertyNames: {
-      enum: Object.keys(RESOURCES).map((name) => name.replace("RLIMIT_", "").toLowerCase()),
-    },
-    additionalProperties: byType({
-      integer: { minimum: 0 },
-      object: map({ soft: { ...COUNT, minimum: 0 }, hard: { ...COUNT, minimum: 0 } }, {
-        required: ["soft", "hard"],
-      }),
-    }, { "x-expects": "a number or {soft: …, hard: …}" }),
-    examples: [{ nofile: 1024 }],
-    "x-expects": "a map such as {nofile: 1024}",
-  }, "What works: `ulimit -n 1024` at the start of a shell command."),
+const CPUS: Schema = {
+  type: "number",
+  minimum: MIN_CPU,
+  maximum: MAX_CPU,
+  "x-expects": "a number of CPUs such as 1.5",
 };
 
+const CPU_MAP: Schema = map({
+  max: { title: "At most", description: "CPUs' time.", ...CPUS, examples: [1.5] },
+  weight: {
+    title: "Weight",
+    description: "The share where others want the CPUs too: 1 to 10000, default 100.",
+    type: "integer",
+    minimum: 1,
+    maximum: 10_000,
+    examples: [200],
+    "x-expects": "a whole number from 1 to 10000",
+  },
+}, { minProperties: 1 });
+
 export const LIMITS_SCHEMA: Schema = map({
-  cpu: {
+  cpu: byType({ number: CPUS, object: CPU_MAP }, {
     title: "CPUs",
     description: "How many CPUs' time, as a number: 1.5 is one and a half.",
-    type: "number",
-    minimum: MIN_CPU,
-    maximum: MAX_CPU,
-    examples: [1.5],
+    examples: [1.5, { max: 1.5, weight: 200 }],
     "x-expects": "a number of CPUs such as 1.5",
-  },
+  }),
   memory: byType({ string: SIZE, object: MEMORY_MAP }, {
     title: "Memory",
     description: "At most this much memory.",
@@ -138,7 +98,28 @@ export const LIMITS_SCHEMA: Schema = map({
     default: DEFAULT_PIDS,
     examples: [16],
   },
-  ...LATER,
+  swap: byType({ string: SIZE, integer: { const: 0 } }, {
+    title: "Swap",
+    description:
+      "Memory that may be swapped out, besides `memory`; 0 for none. With cgroup v1 it needs `memory` too.",
+    examples: [0, "1GiB"],
+    "x-expects": "a size such as 1GiB, or 0",
+  }),
+  io: IO_SCHEMA,
+  cpuset: byType({
+    string: CPU_LIST,
+    object: map({ cpus: CPU_LIST, mems: CPU_LIST }, { minProperties: 1 }),
+  }, {
+    title: "CPUs to run on",
+    description: "Numbers and ranges; {cpus, mems} says the memory nodes too.",
+    examples: ["0-3,6"],
+    "x-expects": 'CPUs such as "0-3,6"',
+  }),
+  hugetlb: HUGETLB_SCHEMA,
+  devices: DEVICES_SCHEMA,
+  rlimits: RLIMITS_SCHEMA,
+  rdma: RDMA_SCHEMA,
+  misc: MISC_SCHEMA,
 }, {
   title: "Limits",
   description:
@@ -153,17 +134,81 @@ export function normaliseLimits(
   { value, pointer }: Part<LimitsSpec | undefined>,
 ): DesiredLimits {
   if (value === undefined) return { pidsIsDefault: false };
-  const { cpu, memory, pids } = value;
-  const isMap = typeof memory === "object";
-  const max = isMap ? memory.max : memory;
-  const at = join(pointer, "memory", ...(isMap ? ["max"] : []));
-  const memoryBytes = max === undefined
-    ? undefined
-    : readSize(context, { value: max, pointer: at });
+  const at = <Key extends keyof LimitsSpec>(key: Key): Part<NonNullable<LimitsSpec[Key]>> => ({
+    value: value[key] as NonNullable<LimitsSpec[Key]>,
+    pointer: join(pointer, key),
+  });
+  const { pids, swap, rdma, misc } = value;
   return {
-    ...(cpu === undefined ? {} : { cpus: cpu }),
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(value.cpu === undefined ? {} : normaliseCpu(value.cpu)),
+    ...(value.cpuset === undefined ? {} : { cpuset: normaliseCpuset(context, at("cpuset")) }),
+    ...(value.memory === undefined ? {} : normaliseMemory(context, at("memory"))),
+    ...(swap === undefined ? {} : normaliseSwap(context, at("swap"))),
+    ...(value.io === undefined ? {} : { io: normaliseIo(context, at("io")) }),
+    ...(value.hugetlb === undefined ? {} : { hugetlb: normaliseHugetlb(context, at("hugetlb")) }),
+    ...(value.devices === undefined ? {} : { devices: normaliseDevices(context, at("devices")) }),
+    ...(value.rlimits === undefined ? {} : { rlimits: normaliseRlimits(context, at("rlimits")) }),
+    ...(rdma === undefined ? {} : { rdma: { ...rdma } }),
+    ...(misc === undefined ? {} : { misc: { ...misc } }),
     pids: pids ?? DEFAULT_PIDS,
     pidsIsDefault: pids === undefined,
   };
+}
+
+function normaliseCpu(cpu: NonNullable<LimitsSpec["cpu"]>): Partial<DesiredLimits> {
+  if (typeof cpu === "number") return { cpus: cpu };
+  return {
+    ...(cpu.max === undefined ? {} : { cpus: cpu.max }),
+    ...(cpu.weight === undefined ? {} : { cpuWeight: cpu.weight }),
+  };
+}
+
+function normaliseCpuset(
+  context: Context,
+  { value, pointer }: Part<NonNullable<LimitsSpec["cpuset"]>>,
+): NonNullable<DesiredLimits["cpuset"]> {
+  if (typeof value === "string") return { cpus: readCpus(context, { value, pointer }) };
+  const { cpus, mems } = value;
+  return {
+    ...(cpus === undefined
+      ? {}
+      : { cpus: readCpus(context, { value: cpus, pointer: join(pointer, "cpus") }) }),
+    ...(mems === undefined
+      ? {}
+      : { mems: readCpus(context, { value: mems, pointer: join(pointer, "mems") }) }),
+  };
+}
+
+function normaliseMemory(
+  context: Context,
+  { value, pointer }: Part<NonNullable<LimitsSpec["memory"]>>,
+): Partial<DesiredLimits> {
+  if (typeof value === "string") return sized("memoryBytes", readSize(context, { value, pointer }));
+  const bytes = (key: "max" | "high" | "low"): number | undefined => {
+    const size = value[key];
+    return size === undefined
+      ? undefined
+      : readSize(context, { value: size, pointer: join(pointer, key) });
+  };
+  return {
+    ...sized("memoryBytes", bytes("max")),
+    ...sized("memoryHighBytes", bytes("high")),
+    ...sized("memoryLowBytes", bytes("low")),
+    ...(value.oomGroup === true ? { oomGroup: true } : {}),
+  };
+}
+
+function normaliseSwap(
+  context: Context,
+  { value, pointer }: Part<NonNullable<LimitsSpec["swap"]>>,
+): Partial<DesiredLimits> {
+  return sized("swapBytes", value === 0 ? 0 : readSize(context, { value, pointer }));
+}
+
+/** A size that was reported as wrong has no value. */
+function sized<Key extends keyof DesiredLimits>(
+  key: Key,
+  bytes: number | undefined,
+): Partial<DesiredLimits> {
+  return bytes === undefined ? {} : { [key]: bytes };
 }

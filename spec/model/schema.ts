@@ -8,6 +8,7 @@ import { JOIN_SCHEMA, TIME_SCHEMA } from "./namespaces.ts";
 import { NETWORK_SCHEMA } from "./network.ts";
 import { ON_UNSUPPORTED_SCHEMA, PLATFORM_SCHEMA, VM_SCHEMA } from "./platform.ts";
 import { POLICY_SCHEMA } from "./policy.ts";
+import { PROCESS_SCHEMA } from "./process.ts";
 import { ROOTFS_SCHEMA } from "./rootfs.ts";
 import type { ContainerKeys, ProjectKeys } from "./spec_type.ts";
 import { SECRETS_SCHEMA } from "./secrets.ts";
@@ -19,6 +20,7 @@ import {
   RESTART_SCHEMA,
   UPDATE_SCHEMA,
 } from "./supervision.ts";
+import { SYSCTLS_SCHEMA } from "./sysctls.ts";
 import { VARIABLES_SCHEMA } from "./variables.ts";
 import { USER_SCHEMA, USERNS_SCHEMA } from "./user.ts";
 import { TOP_VOLUMES_SCHEMA, VOLUMES_SCHEMA } from "./volumes.ts";
@@ -62,7 +64,8 @@ const KEYS = {
   },
   tty: {
     title: "Terminal",
-    description: "Give the commands a terminal.",
+    description:
+      "Give the commands a terminal of their own, which shows on ours. `containerv run -t` says the same.",
     ...BOOLEAN,
     default: false,
     examples: [false],
@@ -70,11 +73,13 @@ const KEYS = {
   },
   stdin: {
     title: "Standard input",
-    description: "Pass our standard input to the main process.",
+    description:
+      "Pass our standard input to the commands; without it they read /dev/null. Default: true with `tty`, else false. `containerv run -i` says the same.",
     ...BOOLEAN,
-    default: false,
     examples: [true],
   },
+  process: PROCESS_SCHEMA,
+  sysctls: SYSCTLS_SCHEMA,
   volumes: VOLUMES_SCHEMA,
   secrets: SECRETS_SCHEMA,
   inputs: INPUTS_SCHEMA,

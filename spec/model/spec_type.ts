@@ -59,10 +59,14 @@ export interface ContainerKeys {
   readonly time?: { readonly monotonic?: string; readonly boottime?: string };
   /** Our PID 1 reaps and forwards signals. Default: true for several commands. */
   readonly init?: boolean;
-  /** `true`: not yet. */
+  /** Give the commands a terminal. Default false. */
   readonly tty?: boolean;
-  /** Pass standard input through. Default false. */
+  /** Pass standard input through. Default: as `tty`. */
   readonly stdin?: boolean;
+  /** What each command's process is like. */
+  readonly process?: ProcessSpec;
+  /** Kernel parameters that a container has for itself: name → value. */
+  readonly sysctls?: Readonly<Record<string, string | number>>;
   /** `./src:/dst[:ro]`, `data:/dst`, or maps. */
   readonly volumes?: readonly (string | VolumeSpec)[];
   /** Path in the container → value, or where it is. Files of mode 0400, never in argv, environment, plan or caches. */
@@ -185,34 +189,84 @@ export interface CopySpec {
 }
 
 export interface LimitsSpec {
-  /** CPUs: 1.5 is one and a half. */
-  readonly cpu?: number;
-  readonly memory?: Size | { readonly max?: Size; readonly high?: Size; readonly low?: Size };
+  /** CPUs: 1.5 is one and a half. The weight: 1 to 10000, default 100. */
+  readonly cpu?: number | { readonly max?: number; readonly weight?: number };
+  readonly memory?: Size | MemorySpec;
   /** Processes and threads. Default 4096 when any limit is set. */
   readonly pids?: number;
-  /** Not yet. */
+  /** Besides `memory`. */
   readonly swap?: Size | 0;
-  /** Not yet. */
   readonly io?: readonly IoLimitSpec[];
-  /** Not yet. */
-  readonly cpuset?: string;
-  /** Not yet. */
+  /** `"0-3,6"`. */
+  readonly cpuset?: string | { readonly cpus?: string; readonly mems?: string };
+  /** Page size → size. */
   readonly hugetlb?: Readonly<Record<string, Size>>;
-  /** Not yet. */
-  readonly devices?: readonly string[];
-  /** Not yet. */
-  readonly rlimits?: Readonly<
-    Record<string, number | { readonly soft: number; readonly hard: number }>
+  /** Besides the harmless ones. */
+  readonly devices?: readonly DeviceSpec[];
+  /** Name as `nofile` → limit, in the kernel's units. */
+  readonly rlimits?: Readonly<Record<string, RlimitSpec>>;
+  readonly rdma?: Readonly<
+    Record<string, { readonly handles?: number; readonly objects?: number }>
   >;
+  readonly misc?: Readonly<Record<string, number>>;
 }
 
+export interface MemorySpec {
+  readonly max?: Size;
+  /** cgroup v2 only. */
+  readonly high?: Size;
+  readonly low?: Size;
+  /** cgroup v2 only. */
+  readonly oomGroup?: boolean;
+}
+
+/** A number or `unlimited`. */
+export type RlimitValue = number | "unlimited";
+export type RlimitSpec = RlimitValue | { readonly soft: RlimitValue; readonly hard: RlimitValue };
+
+/** A path below /dev; with an access other than `rw` as a map. */
+export type DeviceSpec = string | { readonly device: string; readonly access?: string };
+
 export interface IoLimitSpec {
-  readonly device: string;
+  readonly device?: string;
+  /** A file or directory on the disk, instead of `device`. */
+  readonly path?: string;
   readonly readBytes?: Size;
   readonly writeBytes?: Size;
   readonly readOperations?: number;
   readonly writeOperations?: number;
+  /** 1 to 1000, default 100. */
+  readonly weight?: number;
 }
+
+export interface ProcessSpec {
+  /** Supplementary groups: numbers, or names of the container's own group file. */
+  readonly groups?: readonly (number | string)[];
+  /** Octal, as `"0027"`. Default `"0022"`. */
+  readonly umask?: string;
+  /** -1000 to 1000. */
+  readonly oomScoreAdj?: number;
+  /** Level 0 (first) to 7 (last). */
+  readonly ioPriority?: {
+    readonly class?: "realtime" | "best-effort" | "idle";
+    readonly level?: number;
+  };
+  readonly scheduler?: {
+    readonly policy?: "other" | "batch" | "idle" | "fifo" | "rr";
+    /** -20 (first) to 19 (last). */
+    readonly nice?: number;
+    /** 1 to 99, of `fifo` and `rr`. */
+    readonly priority?: number;
+  };
+  /** `"0-3,6"`. */
+  readonly cpuAffinity?: string;
+  readonly personality?: PersonalitySpec;
+}
+
+export type PersonalitySpec =
+  | "linux"
+  | "linux32"
+  | { readonly domain?: "linux" | "linux32"; readonly randomize?: boolean };
 
 export type NetworkMode = "none" | "host" | "bridge" | "private";
 

@@ -5,7 +5,7 @@ import type { IdMapsSpec } from "./spec_type.ts";
 import { byType, list, map, type Schema } from "./fragment.ts";
 
 /** 2^32 - 1 is `(uid_t)-1`, which setresuid and chown take as "leave it" (setresuid(2)). */
-const MAX_ID = 4_294_967_294;
+export const MAX_ID = 4_294_967_294;
 const NUMBER = /^(?:0|[1-9][0-9]{0,9})$/;
 /** What useradd(8) accepts, in capitals too. The first is a letter, so no name can be mistaken for a number. */
 const NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?$/;

@@ -23,6 +23,14 @@ const unit = (
 });
 
 export const UNITS: readonly Unit[] = [
+  unit(() => import("../../ffi/abi/bpf.ts"), {
+    includes: "linux/bpf.h",
+    enums: "BPF_PROG_LOAD BPF_PROG_ATTACH BPF_PROG_DETACH BPF_PROG_TYPE_CGROUP_DEVICE " +
+      "BPF_CGROUP_DEVICE BPF_DEVCG_ACC_MKNOD BPF_DEVCG_ACC_READ BPF_DEVCG_ACC_WRITE " +
+      "BPF_DEVCG_DEV_BLOCK BPF_DEVCG_DEV_CHAR",
+    // A union of which ours is a part, and two fields of four bits that ours takes together.
+    skip: "sizeof:union_bpf_attr offsetof:struct_bpf_insn:regs",
+  }),
   unit(() => import("../../ffi/abi/capability.ts"), { includes: "linux/capability.h" }),
   unit(() => import("../../ffi/abi/errno.ts"), {
     includes: "errno.h",
@@ -91,7 +99,11 @@ export const UNITS: readonly Unit[] = [
     enums: "IOPRIO_CLASS_NONE IOPRIO_CLASS_RT IOPRIO_CLASS_BE IOPRIO_CLASS_IDLE " +
       "IOPRIO_WHO_PROCESS IOPRIO_WHO_PGRP IOPRIO_WHO_USER",
   }),
-  unit(() => import("../../ffi/abi/sched.ts"), { includes: "linux/types.h linux/sched.h" }),
+  unit(() => import("../../ffi/abi/sched.ts"), {
+    includes: "linux/types.h linux/sched.h linux/sched/types.h",
+    // It grew: ours is the first version.
+    skip: "sizeof:struct_sched_attr",
+  }),
   unit(() => import("../../ffi/abi/seccomp.ts"), {
     includes: "linux/seccomp.h linux/audit.h linux/filter.h",
   }),

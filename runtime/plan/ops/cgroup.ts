@@ -2,7 +2,7 @@
  * Control groups: a directory per hierarchy, its knobs, and how a process enters.
  * Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/cgroups.rst.
  */
-import { EBUSY, EEXIST, EINTR, ENOENT } from "../../../ffi/abi/errno.ts";
+import { EBUSY, EEXIST, EINTR, ENOENT, EOPNOTSUPP } from "../../../ffi/abi/errno.ts";
 import {
   AT_REMOVEDIR,
   O_CLOEXEC,
@@ -10,7 +10,7 @@ import {
   O_RDONLY,
   O_WRONLY,
 } from "../../../ffi/abi/fcntl.ts";
-import { read, write } from "../../../ffi/calls/io.ts";
+import { write } from "../../../ffi/calls/io.ts";
 import { close, openat } from "../../../ffi/calls/open.ts";
 import { mkdirat, unlinkat } from "../../../ffi/calls/path.ts";
 import { ppoll } from "../../../ffi/calls/poll.ts";
@@ -18,6 +18,7 @@ import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
 import { askRunner } from "./ask.ts";
+import { readBack } from "./read_back.ts";
 
 /** A directory above the container's own group, made when missing; others may use it at the same time. */
 export interface GroupParent {
@@ -28,6 +29,8 @@ export interface GroupParent {
   readonly disable: readonly string[];
   /** False for the hierarchy's root, which is never made nor removed. */
   readonly removable: boolean;
+  /** Files in it that must hold something before a group below can be used: name, text. */
+  readonly writes?: readonly (readonly [string, string])[];
 }
 
 export interface MakeGroup extends OpCommon {
@@ -47,8 +50,14 @@ export interface WriteKnob extends OpCommon {
   readonly kind: "cgroup.write";
   readonly path: string;
   readonly value: string;
-  /** What the file must hold afterwards, without its newline; the kernel rounds some values. */
-  readonly holds: string;
+  /** What the file must hold afterwards, without its newline; the kernel rounds some values. Absent: it is not read. */
+  readonly holds?: string;
+  /** `holds` is one of several lines. */
+  readonly line?: true;
+  /** The file that is read, where it is another one. */
+  readonly shownBy?: string;
+  /** On a kernel, or a disk, for which there is no such file. */
+  readonly instead?: Pick<WriteKnob, "path" | "value" | "holds" | "line">;
 }
 
 /**
@@ -101,6 +110,9 @@ export const makeGroup: OpDefinition<MakeGroup> = {
     to.add({ kind: "label", name: again });
     for (const parent of op.parents) {
       if (parent.removable) mkdirUnlessThere(parent.path, to, { otherwise: giveUp });
+      for (const [file, text] of parent.writes ?? []) {
+        writeFile(to, { path: `${parent.path}/${file}`, text, onError: retry });
+      }
       if (parent.enable.length === 0) continue;
       const text = parent.enable.map((name) => `+${name}`).join(" ");
       // The hierarchy's root is never made: where it is missing, it will be missing again.
@@ -193,54 +205,31 @@ function removeParent(parent: GroupParent, to: Emitter): void {
 export const writeKnob: OpDefinition<WriteKnob> = {
   describe: (op) => `write(${quote(op.path)}, ${quote(op.value)})`,
   lower(op, to) {
-    writeFile(to, { path: op.path, text: op.value });
-    // Read back: a limit that the kernel took but does not hold is an error (design rule 8).
-    const size = READ_BACK_BYTES;
-    const buffer = { cell: "read back", size };
-    for (let offset = 0; offset < size; offset += 8) {
-      to.add({ kind: "store", value: 0, address: { ...buffer, offset }, width: 8 });
-    }
-    to.call(openat({ pathname: op.path, flags: O_RDONLY | O_CLOEXEC }), { into: "fd" });
-    to.call(read({ fd: result("fd"), buf: buffer, count: size }));
-    to.call(close({ fd: result("fd") }), { onError: "continue" });
-    compareText(buffer, `${op.holds}\n`, to);
+    if (op.instead === undefined) return writeAndReadBack(op, to, FAIL.stage);
+    const other = to.label("other");
+    const written = to.label("written");
+    const absent = to.label("absent");
+    writeAndReadBack(op, to, other);
+    to.add(
+      { kind: "jump", to: written },
+      { kind: "label", name: other },
+      ...branchOnErrno([ENOENT, EOPNOTSUPP], { to: absent, otherwise: FAIL.stage }),
+      { kind: "label", name: absent },
+    );
+    writeAndReadBack(op.instead, to, FAIL.stage);
+    to.add({ kind: "label", name: written });
   },
 };
 
-const READ_BACK_BYTES = 64;
-
-/** A call that always fails: the language has no other way to name the record at which something was wrong. */
-export const DIFFERS = {
-  name: "close",
-  words: [-1],
-  text: ["-1 /* the file does not hold what was written */"],
-} as const;
-
-/** Fails at `DIFFERS` unless the cell begins with `text` and goes on with zeros. */
-function compareText(cell: { cell: string; size: number }, text: string, to: Emitter): void {
-  const expected = new DataView(new ArrayBuffer(cell.size));
-  if (text.length > cell.size) throw new RangeError(`cannot read back ${text.length} characters`);
-  for (let i = 0; i < text.length; i++) expected.setUint8(i, text.charCodeAt(i));
-  const differs = to.label("differs");
-  const same = to.label("same");
-  for (let offset = 0; offset < text.length; offset += 8) {
-    const next = to.label("next");
-    to.add(
-      { kind: "load", into: "held", address: { ...cell, offset }, width: 8 },
-      {
-        kind: "branch",
-        when: "equal",
-        left: result("held"),
-        right: expected.getBigUint64(offset, true),
-        to: next,
-      },
-      { kind: "jump", to: differs },
-      { kind: "label", name: next },
-    );
-  }
-  to.add({ kind: "jump", to: same }, { kind: "label", name: differs });
-  to.call(DIFFERS);
-  to.add({ kind: "label", name: same });
+/** Read back: a limit that the kernel took but does not hold is an error (design rule 8). */
+function writeAndReadBack(
+  op: Pick<WriteKnob, "path" | "value" | "holds" | "line" | "shownBy">,
+  to: Emitter,
+  onError: string,
+): void {
+  writeFile(to, { path: op.path, text: op.value, onError });
+  if (op.holds === undefined) return;
+  readBack(to, { path: op.shownBy ?? op.path, holds: op.holds, line: op.line === true });
 }
 
 export const openGroup: OpDefinition<OpenGroup> = {

@@ -1,9 +1,9 @@
 /** The first acts of a stage: it maps its plan, and gives up what it has of the runner. */
-import { CLOSE_RANGE_CLOEXEC } from "../../../ffi/abi/fcntl.ts";
+import { CLOSE_RANGE_CLOEXEC, O_RDONLY } from "../../../ffi/abi/fcntl.ts";
 import { MAP_FIXED, MAP_PRIVATE, PROT_READ } from "../../../ffi/abi/mman.ts";
 import { SIG_SETMASK } from "../../../ffi/abi/signal.ts";
 import { mmap } from "../../../ffi/calls/mman.ts";
-import { closeRange } from "../../../ffi/calls/open.ts";
+import { close, closeRange, openat } from "../../../ffi/calls/open.ts";
 import { umask } from "../../../ffi/calls/path.ts";
 import { exitGroup, setsid } from "../../../ffi/calls/process.ts";
 import { rtSigprocmask } from "../../../ffi/calls/signal.ts";
@@ -20,6 +20,11 @@ export interface Prepare extends OpCommon {
   readonly announce: boolean;
   /** Number of descriptors that are handed over, for the container alone. */
   readonly passed?: number;
+}
+
+/** The container's standard input is /dev/null, whatever the runner's is. */
+export interface NoInput extends OpCommon {
+  readonly kind: "stdin";
 }
 
 export const prepare: OpDefinition<Prepare> = {
@@ -74,3 +79,12 @@ function loadPlan(to: Emitter): void {
   to.call(alarming(exitGroup({ status: STAGE_FAILED }), NO_PLAN));
   to.add({ kind: "label", name: loaded });
 }
+
+export const noInput: OpDefinition<NoInput> = {
+  describe: () => `open("/dev/null", O_RDONLY) = 0`,
+  lower(_op, to) {
+    to.call(close({ fd: 0 }), { onError: "continue" });
+    // The lowest number that is free: 0.
+    to.call(openat({ pathname: "/dev/null", flags: O_RDONLY }));
+  },
+};

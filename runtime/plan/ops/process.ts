@@ -69,6 +69,7 @@ export interface Execute extends OpCommon {
   readonly environment: readonly string[];
   /** Files to try, in order. */
   readonly candidates: readonly string[];
+  readonly umask: number;
 }
 
 export const newSession: OpDefinition<NewSession> = {
@@ -136,7 +137,7 @@ export const execute: OpDefinition<Execute> = {
   describe: (op) =>
     `execve(${quote(op.candidates[0] ?? "")}, [${op.argv.map(shorten).join(", ")}])`,
   lower(op, to) {
-    to.call(umask({ mask: 0o022 }));
+    to.call(umask({ mask: op.umask }));
     to.call(rtSigprocmask({ how: SIG_SETMASK, set: 0n }));
     if (op.candidates.length === 1) {
       {

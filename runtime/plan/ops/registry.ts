@@ -1,6 +1,9 @@
 /** Every kind of operation there is. A new kind = its file and its two lines here. */
 import type { OpDefinition } from "../op.ts";
+import * as attributes from "./attributes.ts";
 import * as cgroup from "./cgroup.ts";
+import * as counters from "./counters.ts";
+import * as deviceRules from "./device_rules.ts";
 import * as file from "./file.ts";
 import * as idle from "./idle.ts";
 import * as join from "./join.ts";
@@ -25,6 +28,8 @@ export type Op =
   | cgroup.OpenGroup
   | cgroup.MakeRoom
   | cgroup.JoinGroup
+  | deviceRules.DeviceProgram
+  | counters.ReadCounters
   | file.MakeDirectory
   | file.WriteNewFile
   | file.MakeSymlink
@@ -55,6 +60,13 @@ export type Op =
   | namespace.UnshareCgroup
   | namespace.Hostname
   | namespace.LoopbackUp
+  | attributes.SetRlimit
+  | attributes.SetOomScore
+  | attributes.SetIoPriority
+  | attributes.SetScheduler
+  | attributes.SetAffinity
+  | attributes.SetPersonality
+  | attributes.SetSysctl
   | process.NewSession
   | process.Bound
   | process.Identity
@@ -68,6 +80,7 @@ export type Op =
   | volume.AttachVolume
   | secret.SecretRoom
   | secret.Secret
+  | prepare.NoInput
   | supervise.Watch
   | supervise.EndContainer
   | supervise.RunCommand;
@@ -81,6 +94,8 @@ export const OPS = {
   "cgroup.open": cgroup.openGroup,
   "cgroup.room": cgroup.makeRoom,
   "cgroup.join": cgroup.joinGroup,
+  "cgroup.devices": deviceRules.devices,
+  "cgroup.counters": counters.readCounters,
   "directory": file.makeDirectory,
   "file": file.writeNewFile,
   "symlink": file.makeSymlink,
@@ -111,6 +126,13 @@ export const OPS = {
   "unshare.cgroup": namespace.unshareCgroup,
   "hostname": namespace.hostname,
   "loopback": namespace.loopbackUp,
+  "rlimit": attributes.rlimit,
+  "oom_score": attributes.oomScore,
+  "ioprio": attributes.ioPriority,
+  "scheduler": attributes.scheduler,
+  "affinity": attributes.affinity,
+  "personality": attributes.setPersonality,
+  "sysctl": attributes.sysctl,
   "session": process.newSession,
   "bound": process.bound,
   "identity": process.identity,
@@ -124,6 +146,7 @@ export const OPS = {
   "volume.attach": volume.attachVolume,
   "secret.room": secret.secretRoom,
   "secret": secret.secret,
+  "stdin": prepare.noInput,
   "watch": supervise.watch,
   "end": supervise.endContainer,
   "command": supervise.runCommand,

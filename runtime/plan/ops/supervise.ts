@@ -54,7 +54,7 @@ export interface RunCommand extends OpCommon {
   readonly announce: boolean;
 }
 
-const REPORT_CELL: Cell = { cell: "report", size: REPORT_BYTES };
+export const REPORT_CELL: Cell = { cell: "report", size: REPORT_BYTES };
 export const ALL_SIGNALS = 0xffffffffffffffffn;
 
 const field = (offset: number): Cell => ({ ...REPORT_CELL, offset });

@@ -42,7 +42,7 @@ describe("run", asRoot, () => {
   });
 
   test("standard input is passed through", async () => {
-    const { stdout } = await runCli(["run", "-q", "--", "cat"], { stdin: "through\n" });
+    const { stdout } = await runCli(["run", "-qi", "--", "cat"], { stdin: "through\n" });
     assertEquals(stdout, "through\n");
   });
 

@@ -131,7 +131,10 @@ describe("what is run", { skip }, () => {
 describe("streams", { skip }, () => {
   test("standard input reaches the command, as bytes", async () => {
     const stdin = Uint8Array.from({ length: 200_000 }, (_, index) => index & 0xff);
-    const { stdout } = await runSpec({ commands: [sh("sha256sum; cat | wc -c")] }, { stdin });
+    const { stdout } = await runSpec({
+      stdin: true,
+      commands: [sh("sha256sum; cat | wc -c")],
+    }, { stdin });
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", stdin));
     const hex = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     assertEquals(stdout, `${hex}  -\n0\n`);

@@ -8,6 +8,7 @@ import {
 } from "../../../../ffi/abi/capability.ts";
 import { errnoMessage, errnoName, errnoNumber, errors } from "../../../../ffi/abi/errno.ts";
 import * as fcntl from "../../../../ffi/abi/fcntl.ts";
+import * as bpf from "../../../../ffi/abi/bpf.ts";
 import * as capability from "../../../../ffi/abi/capability.ts";
 import * as epoll from "../../../../ffi/abi/epoll.ts";
 import * as if_ from "../../../../ffi/abi/if.ts";
@@ -167,6 +168,7 @@ describe("makedev()", () => {
 });
 
 const MODULES = [
+  bpf,
   capability,
   epoll,
   if_,
@@ -194,7 +196,7 @@ test("every struct of ffi/abi adds up to its declared size", () => {
       structs++;
     }
   }
-  assertEquals(structs, 28);
+  assertEquals(structs, 33);
 });
 
 test("offsets that others count on", () => {

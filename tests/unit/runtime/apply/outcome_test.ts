@@ -77,6 +77,7 @@ describe("endings", () => {
       cpuMicroseconds: 0,
       maxRssKib: 0,
       leftovers: [],
+      pressure: { oomKills: 0, pidsRefused: 0, throttled: 0 },
     });
   });
 });

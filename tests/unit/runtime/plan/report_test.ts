@@ -40,6 +40,7 @@ const SENT: readonly (readonly [ReportKind, Reporter])[] = [
   ["started", "stage"],
   ["detached", "stage"],
   ["ask", "stage"],
+  ["counters", "stage"],
   ["failed", "container"],
   ["step", "container"],
   ["timeout", "container"],
@@ -92,7 +93,7 @@ describe("decodeReport()", () => {
       assertEquals(decodeReport(bytes.subarray(0, length), "stage"), undefined);
     }
     assertEquals(decodeReport(new Uint8Array(REPORT_BYTES + 1), "stage"), undefined);
-    for (const kind of [0, 9, 0xffffffff]) {
+    for (const kind of [0, 10, 0xffffffff]) {
       assertEquals(decodeReport(message({ kind }).bytes, "stage"), undefined);
     }
   });

@@ -161,6 +161,7 @@ describe("the cache of specs", () => {
 
 describe("the cache of runs", () => {
   const SUMMARY = {
+    blame: {},
     limits: ["memory 64MiB"],
     policy: "policy none",
     commands: [],

@@ -15,10 +15,11 @@ export const HOST_V2: Host = {
   cgroups: {
     v2: {
       mount: "/sys/fs/cgroup",
-      controllers: ["cpuset", "cpu", "io", "memory", "pids"],
+      controllers: ["cpuset", "cpu", "io", "memory", "pids", "hugetlb", "rdma", "misc"],
       enabled: ["pids"],
     },
     v1: {},
+    cpuset: { cpus: [0, 1], mems: [0] },
   },
   system: {
     "/usr": { kind: "directory" },
@@ -40,6 +41,18 @@ export const HOST_HYBRID: Host = {
       memory: "/sys/fs/cgroup/memory",
       pids: "/sys/fs/cgroup/pids",
     },
+  },
+};
+
+/** Root; every controller on a hierarchy of v1 of its own, and no v2 at all. */
+export const HOST_V1: Host = {
+  ...HOST_V2,
+  cgroups: {
+    v1: Object.fromEntries(
+      ["memory", "cpu", "pids", "cpuset", "blkio", "hugetlb", "devices"]
+        .map((name) => [name, `/sys/fs/cgroup/${name}`]),
+    ),
+    cpuset: { cpus: [0, 1], mems: [0] },
   },
 };
 

@@ -31,6 +31,34 @@ const GROUPS = {
     path: `${V2}/box/memory.max`,
     value: "100000",
     holds: "98304",
+  }, {
+    ...stage,
+    kind: "cgroup.write",
+    id: "line",
+    path: `${V2}/box/io.bfq.weight`,
+    value: "8:0 200",
+    holds: "8:0 200",
+    line: true,
+    instead: {
+      path: `${V2}/box/io.weight`,
+      value: "8:0 200",
+      holds: "8:0 200",
+      line: true,
+    },
+  }, {
+    ...stage,
+    kind: "cgroup.write",
+    id: "shown",
+    path: `${V1}/box/devices.allow`,
+    value: "c 1:3 rwm",
+    shownBy: `${V1}/box/devices.list`,
+    holds: "c 1:3 rwm",
+  }, {
+    ...stage,
+    kind: "cgroup.write",
+    id: "unread",
+    path: `${V1}/box/devices.deny`,
+    value: "a",
   }],
   "cgroup.open": [
     { ...stage, kind: "cgroup.open", id: "v1", path: `${V1}/box`, as: "tasks", fd: "group" },
@@ -47,6 +75,26 @@ const GROUPS = {
   "cgroup.join": [
     { ...container, kind: "cgroup.join", id: "join", path: `${V1}/box`, fd: "group" },
   ],
+  "cgroup.devices": [{
+    ...stage,
+    kind: "cgroup.devices",
+    id: "devices",
+    path: `${V2}/box`,
+    group: "group",
+    rules: [
+      { type: "character", major: 1, minor: 3, access: "rwm" },
+      { type: "block", major: 7, access: "r" },
+    ],
+  }],
+  "cgroup.counters": [{
+    ...stage,
+    kind: "cgroup.counters",
+    id: "counters",
+    files: [
+      { counter: "memory", path: `${V2}/box/memory.events` },
+      { counter: "cpu", path: `${V2}/box/cpu.stat` },
+    ],
+  }],
 } as const satisfies { [K in OpKind & `cgroup.${string}`]: readonly Sample<K>[] };
 
 const FILES = {
@@ -365,9 +413,38 @@ const EXECUTE = {
   kind: "execute",
   argv: ["tool", "x".repeat(50), 'a "b"'],
   environment: ["PATH=/a:/b", "HOME=/"],
+  umask: 0o027,
 } as const;
 
 const PROCESSES = {
+  "rlimit": [
+    {
+      ...process,
+      kind: "rlimit",
+      id: "nofile",
+      resource: "RLIMIT_NOFILE",
+      soft: 1024,
+      hard: "unlimited",
+    },
+  ],
+  "oom_score": [{ ...container, kind: "oom_score", id: "oom", value: -500 }],
+  "ioprio": [
+    { ...process, kind: "ioprio", id: "best", class: "best-effort", level: 7 },
+    { ...process, kind: "ioprio", id: "idle", class: "idle", level: 4 },
+  ],
+  "scheduler": [
+    { ...process, kind: "scheduler", id: "batch", policy: "batch", nice: -5, priority: 0 },
+    { ...process, kind: "scheduler", id: "rr", policy: "rr", nice: 0, priority: 3 },
+  ],
+  "affinity": [{ ...process, kind: "affinity", id: "cpus", cpus: [0, 65] }],
+  "personality": [{ ...process, kind: "personality", id: "32", persona: 0x40008 }],
+  "sysctl": [{
+    ...container,
+    kind: "sysctl",
+    id: "sem",
+    path: "kernel/sem",
+    value: "250 32000 32 128",
+  }],
   "session": [{ ...process, kind: "session", id: "session" }],
   "bound": [
     { ...process, kind: "bound", id: "some", keep: ["CHOWN"], last: 2, noNewPrivileges: true },
@@ -418,6 +495,7 @@ const PROCESSES = {
     { ...stage, kind: "prepare", id: "announced", announce: true },
     { ...stage, kind: "prepare", id: "passed", announce: false, passed: 2 },
   ],
+  "stdin": [{ ...stage, kind: "stdin", id: "stdin" }],
   "watch": [
     { ...stage, kind: "watch", id: "watch" },
     { ...stage, kind: "watch", id: "timed", timeoutMs: 1500 },
@@ -440,12 +518,20 @@ const PROCESSES = {
 } as const satisfies {
   [
     K in
+      | "rlimit"
+      | "oom_score"
+      | "ioprio"
+      | "scheduler"
+      | "affinity"
+      | "personality"
+      | "sysctl"
       | "session"
       | "bound"
       | "identity"
       | "workdir"
       | "execute"
       | "prepare"
+      | "stdin"
       | "watch"
       | "end"
       | "command"

@@ -42,21 +42,28 @@ describe("limits", () => {
   }
 });
 table("limits that are refused", [
-  ["limits: {memory: {high: 1MiB}}", ["NOT_YET /limits/memory/high"]],
   ["limits: {memory: {max: 1k}}", ["BAD_VALUE /limits/memory/max"]],
   ["limits: {memory: {}}", ["EMPTY_VALUE /limits/memory"]],
   ["limits: {memory: 0.1B}", ["BAD_SIZE /limits/memory"]],
-  ["limits: {swap: 0}", ["NOT_YET /limits/swap"]],
-  ["limits: {swap: 1}", ["NOT_YET /limits/swap", "BAD_VALUE /limits/swap"]],
-  ["limits: {io: [{device: /dev/sda}]}", ["NOT_YET /limits/io"]],
-  ["limits: {cpuset: 0-3}", ["NOT_YET /limits/cpuset"]],
-  ["limits: {hugetlb: {2MiB: 4MiB}}", ["NOT_YET /limits/hugetlb"]],
-  ["limits: {devices: [/dev/fuse]}", ["NOT_YET /limits/devices"]],
-  ["limits: {rlimits: {nofile: 10}}", ["NOT_YET /limits/rlimits"]],
-  ["limits: {rlimits: {nofiles: 10}}", [
-    "NOT_YET /limits/rlimits",
-    "BAD_VALUE /limits/rlimits/nofiles",
+  ["limits: {swap: 1}", ["BAD_VALUE /limits/swap"]],
+  ["limits: {io: [{readBytes: 1MiB}]}", ["BAD_IO /limits/io/0"]],
+  ["limits: {io: [{device: /dev/sda, path: /a, weight: 5}]}", ["BAD_IO /limits/io/0/path"]],
+  ["limits: {io: [{device: /dev/sda}]}", ["BAD_IO /limits/io/0"]],
+  ["limits: {io: [{weight: 1001}]}", ["BAD_VALUE /limits/io/0/weight"]],
+  ["limits: {cpuset: 3-0}", ["BAD_CPUS /limits/cpuset"]],
+  ["limits: {cpuset: 0-9000}", ["BAD_CPUS /limits/cpuset"]],
+  ["limits: {cpuset: {mems: 3-1}}", ["BAD_CPUS /limits/cpuset/mems"]],
+  ["limits: {hugetlb: {2MiB: 4M}}", ["BAD_VALUE /limits/hugetlb/2MiB"]],
+  ["limits: {devices: [fuse]}", ["BAD_VALUE /limits/devices/0"]],
+  ["limits: {devices: [{device: /dev/fuse, access: wr}]}", [
+    "BAD_VALUE /limits/devices/0/access",
   ]],
+  ["limits: {rlimits: {nofiles: 10}}", ["BAD_VALUE /limits/rlimits/nofiles"]],
+  ["limits: {rlimits: {nofile: {soft: 2, hard: 1}}}", ["BAD_RLIMIT /limits/rlimits/nofile"]],
+  ["limits: {rlimits: {nofile: {soft: unlimited, hard: 1}}}", [
+    "BAD_RLIMIT /limits/rlimits/nofile",
+  ]],
+  ["limits: {cpu: {weight: 0}}", ["BAD_VALUE /limits/cpu/weight"]],
   ["limits: {cpu: 0.001}", ["BAD_VALUE /limits/cpu"]],
   ["limits: [a]", ["WRONG_TYPE /limits"]],
 ]);
