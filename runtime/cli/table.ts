@@ -78,6 +78,13 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [
       { name: "--detach", short: "-d", help: "come back when everything was started" },
       { name: "--no-cache", help: "read the spec anew, whatever was read before" },
+      {
+        name: "--profile",
+        value: "NAME",
+        many: true,
+        help: "with the containers of this profile, besides those that are always there",
+      },
+      SET_OPTION,
     ],
     files: true,
     text: [

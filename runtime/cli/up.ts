@@ -5,6 +5,7 @@ import { type Arguments, UsageError } from "./arguments.ts";
 import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
 import { absoluteSpec, loadSource, openSource, showFailure } from "./spec.ts";
+import { activeContainers } from "../../spec/model/depends.ts";
 import type { Desired } from "../../spec/model/desired.ts";
 import { factsOf } from "../apply/facts.ts";
 
@@ -20,28 +21,44 @@ export async function command(given: Arguments): Promise<number> {
   const source = openSource(given);
   const loaded = await loadSource(source);
   if (loaded === undefined) return BAD_INPUT;
-  const { places } = loaded.result;
-  const many = loaded.desired.containers.length > SHOWN_MAX;
+  const { places, hidden } = loaded.result;
+  const desired = withProfiles(loaded.desired, given);
+  const many = desired.containers.length > SHOWN_MAX;
   const onDone = (done: Done): void => {
     if (!many && isGood(done)) stderr(`✔ ${done.name} ${outcomeText(done)}\n`);
   };
   const begun = performance.now();
   let result: UpResult;
   try {
-    result = await up(loaded.desired, absoluteSpec(source), { onDone });
+    result = await up(desired, absoluteSpec(source), { onDone });
   } catch (error) {
-    await showFailure(factsOf(error), places);
+    await showFailure(factsOf(error), places, hidden);
     return OWN_FAILURE;
   }
-  for (const { facts } of result.failures) await showFailure(facts, places);
+  for (const { facts } of result.failures) await showFailure(facts, places, hidden);
   if (many) stderr(summary(result, performance.now() - begun));
   if (result.supervisor !== undefined) {
-    stderr(`supervisor ${result.supervisor} (${supervised(loaded.desired)})\n`);
+    stderr(`supervisor ${result.supervisor} (${supervised(desired)})\n`);
   }
   if (result.failures.length === 0) return 0;
   const names = [...new Set(result.failures.map(({ name }) => name))];
   stderr(`✘ containerv could not make ${names.join(", ")} (exit 125)\n`);
   return OWN_FAILURE;
+}
+
+/** The containers that are always there, and those of the profiles that were asked for. */
+function withProfiles(desired: Desired, { lists }: Arguments): Desired {
+  const asked = new Set(lists?.["--profile"] ?? []);
+  const known = new Set(desired.containers.flatMap(({ profiles }) => profiles));
+  const unknown = [...asked].find((name) => !known.has(name));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `no container has the profile "${unknown}"; there ${
+        known.size === 0 ? "is none" : `are ${[...known].join(", ")}`
+      }`,
+    );
+  }
+  return { ...desired, containers: activeContainers(desired.containers, asked) };
 }
 
 /** What the supervisor is there for. */
