@@ -1,8 +1,9 @@
 /** S1, S2, S7, S13: what a command can learn of the stage, of PID 1 and of the commands beside it, and what it can say in their place. */
-import { chmodSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
+import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertFalse, assertMatch } from "@std/assert";
-import { guardWorld, runSpec, sh } from "../integration/cli/sandbox.ts";
+import { guardWorld, processesOf, runSpec, sh, startSpec } from "../integration/cli/sandbox.ts";
 import { missing, processor, root, tool } from "../support/require.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -46,6 +47,27 @@ describe("S7: no command learns what another one is given", { skip }, () => {
       }
     });
   }
+
+  test("the file that PID 1 and the stage execute has no word of the plan", async () => {
+    const run = startSpec({
+      policy: "none",
+      commands: [sh("echo up; sleep 60"), { exec: ["/bin/true"], environment: { TOKEN: CANARY } }],
+    });
+    await run.says("up");
+    try {
+      const { stage, first } = processesOf(run);
+      for (const pid of [stage, first]) {
+        const file = readFileSync(`/proc/${pid}/exe`, "latin1");
+        assert(file.startsWith("\u007fELF"));
+        for (const word of [CANARY, "/bin/true", "sleep 60", "PATH="]) {
+          assertFalse(file.includes(word), word);
+        }
+      }
+    } finally {
+      process.kill(run.pid, "SIGKILL");
+      await run.ended;
+    }
+  });
 });
 
 /** pidfd_open(2), and pidfd_getfd(2) of PID 1's descriptors 0 to 9: `NUMBER KIND`. */
