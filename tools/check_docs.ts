@@ -151,12 +151,12 @@ function codeTexts(node: ts.Node | undefined): string[] {
     : [];
 }
 
-/** The codes that a node gives to an error: `code: …`, `new HostError(…)`, `return …` in a function codeOf. */
+/** The codes that a node gives to an error: `code: …`, `new HostError(…)`, `new ImageError(…)`, `return …` in a function codeOf. */
 function codesAt(node: ts.Node): string[] {
   if (ts.isPropertyAssignment(node) && node.name.getText() === "code") {
     return codeTexts(node.initializer);
   }
-  if (ts.isNewExpression(node) && node.expression.getText() === "HostError") {
+  if (ts.isNewExpression(node) && /^(Host|Image)Error$/.test(node.expression.getText())) {
     return codeTexts(node.arguments?.[0]);
   }
   if (ts.isReturnStatement(node)) {

@@ -54,7 +54,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "runtime/show": { values: ["runtime/plan", "spec/text"] },
   "runtime/observe": READER,
   "runtime/state": READER,
-  "runtime/image": READER,
+  "runtime/image": { ...READER, packages: ["xxhash-wasm"] },
   "runtime/vm": READER,
   "runtime/apply": {
     values: ["runtime/plan", "runtime/state", "runtime/vm", ...FFI],

@@ -157,6 +157,9 @@ export const SEEKS = {
   SEEK_END,
 } as const;
 
+// sync_file_range(2); source <linux/fs.h>.
+export const SYNC_FILE_RANGE_WRITE = 2;
+
 // renameat2(2); source <linux/fs.h>.
 export const RENAME_NOREPLACE = 0x1;
 export const RENAME_EXCHANGE = 0x2;

@@ -1,5 +1,5 @@
 /** Bytes in and out of descriptors, and what belongs to an open file. read(2), write(2), flock(2). */
-import { LOCKS, SEEKS } from "../abi/fcntl.ts";
+import { LOCKS, SEEKS, SYNC_FILE_RANGE_WRITE } from "../abi/fcntl.ts";
 import { utf8 } from "../abi/text.ts";
 import type { Cell, Syscall, Word } from "./call.ts";
 import { isBytes, syscall } from "./record.ts";
@@ -176,5 +176,61 @@ export function getdents64(args: { fd: Word; dirp: Cell; count: Word }): Syscall
   return syscall("getdents64", {
     words: [fd, dirp, count],
     text: () => [showWord(fd), showPointer(dirp), showWord(count)],
+  });
+}
+
+/**
+ * `syncfs(2)`: waits until everything of the file system that the descriptor is on is on the disk.
+ *
+ * Header  include/linux/syscalls.h
+ * Since   Linux 2.6.39
+ * Needs   nothing
+ * Errors  EIO     a write failed since the descriptor was opened
+ *         ENOSPC  there was no room for one
+ * @see https://man7.org/linux/man-pages/man2/syncfs.2.html
+ */
+export function syncfs(args: { fd: Word }): Syscall {
+  return syscall("syncfs", { words: [args.fd], text: () => [showWord(args.fd)] });
+}
+
+/**
+ * `sync_file_range(2)`: with SYNC_FILE_RANGE_WRITE begins to write a part of a file to the disk, without waiting.
+ *
+ * Header  include/uapi/linux/fs.h
+ * Since   Linux 2.6.17
+ * Needs   nothing
+ * Errors  ESPIPE  no regular file, block device or directory
+ * @see https://man7.org/linux/man-pages/man2/sync_file_range.2.html
+ */
+export function syncFileRange(
+  args: { fd: Word; offset: Word; nbytes: Word; flags: number },
+): Syscall {
+  const { fd, offset, nbytes, flags } = args;
+  return syscall("sync_file_range", {
+    words: [fd, offset, nbytes, flags],
+    text: () => [
+      showWord(fd),
+      showWord(offset),
+      showWord(nbytes),
+      showFlags(flags, { SYNC_FILE_RANGE_WRITE }),
+    ],
+  });
+}
+
+/**
+ * `pwrite64(2)`: `count` bytes of `buf` at `offset`, without moving the file's position; the result is how many.
+ *
+ * Header  include/linux/syscalls.h
+ * Since   Linux 2.1.60
+ * Needs   a descriptor open for writing that can seek
+ * Errors  ENOSPC  no room
+ *         EFBIG   beyond what the file system or RLIMIT_FSIZE permits
+ * @see https://man7.org/linux/man-pages/man2/pwrite.2.html
+ */
+export function pwrite64(args: { fd: Word; buf: Cell; count: Word; offset: Word }): Syscall {
+  const { fd, buf, count, offset } = args;
+  return syscall("pwrite64", {
+    words: [fd, buf, count, offset],
+    text: () => [showWord(fd), showPointer(buf), showWord(count), showWord(offset)],
   });
 }

@@ -1,10 +1,8 @@
 /** Directories of our own: listed, and removed with all that is in them. */
 import { EINTR, ENOENT, ENOTDIR } from "../abi/errno.ts";
-import { AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../abi/fcntl.ts";
-import type { Word } from "../calls/call.ts";
+import { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../abi/fcntl.ts";
 import { getdents64 } from "../calls/io.ts";
 import { openat } from "../calls/open.ts";
-import { unlinkat } from "../calls/path.ts";
 import { Fd } from "./fd.ts";
 import { callSync, readCell, SyscallError } from "./run.ts";
 
@@ -18,9 +16,9 @@ export interface DirectoryEntry {
   readonly isDirectory: boolean;
 }
 
-function open(dirfd: Word | undefined, pathname: string): Fd | undefined {
+function open(pathname: string): Fd | undefined {
   const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  const call = openat({ ...(dirfd === undefined ? {} : { dirfd }), pathname, flags });
+  const call = openat({ pathname, flags });
   const result = Number(callSync(call));
   if (result === -ENOENT || result === -ENOTDIR) return undefined;
   if (result < 0) throw new SyscallError(call, -result);
@@ -29,7 +27,7 @@ function open(dirfd: Word | undefined, pathname: string): Fd | undefined {
 
 /** What is in a directory, in no order; empty where there is none. Throws SyscallError. */
 export function listDirectory(path: string): readonly DirectoryEntry[] {
-  using fd = open(undefined, path);
+  using fd = open(path);
   return fd === undefined ? [] : entriesOf(fd.number);
 }
 
@@ -56,25 +54,4 @@ function entriesOf(fd: number): readonly DirectoryEntry[] {
   }
 }
 
-/** Removes a directory and all below it, relative to descriptors, links not followed. What is gone already is fine. Throws SyscallError. */
-export function removeTree(path: string): void {
-  removeAt(undefined, path);
-}
-
-function removeAt(dirfd: number | undefined, pathname: string): void {
-  const at = dirfd === undefined ? {} : { dirfd };
-  using fd = open(dirfd, pathname);
-  if (fd !== undefined) {
-    for (const { name, isDirectory } of entriesOf(fd.number)) {
-      if (isDirectory) removeAt(fd.number, name);
-      else removeName({ dirfd: fd.number }, name, 0);
-    }
-  }
-  removeName(at, pathname, AT_REMOVEDIR);
-}
-
-function removeName(at: { readonly dirfd?: number }, pathname: string, flags: number): void {
-  const call = unlinkat({ ...at, pathname, flags });
-  const result = Number(callSync(call));
-  if (result < 0 && result !== -ENOENT) throw new SyscallError(call, -result);
-}
+export { removeTree } from "./remove_tree.ts";

@@ -196,6 +196,33 @@ function statxView(): DataView {
   return new DataView(cell.buffer, cell.byteOffset, cell.byteLength);
 }
 
+/** What a file is known by, and when it was last changed. */
+export interface FileVersion {
+  /** Device, inode, size, times of the last change of data and of the inode: another file, or other data, give another text. */
+  readonly text: string;
+  readonly size: number;
+  readonly isFile: boolean;
+  /** Milliseconds since 1970. */
+  readonly changedMs: number;
+}
+
+/** Of an open file, or of a path (symbolic links followed); `undefined` when it is not there. */
+export function fileVersion(at: { readonly fd: number } | string): FileVersion | undefined {
+  const found = typeof at === "string" ? status(AT_FDCWD, at, 0) : status(at.fd, "", AT_EMPTY_PATH);
+  if (found === undefined) return undefined;
+  const view = statxView();
+  const u32 = (offset: number): number => view.getUint32(offset, true);
+  const u64 = (offset: number): bigint => view.getBigUint64(offset, true);
+  // struct statx: stx_ino 32, stx_size 40, stx_ctime 96, stx_mtime 112, stx_dev_major 136, stx_dev_minor 140
+  const times = [96, 112].map((offset) => `${u64(offset)}.${u32(offset + 8)}`);
+  return {
+    text: [u32(136), u32(140), u64(32), u64(40), ...times].join("-"),
+    size: Number(u64(40)),
+    isFile: (found.mode & S_IFMT) === S_IFREG,
+    changedMs: Number(u64(96)) * 1000 + u32(104) / 1e6,
+  };
+}
+
 export type EntryKind = "file" | "directory" | "symlink" | "other";
 
 const KINDS: Readonly<Record<number, EntryKind>> = {

@@ -4,6 +4,7 @@ import { readFile } from "../../ffi/linux/file.ts";
 import { factsOf } from "../apply/facts.ts";
 import { onlyContainer } from "../lifecycle/only.ts";
 import { planContainer } from "../lifecycle/prepare.ts";
+import { surveyedLayers } from "../lifecycle/stored.ts";
 import type { Host } from "../plan/host.ts";
 import { planJson, showPlan } from "../show/plan.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
@@ -22,11 +23,15 @@ export async function command(given: Arguments): Promise<number> {
   const runtime = otherRuntime(given);
   try {
     const wanted = onlyContainer(loaded.desired);
-    const plan = hideIn(planContainer(wanted, host === undefined ? {} : { host }).plan, hidden);
+    const stored = await surveyedLayers(wanted, host);
+    const options = { ...(host === undefined ? {} : { host }), ...stored };
+    const plan = hideIn(planContainer(wanted, options).plan, hidden);
     if (runtime !== undefined) {
       const { equivalentOci } = await import("../lifecycle/oci.ts");
       const { showOci } = await import("../show/oci.ts");
-      const same = equivalentOci(hideIn(wanted, hidden), plan, { here: host === undefined });
+      const { settleLayers } = await import("../subjects/layers.ts");
+      const settled = settleLayers(hideIn(wanted, hidden), stored?.stored.layers);
+      const same = equivalentOci(settled, plan, { here: host === undefined });
       const { out, problems } = showOci(same, { runtime, places, form: formOf(given) });
       stdout(out);
       stderr(problems);

@@ -17,7 +17,8 @@ import { lookUpSource } from "../observe/sources.ts";
 import { observeIds } from "../observe/subids.ts";
 import { AUTO_IDS, CLAIMS_PATH } from "../subjects/userns.ts";
 import { observeDevice, observeDiskOfDevice, observeDiskOfPath } from "../observe/devices.ts";
-import { lookUpUser } from "../observe/users.ts";
+import { lookUpUser, type UserRoot } from "../observe/users.ts";
+import type { StoredLayers } from "./layers.ts";
 
 export interface AnswerOptions {
   readonly dataDirectory: string;
@@ -27,11 +28,13 @@ export interface AnswerOptions {
   /** Taken as it is, without a search. */
   readonly instance?: string;
   readonly detached?: true;
+  readonly stored?: StoredLayers;
 }
 
 export function answer(container: DesiredContainer, host: Host, options: AnswerOptions): Answers {
-  const users = namedUsers(container);
-  const collisions = observeCollisions(container);
+  const { stored } = options;
+  const users = namedUsers(container, stored);
+  const collisions = observeCollisions(container, stored);
   const sources = observeSources(container, options.dataDirectory);
   const { io = [], devices } = container.limits;
   return {
@@ -42,6 +45,7 @@ export function answer(container: DesiredContainer, host: Host, options: AnswerO
     ...(wantsIds(container, host)
       ? { ids: observeIds(host, { slice: AUTO_IDS, claims: CLAIMS_PATH }) }
       : {}),
+    ...(stored === undefined ? {} : { layers: stored.layers }),
     ...(users === undefined ? {} : { users }),
     ...(collisions === undefined ? {} : { collisions }),
     ...(sources === undefined ? {} : { sources }),
@@ -103,6 +107,7 @@ function observeSources(
 /** Directories that host: system binds and that a layer has too. */
 function observeCollisions(
   container: DesiredContainer,
+  stored: StoredLayers | undefined,
 ): Readonly<Record<string, readonly string[]>> | undefined {
   const { layers } = container.rootfs;
   const system = layers.some((layer) => layer.kind === "host" && layer.host === "system");
@@ -112,21 +117,24 @@ function observeCollisions(
   if (content.length === 0) return undefined;
   for (const layer of content) {
     if (layer.kind !== "dir") continue;
+    const survey = stored?.surveys[layer.dir];
     collisions[layer.dir] = SYSTEM_ROOTS.filter((root) =>
-      entryKind(`${layer.dir}${root}`) !== undefined
+      survey === undefined
+        ? entryKind(`${layer.dir}${root}`) !== undefined
+        : survey.names.includes(root.slice(1))
     );
   }
   return collisions;
 }
 
 /** Directories of the host that make up the container's /etc, topmost first. */
-function rootsOf(rootfs: DesiredRootfs): readonly string[] {
+function rootsOf(rootfs: DesiredRootfs, stored: StoredLayers | undefined): readonly UserRoot[] {
   if (rootfs.path !== undefined) return [rootfs.path];
   const atRoot = rootfs.layers.filter((layer) => layer.at === "/");
   // What an image file says can't be read before it is mounted: then only numbers do.
   if (atRoot.some(isImage)) return [];
   return atRoot
-    .map((layer) => layer.kind === "dir" ? layer.dir : "/")
+    .map((layer) => layer.kind === "dir" ? stored?.surveys[layer.dir] ?? layer.dir : "/")
     .reverse();
 }
 
@@ -135,6 +143,7 @@ const isNamed = (user: DesiredUser): boolean =>
 
 function namedUsers(
   container: DesiredContainer,
+  stored: StoredLayers | undefined,
 ): Readonly<Record<string, ResolvedUser>> | undefined {
   const all = [
     container.user,
@@ -145,7 +154,7 @@ function namedUsers(
   if (named.length === 0) return undefined;
   const users: Record<string, ResolvedUser> = {};
   for (const user of named) {
-    const known = lookUpUser(user, rootsOf(container.rootfs));
+    const known = lookUpUser(user, rootsOf(container.rootfs, stored));
     if (known !== undefined) users[userKey(user)] = known;
   }
   return users;

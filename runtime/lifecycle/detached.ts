@@ -31,7 +31,9 @@ import { clearStopped } from "../state/supervised.ts";
 import { removeTree } from "../../ffi/linux/directory.ts";
 import { prepare } from "./prepare.ts";
 import { createPlanner, type Planned } from "./template.ts";
+import type { StoredLayers } from "./layers.ts";
 import { undoMade } from "./remove.ts";
+import { storedLayers } from "./stored.ts";
 import { openProcess, signalProcess } from "./stop.ts";
 import { LOG_FILES, LOG_LIMIT_BYTES, type OpenProject, saveContainer } from "./project.ts";
 
@@ -51,7 +53,7 @@ export interface StartDetachedOptions {
   /** It ended and is started again: commands that are to run `once` are left out. */
   readonly again?: boolean;
   /** For who starts many. */
-  readonly plan?: (container: DesiredContainer) => Planned;
+  readonly plan?: DetachedPlanner;
 }
 
 function withoutOnce(container: DesiredContainer): DesiredContainer {
@@ -70,14 +72,18 @@ function withInit(container: DesiredContainer): DesiredContainer {
   return timed && !container.init ? { ...container, init: true } : container;
 }
 
+/** `stored`: its layers in the store, which it needs when it has some. Throws HostError. */
+export type DetachedPlanner = (container: DesiredContainer, stored?: StoredLayers) => Planned;
+
 /** Plans containers of a project; those that differ in their names alone are planned once. What it gives throws HostError. */
 export function createDetachedPlanner(
   { places }: Pick<OpenProject, "places">,
   host?: Host,
-): (container: DesiredContainer) => Planned {
+): DetachedPlanner {
   const plan = createPlanner((container, options) => prepare(withInit(container), options));
-  return (container) =>
+  return (container, stored) =>
     plan(container, {
+      ...(stored === undefined ? {} : { stored }),
       ...(host === undefined ? {} : { host }),
       instance: (name) => `${places.key}/${name}`,
       announce: true,
@@ -126,7 +132,8 @@ export async function startDetached(
   options: StartDetachedOptions = {},
 ): Promise<DetachedStart> {
   const run = options.again === true ? withoutOnce(container) : container;
-  const planned = (options.plan ?? createDetachedPlanner(project, options.host))(run);
+  const stored = (await storedLayers(run))?.stored;
+  const planned = (options.plan ?? createDetachedPlanner(project, options.host))(run, stored);
   const keeper = await project.keeper();
   const view = {
     places: containerPlaces(project.places, container.name),

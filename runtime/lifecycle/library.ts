@@ -15,6 +15,7 @@ import { onlyContainer } from "./only.ts";
 import { nearestPlace } from "./places.ts";
 import { type InputOption, openStdio, type OutputOption, type StdioOptions } from "./stdio.ts";
 import { start as startImage } from "./start.ts";
+import { storedLayers, surveyedLayers } from "./stored.ts";
 import { uniqueStartable } from "./unique.ts";
 
 /** A spec that was read from a file and is good. Made by `load`. */
@@ -108,18 +109,16 @@ export async function plan(
 ): Promise<Plan> {
   const { planContainer } = await import("./prepare.ts");
   const resolved = await resolveSpec(spec);
-  return withPlaces(resolved, () => planContainer(onlyContainer(resolved.desired), options).plan);
-}
-
-/** What is thrown inside becomes a ContainervError that says where in the YAML. */
-function withPlaces<Result>(spec: LoadedSpec, make: () => Result): Result {
+  const container = onlyContainer(resolved.desired);
   try {
-    return make();
+    const stored = await surveyedLayers(container, options.host);
+    return planContainer(container, { ...options, ...stored }).plan;
   } catch (error) {
-    throw located(error, spec);
+    throw located(error, resolved);
   }
 }
 
+/** What is thrown inside becomes a ContainervError that says where in the YAML. */
 function located(error: unknown, { places }: LoadedSpec): ContainervError {
   const facts = factsOf(error);
   const place = nearestPlace(facts.pointer ?? "", places) ?? places[""];
@@ -142,7 +141,8 @@ export async function run(spec: Spec | LoadedSpec, options: RunOptions = {}): Pr
   const container = withInput(onlyContainer(resolved.desired), options);
   const stdio = openStdio({ ...options, stdin: inputOf(container, options) }, "capture");
   try {
-    const startable = uniqueStartable(container, { announce: false });
+    const stored = await storedLayers(container);
+    const startable = uniqueStartable(container, { announce: false, ...stored });
     const started = startImage(startable, stdio.fds);
     stdio.handOver();
     const release = endOnAbort(started, options.signal);
@@ -193,7 +193,8 @@ export async function start(
   const log = createLogLines();
   const stdio = openStdio({ ...options, stdin: inputOf(container, options) }, "inherit", log);
   try {
-    const startable = uniqueStartable(container, { announce: true });
+    const stored = await storedLayers(container);
+    const startable = uniqueStartable(container, { announce: true, ...stored });
     const started = startImage(startable, stdio.fds, { announce: true, keepAlive: false });
     stdio.handOver();
     const release = endOnAbort(started, options.signal);

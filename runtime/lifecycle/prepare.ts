@@ -6,6 +6,7 @@ import { compile } from "../subjects/compile.ts";
 import { devicesFor } from "../subjects/limits/devices.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { answer } from "./answers.ts";
+import { dataDirectory } from "./data.ts";
 import { observeHost } from "../observe/host.ts";
 import { lowerPlan } from "../plan/lower.ts";
 import type { Answers, Host } from "../plan/host.ts";
@@ -13,6 +14,8 @@ import { idleProgram } from "../plan/ops/idle.ts";
 import type { Plan } from "../plan/plan.ts";
 import { dependsOnOwners } from "../subjects/volumes.ts";
 import { isPassed, openPassed } from "./passed.ts";
+import type { StoredLayers } from "./layers.ts";
+import { settleLayers } from "../subjects/layers.ts";
 
 export interface Prepared {
   readonly plan: Plan;
@@ -26,17 +29,6 @@ export interface Prepared {
   readonly files: readonly string[];
 }
 
-/** Where what outlives a run is kept. */
-export function dataDirectory(
-  environment: Readonly<Record<string, string | undefined>>,
-  uid: number,
-): string {
-  const base = environment["XDG_DATA_HOME"];
-  if (uid === 0) return "/var/lib/containerv";
-  if (base !== undefined && base.startsWith("/")) return `${base}/containerv`;
-  return `${environment["HOME"] ?? "/"}/.local/share/containerv`;
-}
-
 export interface PlanOptions {
   readonly host?: Host;
   /** The name is taken as it is; else the first free one from `first` on. */
@@ -46,6 +38,8 @@ export interface PlanOptions {
   readonly announce?: boolean;
   /** The container outlives the runner. */
   readonly detached?: true;
+  /** Its `tar` and `image` layers as they are in the store: needed when it has some. */
+  readonly stored?: StoredLayers;
 }
 
 /** Plans for `host`, or for this machine. Throws HostError. Changes nothing. */
@@ -56,7 +50,10 @@ export function planContainer(
   const wantsCgroups = Object.keys(container.limits).some((key) => key !== "pidsIsDefault") ||
     devicesFor(container) !== undefined;
   const host = options.host ?? observeHost({ cgroups: wantsCgroups, roots: SYSTEM_ROOTS });
-  const answers = answer(container, host, {
+  const { stored } = options;
+  const settled = settleLayers(container, stored?.layers);
+  const answers = answer(settled, host, {
+    ...(stored === undefined ? {} : { stored }),
     dataDirectory: dataDirectory(process.env, host.uid),
     first: options.first ?? 1,
     announce: options.announce ?? false,
@@ -64,6 +61,11 @@ export function planContainer(
     ...(options.detached === undefined ? {} : { detached: options.detached }),
   });
   return { plan: compile(container, host, answers), host, answers };
+}
+
+function allStored({ rootfs }: DesiredContainer): boolean {
+  return rootfs.layers.length > 0 &&
+    rootfs.layers.every(({ kind }) => kind === "tar" || kind === "image");
 }
 
 /** The plan of a container and the image that carries it out. Throws HostError. */
@@ -76,10 +78,12 @@ export function prepare(container: DesiredContainer, options: PlanOptions = {}):
     image: encoded.image,
     records: encoded.records,
     // What was read of the rootfs, of /dev and of owners is not in the machine's fingerprint, and secrets are for no cache.
+    // Layers of the store never change.
     memorable: pause === undefined && !dependsOnOwners(container) && !isPassed(container) &&
       !mayChange(answers) && host.cgroups.v2?.delegated === undefined &&
-      [answers.users, answers.collisions, answers.disks, answers.devices]
-        .every((answer) => answer === undefined),
+      [answers.disks, answers.devices].every((answer) => answer === undefined) &&
+      (allStored(container) ||
+        answers.users === undefined && answers.collisions === undefined),
     ...(isPassed(container) || pause !== undefined
       ? { open: () => [...openPassed(container), ...openPause(pause)] }
       : {}),

@@ -3,14 +3,18 @@ import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { fingerprint } from "../observe/fingerprint.ts";
 import { recallRun, rememberRun } from "../state/run_cache.ts";
+import { fileVersion } from "../../ffi/linux/file.ts";
 import type { ReadSpec } from "./load.ts";
 import type { PlanOptions } from "./prepare.ts";
 import type { Startable } from "./start.ts";
+import { storedLayers } from "./stored.ts";
 
 export interface Planned extends Startable {
   readonly memorable: boolean;
   /** Files that the plan depends on: those that say which controllers are on, and which ids are the user's. */
   readonly switches: readonly string[];
+  /** Archives that its layers come from, as they were when they were read, and the layers. */
+  readonly watched: Readonly<Record<string, string>>;
 }
 
 /** Plans and encodes a container. Throws HostError. */
@@ -19,12 +23,15 @@ export async function plannedStartable(
   options: PlanOptions = {},
 ): Promise<Planned> {
   const { prepare } = await import("./prepare.ts");
-  const prepared = prepare(container, options);
+  const layers = await storedLayers(container);
+  const prepared = prepare(container, { ...options, ...layers });
   return {
     image: prepared.image,
     summary: prepared.plan.summary,
     open: prepared.open,
-    memorable: prepared.memorable && prepared.plan.instance === container.name,
+    memorable: prepared.memorable && prepared.plan.instance === container.name &&
+      layers?.stored.steady !== false,
+    watched: layers?.stored.watched ?? {},
     switches: prepared.files.concat(
       prepared.plan.ops.flatMap((op) =>
         op.kind === "cgroup.make"
@@ -55,7 +62,8 @@ export function rememberedStartable(
     ...known,
     explain: async () => {
       const only = await container();
-      return (await import("./prepare.ts")).prepare(only, { instance: only.name });
+      const layers = await storedLayers(only);
+      return (await import("./prepare.ts")).prepare(only, { instance: only.name, ...layers });
     },
     rename: async (first) => plannedStartable(await container(), { first }),
   };
@@ -70,6 +78,16 @@ export function remember(
   if (spec.cache === undefined || !startable.memorable || result.volatile === true) return;
   if (result.diagnostics.length > 0) return;
   const { image, summary, switches } = startable;
-  const machine = fingerprint(switches);
-  rememberRun(spec.cache, spec.key, { image, summary, switches, fingerprint: machine });
+  const known = Object.entries(startable.watched);
+  // An archive that changed meanwhile is another one.
+  if (known.some(([path, text]) => fileVersion(path)?.text !== text)) return;
+  const watched = known.map(([path]) => path);
+  const machine = fingerprint(switches, watched);
+  rememberRun(spec.cache, spec.key, {
+    image,
+    summary,
+    switches,
+    fingerprint: machine,
+    ...(watched.length === 0 ? {} : { watched }),
+  });
 }

@@ -50,7 +50,9 @@ export function createPlanner(
       instance: options.instance(one),
     });
     const explain = (): Prepared => prepareOne(container, optionsOf(name));
-    if (name.length < LENGTH_MIN) return plannedOf(explain(), explain);
+    if (name.length < LENGTH_MIN || options.stored !== undefined) {
+      return plannedOf(explain(), explain);
+    }
     const stand = STAND_IN.repeat(name.length);
     const general = withName(container, stand);
     const key = JSON.stringify(general, withoutOrigins);

@@ -4,7 +4,9 @@
  */
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { prepare } from "./prepare.ts";
+import type { StoredLayers } from "./layers.ts";
 import type { Startable } from "./start.ts";
+import { storedLayers } from "./stored.ts";
 
 /** Digits of the number that follows a name: process and count. */
 const NUMBER_DIGITS = 12;
@@ -34,6 +36,8 @@ function nextNumber(): string {
 
 export interface UniqueOptions {
   readonly announce: boolean;
+  /** Its layers in the store: needed when it has some. */
+  readonly stored?: StoredLayers;
 }
 
 /** Throws HostError. */
@@ -53,15 +57,15 @@ export function uniqueStartable(
     summary: template.summary,
     open: template.open,
     explain: () => Promise.resolve(prepare(container, { ...options, instance: name })),
-    rename: () => {
+    rename: async () => {
       templates.clear();
-      return Promise.resolve(uniqueStartable(container, options));
+      return uniqueStartable(container, { ...options, ...await storedLayers(container) });
     },
   };
 }
 
 function templateOf(container: DesiredContainer, options: UniqueOptions): Template {
-  const key = JSON.stringify([options.announce, container]);
+  const key = JSON.stringify([options.announce, container, options.stored?.layers]);
   const known = templates.get(key);
   if (known !== undefined) return known;
   const instance = `${container.name}-${PLACEHOLDER}`;

@@ -7,8 +7,13 @@ import type { ErrorFacts } from "../plan/error.ts";
 import { isAlive } from "../state/identity.ts";
 import { placesOf } from "../state/project.ts";
 import { type ContainerView, type ProjectView, viewOne, viewProject } from "./containers.ts";
-import { createDetachedPlanner, type DetachedStart, digestOf, startDetached } from "./detached.ts";
-import type { Planned } from "./template.ts";
+import {
+  createDetachedPlanner,
+  type DetachedPlanner,
+  type DetachedStart,
+  digestOf,
+  startDetached,
+} from "./detached.ts";
 import { adoptLeft, type OpenProject, openProject } from "./project.ts";
 import { startOrder } from "../subjects/supervision/dependencies.ts";
 import { endSupervisor, startSupervisor } from "./supervise/launch.ts";
@@ -144,7 +149,7 @@ interface Round {
   readonly unsettled: Set<Unsettled>;
   readonly finish: (done: Done) => void;
   /** What containers have in common is planned once. */
-  plan?: (container: DesiredContainer) => Planned;
+  plan?: DetachedPlanner;
 }
 
 interface Unsettled {

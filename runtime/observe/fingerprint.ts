@@ -4,7 +4,7 @@
  * hierarchy that was unmounted, a new kernel) makes the stage fail, and then the plan is made anew.
  */
 import { AT_FDCWD } from "../../ffi/abi/fcntl.ts";
-import { modificationTime, readFile, readLink } from "../../ffi/linux/file.ts";
+import { fileVersion, modificationTime, readFile, readLink } from "../../ffi/linux/file.ts";
 
 /** From `Uid:` to the line before `FDSize:`, and from `CapEff:` to the line before `CapAmb:`. */
 function identity(status: string): string {
@@ -17,9 +17,10 @@ function identity(status: string): string {
 
 /**
  * Equal texts mean that the same spec gives the same plan. `switches`: the `cgroup.subtree_control` files that the plan
- * looked at, since what is on there decides what is switched off again afterwards.
+ * looked at, since what is on there decides what is switched off again afterwards. `watched`: archives that layers were
+ * unpacked of, and the layers themselves.
  */
-export function fingerprint(switches: readonly string[]): string {
+export function fingerprint(switches: readonly string[], watched: readonly string[] = []): string {
   const { HOME, XDG_DATA_HOME } = process.env;
   let text = identity(readFile("/proc/self/status", { once: true }) ?? "");
   // A root of another user namespace is another one.
@@ -27,5 +28,6 @@ export function fingerprint(switches: readonly string[]): string {
   // Changes whenever /bin, /lib and their like are made, removed or replaced.
   text += `\n${modificationTime(AT_FDCWD, "/")}\n${XDG_DATA_HOME}\n${HOME}`;
   for (const path of switches) text += `\n${path} ${readFile(path)}`;
+  for (const path of watched) text += `\n${path} ${fileVersion(path)?.text}`;
   return text;
 }

@@ -1,22 +1,39 @@
 /** Who a named user is, by the container's own passwd and group: read, never run through the host's name services. */
 import type { ResolvedUser } from "../plan/host.ts";
 import { readFileInRoot } from "../../ffi/linux/file.ts";
+import { isOpaque, isWhiteout } from "../../ffi/linux/overlay.ts";
 
 /** What a user database may be at most: a layer's file is untrusted (security case C6). */
 const DATABASE_BYTES_MAX = 1 << 20;
 
+/** Where a user database is looked for: a directory, or the texts of one that is not unpacked yet. */
+export type UserRoot = string | {
+  readonly passwd?: string;
+  readonly group?: string;
+  /** Names that it hides of the roots below. */
+  readonly hides: readonly ("passwd" | "group")[];
+};
+
 /** passwd or group of the first root that has it; `undefined` when it is nothing that could be read. */
 function readDatabase(
-  roots: readonly string[],
+  roots: readonly UserRoot[],
   name: "passwd" | "group",
 ): readonly string[][] | undefined {
   for (const root of roots) {
-    const text = readFileInRoot(root, `etc/${name}`, DATABASE_BYTES_MAX);
+    const text = typeof root === "string"
+      ? readFileInRoot(root, `etc/${name}`, DATABASE_BYTES_MAX)
+      : root[name];
     // Neither is the one below it taken, nor the user without the groups.
     if (text === false) return undefined;
     if (text !== undefined) return text.split("\n").map((line) => line.split(":"));
+    if (typeof root === "string" ? isHidden(root, name) : root.hides.includes(name)) break;
   }
   return [];
+}
+
+/** A layer of an image may say that what is below it is gone: overlayfs would show nothing, so nothing is read. */
+function isHidden(root: string, name: string): boolean {
+  return isWhiteout(`${root}/etc/${name}`) || isWhiteout(`${root}/etc`) || isOpaque(`${root}/etc`);
 }
 
 /** A user as a spec names it: numbers or names. */
@@ -38,7 +55,7 @@ function parseId(text: string | undefined): number | undefined {
 /** `roots`: directories whose etc is asked, first one first. `undefined` when the files do not say. */
 export function lookUpUser(
   wanted: WantedUser,
-  roots: readonly string[],
+  roots: readonly UserRoot[],
 ): ResolvedUser | undefined {
   const passwd = readDatabase(roots, "passwd");
   const groups = readDatabase(roots, "group");

@@ -69,6 +69,8 @@ export interface Answers {
   readonly disks?: Readonly<Record<string, DiskAnswer>>;
   /** Path below /dev → what is there on the host; null for nothing that is a device. */
   readonly devices?: Readonly<Record<string, DeviceAnswer | null>>;
+  /** For `tar` and `image` layers, by their origin: what they are in the store. Absent: there are none. */
+  readonly layers?: Readonly<Record<string, ResolvedLayer>>;
   /** `DIR` → those of the names that host: system binds which DIR holds too. */
   readonly collisions?: Readonly<Record<string, readonly string[]>>;
 }
@@ -121,6 +123,42 @@ export interface DeviceAnswer {
   readonly type: "character" | "block";
   readonly major: number;
   readonly minor: number;
+}
+
+/** A `tar` or `image` layer as the store of layers has it, or will have it. */
+export interface ResolvedLayer {
+  /** Lowest first. */
+  readonly roots: readonly LayerRoot[];
+  /** Of an image: what its author says of running it. */
+  readonly image?: ImageConfig;
+}
+
+export interface LayerRoot {
+  /** Directory of the store. */
+  readonly path: string;
+  readonly diffId: string;
+  /** Present: it is not there yet, and this archive has it. */
+  readonly archive?: string;
+  /** What could not be kept of it, as "device nodes", and of how many entries; absent when all was. */
+  readonly notes?: Readonly<Record<string, number>>;
+  /** True: it hides names of layers below. */
+  readonly whiteouts?: boolean;
+}
+
+/** What an image says besides its files. Source: OCI image specification, config.md. */
+export interface ImageConfig {
+  /** As the user named it. */
+  readonly name: string;
+  readonly digest: string;
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** As `user`, `uid`, `user:group`, `uid:gid`; "" for root. */
+  readonly user: string;
+  readonly workdir: string;
+  /** As `SIGQUIT` or `3`; absent: not said. */
+  readonly stopSignal?: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface ResolvedUser {

@@ -23,6 +23,12 @@ export interface Plan {
   readonly losses: readonly Loss[];
   /** What the line after a run says: limits and policy in effect. */
   readonly summary: Summary;
+  /** The image whose words took effect. Its labels are data: nothing reads them. */
+  readonly image?: {
+    readonly name: string;
+    readonly digest: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
 }
 
 export interface Summary {

@@ -16,6 +16,8 @@ export interface RememberedRun {
   readonly summary: Summary;
   /** Files whose contents are part of the fingerprint. */
   readonly switches: readonly string[];
+  /** Files whose identity is part of it: archives that layers come from. */
+  readonly watched?: readonly string[];
 }
 
 type Known = Omit<RememberedRun, "image">;
@@ -45,7 +47,7 @@ function holds(whole: Uint8Array, offset: number, expected: Uint8Array): boolean
 export function recallRun(
   directory: string,
   key: CacheKey,
-  fingerprint: (switches: readonly string[]) => string,
+  fingerprint: (switches: readonly string[], watched?: readonly string[]) => string,
 ): RememberedRun | undefined {
   if (!isPrivateDirectory(directory)) return undefined;
   const bytes = readBytes(pathOf(directory, key), { once: true });
@@ -69,9 +71,9 @@ export function recallRun(
   const known = parseKnown(decoder.decode(part(bytes, knownAt, knownBytes)));
   if (known === undefined) return undefined;
   const machine = decoder.decode(part(bytes, machineAt, machineBytes));
-  if (machine !== fingerprint(known.switches)) return undefined;
+  if (machine !== fingerprint(known.switches, known.watched)) return undefined;
   const image = part(bytes, imageAt, imageBytes);
-  return { image, summary: known.summary, switches: known.switches };
+  return { ...known, image };
 }
 
 function parseKnown(text: string): Known | undefined {
@@ -88,10 +90,12 @@ export function rememberRun(
   key: CacheKey,
   run: RememberedRun & { readonly fingerprint: string },
 ): string | undefined {
-  const { image, fingerprint, summary, switches } = run;
+  const { image, fingerprint, summary, switches, watched } = run;
   const text = encoder.encode(keyText(key));
   const machine = encoder.encode(fingerprint);
-  const known = encoder.encode(JSON.stringify({ summary, switches } satisfies Known));
+  const known = encoder.encode(JSON.stringify(
+    { summary, switches, ...(watched === undefined ? {} : { watched }) } satisfies Known,
+  ));
   const head = new Uint8Array(HEAD_BYTES);
   head.set(encoder.encode(MAGIC));
   const lengths = [text.length + key.bytes.length, machine.length, known.length, image.length];

@@ -10,6 +10,7 @@ import { type CompiledLimits, compileLimits } from "./limits/compile.ts";
 import { deviceNodes } from "./limits/devices.ts";
 import { type CompiledJoins, compileJoins, timeOps } from "./namespaces.ts";
 import { groupsHost, makeRoom, roomOp } from "./limits/delegated.ts";
+import { imageOf, layerLosses, settleLayers, unpackOps } from "./layers.ts";
 import { DEFAULT, originOf } from "./origin.ts";
 import { becomesPause, compileProcesses, hasInit, passedFiles, signalNumber } from "./process.ts";
 import { type CompiledRootfs, compileRootfs } from "./rootfs/compile.ts";
@@ -18,7 +19,19 @@ import { compileVolumes } from "./volumes.ts";
 import { type CompiledUserns, compileUserns } from "./userns.ts";
 
 /** Throws HostError when this machine cannot give what the container asks for. */
-export function compile(asked: DesiredContainer, host: Host, answers: Answers): Plan {
+export function compile(wanted: DesiredContainer, host: Host, answers: Answers): Plan {
+  const plan = compileSettled(settleLayers(wanted, answers.layers), host, answers);
+  if (answers.layers === undefined) return plan;
+  return {
+    ...plan,
+    ops: [...unpackOps(answers.layers), ...plan.ops],
+    losses: [...layerLosses(answers.layers), ...plan.losses],
+    ...imageOf(wanted, answers.layers),
+  };
+}
+
+/** Of a container whose layers are all directories or image files. */
+function compileSettled(asked: DesiredContainer, host: Host, answers: Answers): Plan {
   const parts = compileParts(asked, host, answers);
   const { container, limits, asks } = parts;
   return {

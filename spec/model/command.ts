@@ -2,16 +2,7 @@ import { join } from "../text/tree.ts";
 import { containerPath, type Context, type Part } from "./context.ts";
 import type { DesiredCommand } from "./desired.ts";
 import { ENVIRONMENT_SCHEMA } from "./environment.ts";
-import {
-  ABSOLUTE_PATH,
-  ARGV,
-  byType,
-  DURATION,
-  list,
-  map,
-  notYet,
-  type Schema,
-} from "./fragment.ts";
+import { ABSOLUTE_PATH, ARGV, byType, DURATION, list, map, type Schema } from "./fragment.ts";
 import { readDuration } from "./quantity.ts";
 import type { CommandMap, CommandSpec } from "./spec_type.ts";
 import { normaliseUser, USER_SCHEMA } from "./user.ts";
@@ -31,16 +22,13 @@ const COMMAND_MAP: Schema = map({
     ...SHELL,
     examples: ["make && ls"],
   },
-  args: notYet(
-    {
-      title: "Arguments",
-      description: "The image's entrypoint with these arguments.",
-      ...ARGV,
-      minItems: 0,
-      examples: [["--verbose"]],
-    },
-    "What works: exec: [PROGRAM, ARGUMENT, …].",
-  ),
+  args: {
+    title: "Arguments",
+    description: "The image's entrypoint with these arguments.",
+    ...ARGV,
+    minItems: 0,
+    examples: [["--verbose"]],
+  },
   name: {
     title: "Name",
     description: "Shown in front of its output and in messages.",
@@ -87,7 +75,7 @@ export const COMMANDS_SCHEMA: Schema = list(
   },
 );
 
-/** `commands:` → argv each; `{args}` is refused before and stands empty here. */
+/** `commands:` → argv each; `{args}` waits for the image's entrypoint. */
 export function normaliseCommands(
   context: Context,
   { value, pointer }: Part<readonly CommandSpec[]>,
@@ -116,10 +104,15 @@ function normaliseCommand(context: Context, { value, pointer }: Part<CommandSpec
     return { exec: value, shell: false, once: false, origin: pointer };
   }
   const isShell = "shell" in value;
-  const exec = "shell" in value ? shell(value.shell) : "exec" in value ? value.exec : [];
+  const exec = "shell" in value
+    ? shell(value.shell)
+    : "exec" in value
+    ? value.exec
+    : [...value.args];
   if ("exec" in value) checkProgram(context, { value: exec, pointer: join(pointer, "exec") });
   return {
     exec,
+    ...("args" in value ? { entrypoint: true as const } : {}),
     shell: isShell,
     once: value.once ?? false,
     origin: pointer,

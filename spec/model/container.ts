@@ -118,7 +118,23 @@ function readCommands(
     const replaced = replaceCommand(context, { value: command, pointer });
     return [...said.slice(0, -1), replaced];
   }
+  const layers = value.rootfs?.layers ?? [];
+  const hasImage = layers.some((layer) => "image" in layer && (layer.at ?? "/") === "/");
+  if (!hasImage) checkArguments(context, said);
   return said;
+}
+
+function checkArguments(context: Context, commands: readonly DesiredCommand[]): void {
+  for (const { entrypoint, origin } of commands) {
+    if (entrypoint !== true) continue;
+    context.report({
+      code: "CONTRADICTION",
+      message: "`args` are for an image's entrypoint, and no layer at / is an image",
+      pointer: join(origin, "args"),
+      part: "key",
+      note: "name the program: exec: [PROGRAM, ARGUMENT]",
+    });
+  }
 }
 
 function replaceCommand(

@@ -103,7 +103,31 @@ export type DesiredLayer =
     readonly image: string;
     readonly at: string;
     readonly origin: Origin;
-  };
+  }
+  | DesiredStored & {
+    readonly kind: "tar";
+    /** Absolute path of an archive. */
+    readonly tar: string;
+  }
+  | DesiredStored & { readonly kind: "image"; readonly image: DesiredImage };
+
+/** A layer that is unpacked into the store before it is used. */
+interface DesiredStored {
+  /** What the archive, or the image's manifest or index, must be: `sha256:…`. */
+  readonly digest?: string;
+  readonly at: string;
+  readonly origin: Origin;
+}
+
+/** Where an image lies. */
+export interface DesiredImage {
+  /** `path`: what lies there says what it is. */
+  readonly form: "path" | "oci" | "oci-archive" | "docker-archive";
+  /** Absolute. */
+  readonly path: string;
+  /** Which of several. */
+  readonly reference?: string;
+}
 
 interface DesiredMount {
   /** Absolute path in the container. */
@@ -158,6 +182,8 @@ export interface DesiredCommand {
   readonly exec: readonly string[];
   /** True when the YAML gave a string. */
   readonly shell: boolean;
+  /** `exec` are arguments for the image's entrypoint. */
+  readonly entrypoint?: true;
   readonly workdir?: string;
   readonly user?: DesiredUser;
   readonly environment?: Readonly<Record<string, string>>;

@@ -1,20 +1,10 @@
 import { join } from "../text/tree.ts";
 import { containerPath, type Context, type Part, resolveHostPath } from "./context.ts";
 import type { DesiredLayer, DesiredRootfs } from "./desired.ts";
-import {
-  ABSOLUTE_PATH,
-  byType,
-  HOST_PATH,
-  list,
-  map,
-  notYet,
-  type Schema,
-  SIZE,
-} from "./fragment.ts";
+import { ABSOLUTE_PATH, byType, HOST_PATH, list, map, type Schema, SIZE } from "./fragment.ts";
+import { IMAGE_SCHEMA, readImage } from "./image.ts";
 import { readSize } from "./quantity.ts";
 import type { LayerSpec, RootfsSpec } from "./spec_type.ts";
-
-const USE_DIR = "What works: unpack it and use {dir: PATH}.";
 
 const LAYER_KINDS: Readonly<Record<string, Schema>> = {
   host: {
@@ -31,20 +21,13 @@ const LAYER_KINDS: Readonly<Record<string, Schema>> = {
     ...HOST_PATH,
     examples: ["./site"],
   },
-  tar: notYet({
+  tar: {
     title: "Archive",
-    description: "A tar archive.",
+    description: "A tar archive, plain or compressed by gzip or zstd. Unpacked once and kept.",
     ...HOST_PATH,
     examples: ["./root.tar.gz"],
-  }, USE_DIR),
-  image: notYet({
-    title: "Image",
-    description: "An OCI image by reference.",
-    type: "string",
-    minLength: 1,
-    examples: ["nginx:1.27"],
-    "x-expects": 'a reference such as "nginx:1.27"',
-  }, USE_DIR),
+  },
+  image: IMAGE_SCHEMA,
   squashfs: {
     title: "squashfs",
     description: "A squashfs image file, mounted read-only through a loop device. Needs root.",
@@ -62,6 +45,15 @@ const LAYER_KINDS: Readonly<Record<string, Schema>> = {
 
 const LAYER: Schema = map({
   ...LAYER_KINDS,
+  digest: {
+    title: "Digest",
+    description:
+      "What the archive must be, byte for byte, or the image's manifest or index; for `tar` and `image`.",
+    type: "string",
+    pattern: "^sha256:[0-9a-f]{64}$",
+    examples: [`sha256:${"0123456789abcdef".repeat(4)}`],
+    "x-expects": "sha256: and 64 hexadecimal digits",
+  },
   at: {
     title: "Place",
     description: "Where the layer is mounted in the container.",
@@ -164,18 +156,44 @@ function normaliseReadyRoot(context: Context, { value, pointer }: Part<RootfsSpe
 
 function normaliseLayer(context: Context, { value, pointer }: Part<LayerSpec>): DesiredLayer {
   const at = containerPath(context, { value: value.at ?? "/", pointer: join(pointer, "at") });
+  const path = (text: string, key: string): string =>
+    resolveHostPath(context, { value: text, pointer: join(pointer, key) });
+  if ("tar" in value || "image" in value) return normaliseStored(context, { value, pointer }, at);
+  if ("digest" in value) reportDigest(context, pointer);
   if ("host" in value) return { kind: "host", host: value.host, at, origin: pointer };
-  if ("squashfs" in value || "erofs" in value) {
-    const [kind, file] = "squashfs" in value
-      ? ["squashfs" as const, value.squashfs]
-      : ["erofs" as const, value.erofs];
-    const image = resolveHostPath(context, { value: file, pointer: join(pointer, kind) });
-    return { kind, image, at, origin: pointer };
+  if ("dir" in value) return { kind: "dir", dir: path(value.dir, "dir"), at, origin: pointer };
+  const [kind, file] = "squashfs" in value
+    ? ["squashfs" as const, value.squashfs]
+    : ["erofs" as const, value.erofs];
+  return { kind, image: path(file, kind), at, origin: pointer };
+}
+
+function normaliseStored(
+  context: Context,
+  { value, pointer }: Part<Extract<LayerSpec, { tar: string } | { image: string }>>,
+  at: string,
+): DesiredLayer {
+  const common = {
+    at,
+    origin: pointer,
+    ...(value.digest === undefined ? {} : { digest: value.digest }),
+  };
+  if ("tar" in value) {
+    const tar = resolveHostPath(context, { value: value.tar, pointer: join(pointer, "tar") });
+    return { kind: "tar", tar, ...common };
   }
-  // The other kinds are refused as not yet; their path stands in so that the rest can be checked.
-  const dir = "dir" in value ? value.dir : "/";
-  const path = resolveHostPath(context, { value: dir, pointer: join(pointer, "dir") });
-  return { kind: "dir", dir: path, at, origin: pointer };
+  const image = readImage(context, { value: value.image, pointer: join(pointer, "image") });
+  return { kind: "image", image, ...common };
+}
+
+function reportDigest(context: Context, pointer: string): void {
+  context.report({
+    code: "CONTRADICTION",
+    message: "`digest` is for archives and images: nothing else has one",
+    pointer: join(pointer, "digest"),
+    part: "key",
+    note: "leave it out",
+  });
 }
 
 function checkHostLayers(context: Context, layers: readonly DesiredLayer[]): void {

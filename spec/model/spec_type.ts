@@ -122,11 +122,16 @@ interface At {
   readonly at?: string;
 }
 
+interface Pinned {
+  /** `sha256:…` that the archive, or the image's manifest or index, must have. */
+  readonly digest?: string;
+}
+
 export type LayerSpec =
   | At & { readonly host: "system" | "/" }
   | At & { readonly dir: string }
-  | At & { readonly tar: string }
-  | At & { readonly image: string }
+  | At & Pinned & { readonly tar: string }
+  | At & Pinned & { readonly image: string }
   | At & { readonly squashfs: string }
   | At & { readonly erofs: string };
 

@@ -74,7 +74,9 @@ function bundleRoot({ rootfs }: DesiredContainer): OciBundle["root"] {
   const lowers = rootfs.layers.filter(({ at }) => at === "/")
     .flatMap((layer) => {
       if (layer.kind === "dir") return [layer.dir];
-      if (layer.kind !== "host") return [layer.image];
+      if (layer.kind === "squashfs" || layer.kind === "erofs") return [layer.image];
+      // Settled before: they are directories by now.
+      if (layer.kind !== "host") return [];
       return layer.host === "/" ? ["/"] : [];
     });
   if (lowers.length > 0) return { kind: "overlay", lowers };
@@ -91,7 +93,7 @@ function rootLosses(container: DesiredContainer, root: OciBundle["root"]): reado
   const origin = originOf(container.origins, "rootfs/layers", "rootfs");
   const writable = originOf(container.origins, "rootfs/writable", "rootfs");
   const losses: OciLoss[] = container.rootfs.layers.flatMap((layer) =>
-    layer.kind === "dir" || layer.kind === "host" ? [] : [{
+    layer.kind !== "squashfs" && layer.kind !== "erofs" ? [] : [{
       origin: layer.origin,
       message: `OCI mounts no image file: ${layer.image} must be mounted where it is named`,
       fix: `mount -t ${layer.kind} -o loop,ro ${layer.image} DIRECTORY`,

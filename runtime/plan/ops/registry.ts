@@ -18,6 +18,7 @@ import * as namespace from "./namespace.ts";
 import * as prepare from "./prepare.ts";
 import * as process from "./process.ts";
 import * as supervise from "./supervise.ts";
+import * as unpack from "./unpack.ts";
 import * as upper from "./upper.ts";
 import * as volume from "./volume.ts";
 
@@ -72,6 +73,7 @@ export type Op =
   | process.Identity
   | process.Workdir
   | process.Execute
+  | unpack.Unpack
   | upper.KeepUpper
   | prepare.Prepare
   | volume.KeepVolume
@@ -138,6 +140,7 @@ export const OPS = {
   "identity": process.identity,
   "workdir": process.workdir,
   "execute": process.execute,
+  "unpack": unpack.unpack,
   "upper": upper.keepUpper,
   "prepare": prepare.prepare,
   "volume.keep": volume.keepVolume,

@@ -176,7 +176,7 @@ function overlayOp(
     kind: "mount.overlay",
     lowers: from.layers.content.map((layer) => {
       if (layer.kind === "dir") return layer.dir;
-      return layer.kind === "host" ? "/" : passedMount(container, layer);
+      return isImage(layer) ? passedMount(container, layer) : "/";
     }),
     // A read-only root gets an upper too, for mount points that the layers lack; it is closed at the end.
     upper: from.kept !== undefined

@@ -2,7 +2,7 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { describe, test } from "node:test";
 import { absolutePath, loadFile, readSpec } from "../../../../runtime/lifecycle/load.ts";
-import { dataDirectory } from "../../../../runtime/lifecycle/prepare.ts";
+import { dataDirectory } from "../../../../runtime/lifecycle/data.ts";
 import { ContainervError } from "../../../../runtime/plan/error.ts";
 import { tempDir } from "../../../support/temp.ts";
 

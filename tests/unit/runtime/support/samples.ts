@@ -540,6 +540,14 @@ const PROCESSES = {
 
 /** Per kind, its forms. */
 export const SAMPLES: { readonly [K in OpKind]: readonly Sample<K>[] } = {
+  "unpack": [{
+    kind: "unpack",
+    id: "unpack/0",
+    where: "stage",
+    origin: "/rootfs/layers/0",
+    archive: "/srv/base.tar",
+    diffId: `sha256:${"0123456789abcdef".repeat(4)}`,
+  }],
   ...GROUPS,
   ...FILES,
   ...MOUNTS,

@@ -188,7 +188,7 @@ describe("commands", () => {
     ["commands: [{exec: ['']}]", ["EMPTY_PROGRAM /commands/0/exec/0"]],
     ["commands: [{exec: [a], shell: b}]", ["CONTRADICTION /commands/0"]],
     ["commands: [{name: a}]", ["MISSING_KEY /commands/0"]],
-    ["commands: [{args: [a]}]", ["NOT_YET /commands/0/args"]],
+    ["commands: [{args: [a]}]", ["CONTRADICTION /commands/0/args"]],
     ["commands: [{name: a, shell: b}, {name: a, shell: b}]", ["DUPLICATE_NAME /commands/1/name"]],
     ["commands: [[sleep, 5]]", ["WRONG_TYPE /commands/0/1"]],
     ["commands: [make, -j2]", ["OPTION_AS_COMMAND /commands/1"]],

@@ -98,9 +98,12 @@ table("rootfs that is doubted or refused", [
   ["rootfs: {writable: true}", ["BAD_VALUE /rootfs/writable"]],
   ["rootfs: {writable: {}}", ["MISSING_KEY /rootfs/writable"]],
   ["rootfs: {writable: {tmpfs: 0B}}", ["BAD_SIZE /rootfs/writable/tmpfs"]],
-  ["rootfs: {layers: [{image: a}, {tar: b}]}", [
-    "NOT_YET /rootfs/layers/0/image",
-    "NOT_YET /rootfs/layers/1/tar",
+  ["rootfs: {layers: [{image: a}, {tar: b}]}", ["NOT_YET /rootfs/layers/0/image"]],
+  ["rootfs: {layers: [{image: 'a:1.27'}]}", ["NOT_YET /rootfs/layers/0/image"]],
+  ["rootfs: {layers: [{image: ./a}, {image: 'oci:a:b'}, {image: '/a.tar'}]}", []],
+  ["rootfs: {layers: [{tar: a, digest: 'sha256:00'}]}", ["BAD_VALUE /rootfs/layers/0/digest"]],
+  [`rootfs: {layers: [{dir: a, digest: 'sha256:${"0".repeat(64)}'}]}`, [
+    "CONTRADICTION /rootfs/layers/0/digest",
   ]],
   ["rootfs: {layers: [{squashfs: c}, {erofs: d, at: /x}]}", []],
   ["rootfs: {layers: [{at: /x}]}", ["MISSING_KEY /rootfs/layers/0"]],

@@ -1,0 +1,106 @@
+/** Where the bytes of an archive come from: a file or a part of one, plain, gzip or zstd; digests are made on the way. */
+import { createHash } from "node:crypto";
+import { EINTR } from "../../ffi/abi/errno.ts";
+import { pread64 } from "../../ffi/calls/io.ts";
+import { hotCall } from "../../ffi/linux/hot.ts";
+import { SyscallError } from "../../ffi/linux/error.ts";
+import type { Piece } from "../../ffi/memory/arena.ts";
+import type { ByteSource } from "./tar/window.ts";
+import { inflate } from "./compression.ts";
+
+export interface Range {
+  readonly fd: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+export interface HashedSource extends ByteSource {
+  /** `sha256:…` of what was read: to be asked once, at the end. */
+  readonly digest: () => string;
+}
+
+/** The bytes of a range; what lies beyond it is not read. `hash: false`: nobody asks for the digest. */
+export function rangeSource(
+  { fd, offset, size }: Range,
+  options: { readonly hash: boolean } = { hash: true },
+): HashedSource {
+  const pread = hotCall("pread64");
+  const hash = createHash("sha256");
+  let position = 0;
+  return {
+    read(piece, at, end) {
+      const count = Math.min(end - at, size - position);
+      if (count === 0) return 0;
+      for (;;) {
+        const got = pread(fd, piece.address + at, count, offset + position);
+        if (got === -EINTR) continue;
+        if (got < 0) throw readError(got, { fd, count, offset: offset + position });
+        if (options.hash) hash.update(piece.bytes.subarray(at, at + got));
+        position += got;
+        return got;
+      }
+    },
+    digest: () => `sha256:${hash.digest("hex")}`,
+  };
+}
+
+function readError(
+  result: number,
+  { fd, count, offset }: { readonly fd: number; readonly count: number; readonly offset: number },
+): Error {
+  return new SyscallError(
+    pread64({ fd, buf: { cell: "archive", size: count }, count, offset }),
+    -result,
+  );
+}
+
+export type Compression = "none" | "gzip" | "zstd";
+
+const MAGICS: readonly (readonly [Compression, readonly number[]])[] = [
+  ["gzip", [0x1f, 0x8b]],
+  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
+];
+
+/** By the first bytes; a skippable frame may stand before zstd's first. */
+export function compressionOf(first: Uint8Array): Compression {
+  const found = MAGICS.find(([, magic]) => magic.every((byte, index) => first[index] === byte));
+  if (found !== undefined) return found[0];
+  const skippable = (first[0] ?? 0) >> 4 === 5 && first[1] === 0x2a && first[2] === 0x4d &&
+    first[3] === 0x18;
+  return skippable ? "zstd" : "none";
+}
+
+/** The archive in it, whatever it is compressed with. For a plain one both digests are the same. */
+export interface ArchiveSource extends ByteSource {
+  readonly compressedDigest: () => string;
+  /** Of the archive itself: the layer's diff id. */
+  readonly diffId: () => string;
+  /** Ends what still reads: to be awaited before the memory is given back. */
+  readonly close: () => Promise<void>;
+}
+
+/** `scratch`: memory for what is compressed. */
+export function archiveSource(
+  range: Range,
+  compression: Compression,
+  scratch: () => Piece,
+): ArchiveSource {
+  const raw = rangeSource(range);
+  if (compression === "none") {
+    let digest: string | undefined;
+    const once = (): string => digest ??= raw.digest();
+    return { read: raw.read, compressedDigest: once, diffId: once, close: () => Promise.resolve() };
+  }
+  const hash = createHash("sha256");
+  const inner = inflate(raw, compression, scratch());
+  return {
+    async read(piece, at, end) {
+      const length = await inner.read(piece, at, end);
+      if (length > 0) hash.update(piece.bytes.subarray(at, at + length));
+      return length;
+    },
+    compressedDigest: raw.digest,
+    close: inner.close,
+    diffId: () => `sha256:${hash.digest("hex")}`,
+  };
+}

@@ -1,0 +1,201 @@
+/**
+ * The store of unpacked layers: `layers/sha256-…` by the digest of the archive's contents (the diff id), made under another
+ * name and renamed when whole and on the disk, so that what has the name is good. `archives/` and `digests/` remember what an
+ * archive's contents are, by the file's identity and by the digest of its compressed bytes.
+ */
+import { EAGAIN, EEXIST, ENOTEMPTY } from "../../ffi/abi/errno.ts";
+import {
+  LOCK_EX,
+  LOCK_NB,
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_RDWR,
+  RENAME_NOREPLACE,
+} from "../../ffi/abi/fcntl.ts";
+import { flock, fsync, syncfs } from "../../ffi/calls/io.ts";
+import { openat } from "../../ffi/calls/open.ts";
+import { mkdirat, renameat2 } from "../../ffi/calls/path.ts";
+import { Fd } from "../../ffi/linux/fd.ts";
+import { makePrivateDirectory, readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { listDirectory, removeTree } from "../../ffi/linux/directory.ts";
+import { callSync, check, SyscallError } from "../../ffi/linux/run.ts";
+import { ImageError } from "./error.ts";
+
+/** A digest as it may be part of a path: nothing else ever is (security case T9). */
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+
+/** @throws ImageError unless it is sha256 in full. */
+export function checkDigest(text: unknown, what: string): string {
+  if (typeof text === "string" && DIGEST.test(text)) return text;
+  const shown = typeof text === "string" ? `"${text.slice(0, 80)}"` : String(typeof text);
+  throw new ImageError(
+    "IMAGE_INVALID",
+    `the digest of ${what} is not sha256: and 64 digits: ${shown}`,
+  );
+}
+
+const fileName = (digest: string): string => checkDigest(digest, "a layer").replace(":", "-");
+
+/** Path of the layer's root, whether it is there or not. */
+export const layerRoot = (data: string, diffId: string): string =>
+  `${data}/layers/${fileName(diffId)}/fs`;
+
+const recordPath = (data: string, diffId: string): string =>
+  `${data}/layers/${fileName(diffId)}/layer.json`;
+
+/** What is remembered of a layer besides its files. */
+export interface LayerRecord {
+  readonly version: 1;
+  readonly diffId: string;
+  /** What could not be kept, as "device nodes", and of how many entries. */
+  readonly notes: Readonly<Record<string, number>>;
+  readonly whiteouts: number;
+}
+
+/** `undefined`: the layer is not there. */
+export function findLayer(data: string, diffId: string): LayerRecord | undefined {
+  return readRecord<LayerRecord>(recordPath(data, diffId));
+}
+
+function readRecord<T extends { readonly version: 1 }>(path: string): T | undefined {
+  const text = readFile(path);
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text) as T;
+    return value.version === 1 ? value : undefined;
+  } catch {
+    return undefined; // torn: it is written anew
+  }
+}
+
+/** What an archive holds, as far as it was read before. */
+export interface ArchiveRecord {
+  readonly version: 1;
+  readonly digest: string;
+  readonly diffId: string;
+}
+
+/** `key`: the identity of a file, or a digest. */
+export function recallArchive(data: string, key: string): ArchiveRecord | undefined {
+  return readRecord<ArchiveRecord>(`${data}/archives/${key.replace(":", "-")}`);
+}
+
+export function rememberArchive(data: string, key: string, record: ArchiveRecord): void {
+  replaceFile(`${data}/archives/${key.replace(":", "-")}`, JSON.stringify(record));
+}
+
+/** Makes the directories of the store. @throws ImageError when they can't be ours alone. */
+export function openStore(data: string): void {
+  for (const name of ["layers", "archives", "locks"]) {
+    const reason = makePrivateDirectory(`${data}/${name}`);
+    if (reason === undefined) continue;
+    throw new ImageError("STORE_UNUSABLE", `the store of layers can't be used: ${reason}`);
+  }
+}
+
+const LOCK_WAIT_MS = 20;
+
+/** Waits until nobody else holds the lock of that name; the result ends the holding, as does the end of the process. */
+export async function lock(data: string, name: string): Promise<Disposable> {
+  const pathname = `${data}/locks/${name.replace(":", "-")}`;
+  const flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+  const fd = Fd.open(openat({ pathname, flags, mode: 0o600 }));
+  const call = flock({ fd: fd.number, operation: LOCK_EX | LOCK_NB });
+  for (;;) {
+    const result = Number(callSync(call));
+    if (result === 0) return fd;
+    if (result !== -EAGAIN) {
+      fd[Symbol.dispose]();
+      throw new SyscallError(call, -result);
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOCK_WAIT_MS));
+  }
+}
+
+/** A layer that is being made. Whoever dies leaves a directory that nobody holds. */
+export interface NewLayer extends Disposable {
+  /** Descriptor of the directory that becomes the layer's root. */
+  readonly root: number;
+  /** Gives it its name; true when it was there already, and ours is not needed. */
+  readonly publish: (record: LayerRecord) => boolean;
+}
+
+const NEW = ".new-";
+let count = 0;
+
+const newPath = (data: string): string =>
+  `${data}/layers/${NEW}${process.pid}-${Date.now()}-${count++}`;
+
+const DIRECTORY = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+/** How often a directory may be collected between being made and being held. */
+const TRIES = 10;
+
+function heldDirectory(data: string): { path: string; held: Fd } {
+  for (let tries = 1;; tries++) {
+    const path = newPath(data);
+    check(mkdirat({ pathname: path, mode: 0o700 }));
+    try {
+      const held = Fd.open(openat({ pathname: path, flags: DIRECTORY }));
+      check(flock({ fd: held.number, operation: LOCK_EX | LOCK_NB }));
+      check(mkdirat({ pathname: `${path}/fs`, mode: 0o755 }));
+      return { path, held };
+    } catch (error) {
+      if (!(error instanceof SyscallError) || tries === TRIES) throw error;
+    }
+  }
+}
+
+export function createLayer(data: string): NewLayer {
+  const { path, held } = heldDirectory(data);
+  const root = Fd.open(openat({ pathname: `${path}/fs`, flags: DIRECTORY }));
+  let done = false;
+  return {
+    root: root.number,
+    publish(record) {
+      const reason = replaceFile(`${path}/layer.json`, JSON.stringify(record));
+      if (reason !== undefined) throw new ImageError("STORE_UNUSABLE", reason);
+      // What has the name survives the machine's power: all of it is on the disk before (security case T17).
+      check(syncfs({ fd: root.number }));
+      const layer = `${data}/layers/${fileName(record.diffId)}`;
+      const call = renameat2({ oldpath: path, newpath: layer, flags: RENAME_NOREPLACE });
+      const result = Number(callSync(call));
+      if (result === -EEXIST || result === -ENOTEMPTY) return true;
+      if (result < 0) throw new SyscallError(call, -result);
+      done = true;
+      using parent = Fd.open(openat({ pathname: `${data}/layers`, flags: DIRECTORY }));
+      check(fsync({ fd: parent.number }));
+      return false;
+    },
+    [Symbol.dispose]() {
+      root[Symbol.dispose]();
+      if (!done) removeTree(path);
+      held[Symbol.dispose]();
+    },
+  };
+}
+
+/** Removes what killed unpackings left; gives how many. Those that go on are held, and stay. */
+export function collectLayers(data: string): number {
+  const layers = `${data}/layers`;
+  let removed = 0;
+  for (const { name } of listDirectory(layers)) {
+    if (!name.startsWith(NEW)) continue;
+    const fd = Number(callSync(openat({ pathname: `${layers}/${name}`, flags: DIRECTORY })));
+    if (fd < 0) continue; // gone meanwhile
+    using held = new Fd(fd);
+    if (Number(callSync(flock({ fd: held.number, operation: LOCK_EX | LOCK_NB }))) < 0) continue;
+    removeTree(`${layers}/${name}`);
+    removed++;
+  }
+  return removed;
+}
+
+/** Forgets a layer: its directory is renamed first, so that nobody takes a part of it for the whole. */
+export function removeLayer(data: string, diffId: string): void {
+  const path = `${data}/layers/${fileName(diffId)}`;
+  const away = newPath(data);
+  if (Number(callSync(renameat2({ oldpath: path, newpath: away }))) === 0) removeTree(away);
+}

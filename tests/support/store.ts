@@ -1,0 +1,44 @@
+/** Takes back what a test put into the store of layers. */
+import { readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { removeLayer } from "../../runtime/image/store.ts";
+import { dataDirectory } from "../../runtime/lifecycle/data.ts";
+import { getuid } from "../../ffi/linux/file.ts";
+
+/** `using _store = storeWithout(diffIds);`: afterwards none of these layers is there, and nothing that names them. */
+export function storeWithout(diffIds: readonly string[]): Disposable {
+  const data = dataDirectory(process.env, getuid());
+  return {
+    [Symbol.dispose]() {
+      for (const diffId of diffIds) {
+        removeLayer(data, diffId);
+        rmSync(`${data}/locks/${diffId.replace(":", "-")}`, { force: true });
+      }
+      for (const name of listed(`${data}/archives`)) {
+        const path = `${data}/archives/${name}`;
+        const { diffId } = JSON.parse(readFileSync(path, "utf8")) as { diffId: string };
+        if (!diffIds.includes(diffId)) continue;
+        rmSync(path, { force: true });
+        rmSync(`${data}/locks/${name}`, { force: true });
+      }
+      for (const name of ["layers", "archives", "locks", ""]) removeEmpty(`${data}/${name}`);
+    },
+  };
+}
+
+function listed(path: string): readonly string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+function removeEmpty(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOTEMPTY" && code !== "ENOENT") throw error;
+  }
+}
