@@ -1,0 +1,81 @@
+// runs-under: bun, deno
+// timeout-seconds: 300
+/**
+ * kill -9 of `up -d` while it works, and several at once. CONTAINERV_KILL_POINTS and CONTAINERV_CONCURRENT_UPS have other numbers than
+ * the quick defaults.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { assert, assertEquals } from "@std/assert";
+import { cliCommand } from "../support/cli.ts";
+import { missing, root } from "../support/require.ts";
+import { guardWorld, sh } from "../integration/cli/sandbox.ts";
+import { project } from "../integration/detached/project.ts";
+
+guardWorld();
+const skip = missing(root());
+const KILL_POINTS = Number(process.env["CONTAINERV_KILL_POINTS"] ?? 6);
+const CONCURRENT_UPS = Number(process.env["CONTAINERV_CONCURRENT_UPS"] ?? 4);
+const IDLE = sh("trap 'exit 0' TERM; while :; do sleep 0.05; done");
+
+/** Processes whose groups are of a project, in any hierarchy. */
+function membersOf(key: string): readonly string[] {
+  return readdirSync("/proc").filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(`containerv/${key}/`);
+    } catch {
+      return false; // it has ended meanwhile
+    }
+  });
+}
+
+describe("detached containers", { skip }, () => {
+  test("kill -9 of up at any time: one gc, and what is not running is gone; up again makes it whole", async () => {
+    for (let point = 0; point < KILL_POINTS; point++) {
+      await using box = project({
+        containers: {
+          one: { policy: "none", commands: [IDLE], limits: { pids: 20 } },
+          two: { policy: "none", init: true, commands: [IDLE] },
+        },
+      });
+      const words = [...cliCommand(), "up", "-d", box.file];
+      const up = spawn(words[0] ?? "", words.slice(1), { stdio: "ignore" });
+      await sleep(60 + (point * 500) / KILL_POINTS);
+      up.kill("SIGKILL");
+      const where = `point ${point}`;
+      const key = box.state().split("/").at(-1) ?? "";
+      assertEquals((await box.cv("gc")).code, 0, where);
+      const running = (await box.ps()).map(({ state }) => state);
+      assert(running.every((state) => state === "running"), `${where}: ${running}`);
+      if (running.length === 0 && key !== "none") {
+        assertEquals(membersOf(key), [], where);
+        assert(!existsSync(box.state()), `${where}: records are left`);
+      }
+      assertEquals((await box.cv("up", "-d")).code, 0, where);
+      assertEquals((await box.ps()).map(({ state }) => state), ["running", "running"], where);
+      assertEquals((await box.cv("down", "--time", "1")).code, 0, where);
+    }
+  });
+
+  test("several up at once make one set of containers, and all say that it is good", async () => {
+    await using box = project({
+      containers: {
+        one: { policy: "none", commands: [IDLE] },
+        two: { policy: "none", commands: [IDLE] },
+      },
+    });
+    const results = await Promise.all(
+      Array.from({ length: CONCURRENT_UPS }, () => box.cv("up", "-d")),
+    );
+    for (const { code, stderr } of results) assertEquals(code, 0, stderr);
+    const started = results.map(({ stderr }) => stderr).join("").split("\n")
+      .filter((line) => line.includes("running"));
+    assertEquals(started.length, 2, started.join("\n"));
+    assertEquals((await box.ps()).map(({ state }) => state), ["running", "running"]);
+    assertEquals((await box.cv("down", "--time", "1")).code, 0);
+  });
+});
