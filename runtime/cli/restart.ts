@@ -5,9 +5,10 @@ import type { Arguments } from "./arguments.ts";
 import { eachContainer, graceOf } from "./project.ts";
 
 export function command(given: Arguments): Promise<number> {
+  const grace = graceOf(given);
   return eachContainer(given, async (view) => {
     const { failure } = await withProjectOf(view, async (project, now) => {
-      await stopOne(now, graceOf(given));
+      await stopOne(now, grace);
       return await startAgain(project, again(now));
     });
     if (failure !== undefined) throw new ContainervError(failure);

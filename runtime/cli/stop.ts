@@ -4,5 +4,6 @@ import type { Arguments } from "./arguments.ts";
 import { eachContainer, endingText, graceOf } from "./project.ts";
 
 export function command(given: Arguments): Promise<number> {
-  return eachContainer(given, async (view) => endingText(await stopOne(view, graceOf(given))));
+  const grace = graceOf(given);
+  return eachContainer(given, async (view) => endingText(await stopOne(view, grace)));
 }

@@ -17,9 +17,9 @@ import {
 } from "../../ffi/abi/fcntl.ts";
 import { flock, fsync, syncfs } from "../../ffi/calls/io.ts";
 import { openat } from "../../ffi/calls/open.ts";
-import { mkdirat, renameat2 } from "../../ffi/calls/path.ts";
+import { mkdirat, renameat2, unlinkat } from "../../ffi/calls/path.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
-import { makePrivateDirectory, readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { fileIdentity, makePrivateDirectory, readFile, replaceFile } from "../../ffi/linux/file.ts";
 import { listDirectory, removeTree } from "../../ffi/linux/directory.ts";
 import { callSync, check, SyscallError } from "../../ffi/linux/run.ts";
 import { ImageError } from "./error.ts";
@@ -98,15 +98,35 @@ export function openStore(data: string): void {
 
 const LOCK_WAIT_MS = 20;
 
-/** Waits until nobody else holds the lock of that name; the result ends the holding, as does the end of the process. */
+/**
+ * Waits until nobody else holds the lock of that name; the result ends the holding and takes its file away, the end of the process
+ * only ends it. Who waited for a file that is gone by then asks anew.
+ */
 export async function lock(data: string, name: string): Promise<Disposable> {
   const pathname = `${data}/locks/${name.replace(":", "-")}`;
   const flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
-  const fd = Fd.open(openat({ pathname, flags, mode: 0o600 }));
+  for (;;) {
+    const fd = Fd.open(openat({ pathname, flags, mode: 0o600 }));
+    await waitForLock(fd);
+    if (fileIdentity(fd.number) !== fileIdentity(pathname)) {
+      fd[Symbol.dispose]();
+      continue;
+    }
+    return {
+      [Symbol.dispose]() {
+        callSync(unlinkat({ pathname, flags: 0 }));
+        fd[Symbol.dispose]();
+      },
+    };
+  }
+}
+
+/** Closes the descriptor where it can't be locked. @throws SyscallError. */
+async function waitForLock(fd: Fd): Promise<void> {
   const call = flock({ fd: fd.number, operation: LOCK_EX | LOCK_NB });
   for (;;) {
     const result = Number(callSync(call));
-    if (result === 0) return fd;
+    if (result === 0) return;
     if (result !== -EAGAIN) {
       fd[Symbol.dispose]();
       throw new SyscallError(call, -result);

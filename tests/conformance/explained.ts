@@ -21,6 +21,14 @@ const LOCKED = "nodev,noexec,nosuid,relatime,ro";
 export const EXPLAINED: readonly Explained[] = [
   {
     by: "both",
+    facet: "knobs pids.max",
+    theirs: "max",
+    why:
+      "With MKNOD ours makes a group for the device rules alone, in their hierarchy; they join every hierarchy, where nothing is limited.",
+    optional: true,
+  },
+  {
+    by: "both",
     facet: "mountinfo /",
     ours: "(\\S+ \\S+) / nodev,nosuid,relatime,(?:rw|ro) .*",
     theirs: "(\\S+ \\S+) / relatime,(?:rw|ro) .*",

@@ -108,7 +108,7 @@ export const UNITS: readonly Unit[] = [
     includes: "linux/seccomp.h linux/audit.h linux/filter.h",
   }),
   unit(() => import("../../ffi/abi/signal.ts"), {
-    includes: "linux/types.h linux/signal.h asm/siginfo.h",
+    includes: "linux/types.h linux/signal.h asm/siginfo.h linux/fcntl.h linux/signalfd.h",
     skip: "SIGSET_SIZE SIGRTMAX",
   }),
   unit(() => import("../../ffi/abi/socket.ts"), {

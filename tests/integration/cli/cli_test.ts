@@ -209,7 +209,7 @@ describe("an ordinary user", { skip: missing(root(), userns(), tool("setpriv")) 
     const { code, stderr } = await runCli(["run", HELLO], { prefix });
     assertEquals(code, 125);
     assertMatch(stderr, /01-hello\.yaml:3:\d+: error LIMITS_NEED_ROOT/);
-    assertMatch(stderr, /fix +run it as root/);
+    assertMatch(stderr, /fix +systemd-run --user --scope -p Delegate=yes .*run it as root/);
   });
 
   test("plans without any right", async () => {

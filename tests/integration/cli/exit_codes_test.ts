@@ -44,6 +44,27 @@ const RUN: readonly Row[] = [
   },
   { row: `${MANAGING} | 125`, args: ["up", "-d", "nobody.yaml"], want: 125 },
   {
+    row: "`exec` | as `run`",
+    args: ["exec", "idle", "--file", "idle.yaml", "--", "/bin/sh", "-c", "exit 7"],
+    want: 7,
+    before: ["up", "-d", "idle.yaml"],
+    after: ["down", "idle.yaml"],
+  },
+  {
+    row: "`cp` | 0, 1, 2",
+    args: ["cp", "--file", "idle.yaml", "idle:/etc/hostname", "copied"],
+    want: 0,
+    before: ["up", "-d", "idle.yaml"],
+    after: ["down", "idle.yaml"],
+  },
+  {
+    row: "`stats`, `top` | 0, 2",
+    args: ["stats", "--json", "idle", "--file", "idle.yaml"],
+    want: 0,
+    before: ["up", "-d", "idle.yaml"],
+    after: ["down", "idle.yaml"],
+  },
+  {
     row: "`wait` | that of the container",
     args: ["wait", "seven", "--file", "seven.yaml"],
     want: 7,
@@ -75,6 +96,8 @@ const PURE: readonly Row[] = [
   { row: "`completions`, `help`, `version` | 0, 2", args: ["help", "walk"], want: 2 },
   { row: "`completions`, `help`, `version` | 0, 2", args: ["version"], want: 0 },
   { row: "`ps`, `logs` | 0", args: ["ps"], want: 0 },
+  { row: "`cp` | 0, 1, 2", args: ["cp", "nobody-has-this-name:/x", "."], want: 2 },
+  { row: "`stats`, `top` | 0, 2", args: ["top", "nobody-has-this-name"], want: 2 },
   { row: "all of these | 2", args: ["logs", "nobody-has-this-name"], want: 2 },
   { row: "all of these | 2", args: ["up", "-d", "bad.yaml"], want: 2 },
   { row: "all of these | 2", args: ["stop", "--time", "soon"], want: 2 },
@@ -84,6 +107,7 @@ const PURE: readonly Row[] = [
 async function check({ args, want, before, after }: Row): Promise<void> {
   using dir = tempDir();
   dir.write("good.yaml", "commands: [[/bin/true]]\n");
+  dir.write("idle.yaml", "policy: none\n");
   dir.write("slow.yaml", "commands: [{exec: [sleep, '60'], timeout: 50ms}]\n");
   dir.write("nobody.yaml", "user: no-such-user\ncommands: [[/bin/true]]\n");
   dir.write("bad.yaml", "comands: [[/bin/true]]\n");

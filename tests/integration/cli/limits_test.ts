@@ -128,7 +128,7 @@ describe("limits by the command line", { skip }, () => {
         commands: [sh("exec tail /dev/zero")],
       }, { verb: ["run", "--no-cache"], timeoutMs: 60_000 });
       assertEquals(code, 137, stderr);
-      assertMatch(stderr, /ended by SIGKILL, exit 137/);
+      assertMatch(stderr, /exit 137: out of memory \(limits\.memory 24MiB, .*box\.yaml:1\)/);
       assertLess(ms, 30_000);
     }
   });

@@ -79,7 +79,10 @@ function compareStage(calls: readonly TracedCall[], plan: Planned): number {
   const comparison = compareWith(calls);
   for (const op of plan.ops.filter(({ where }) => where === "stage")) {
     if (op.kind !== "watch") compareStraight(comparison, op);
-    else compareLoop(comparison, op, { first: "ppoll", next: ["unlinkat", "exit_group"] });
+    else {compareLoop(comparison, op, {
+        first: "ppoll",
+        next: ["openat", "unlinkat", "exit_group"],
+      });}
   }
   for (const op of plan.undo) {
     const [remove = "", pause = "", ...rest] = op.calls;

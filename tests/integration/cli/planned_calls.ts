@@ -35,7 +35,7 @@ const escape = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, 
 
 /** `<fd>` stands for a number that only the run knows, `&cell` for memory that strace shows by its content. */
 export function pattern(planned: string): RegExp {
-  const parts = planned.split(/(<[^<>"]+>|&[a-z][a-z ]*(?:\+\d+)?)/);
+  const parts = planned.split(/(<[^<>"]+>|&[a-z][a-z0-9 ]*(?:\+\d+)?)/);
   let source = parts.map((part, index) =>
     index % 2 === 0 ? escape(part) : part.startsWith("<") ? "\\d+" : ".+"
   ).join("");

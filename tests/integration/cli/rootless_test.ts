@@ -161,7 +161,7 @@ describe("an ordinary user", { skip }, () => {
     assertMatch(stderr, /box\.yaml:1:\d+: error LIMITS_NEED_ROOT: cannot hold limits\.memory/);
     assertStringIncludes(
       stderr,
-      "fix     run it as root (sudo containerv run …), or take `limits:` out",
+      "fix     systemd-run --user --scope -p Delegate=yes containerv run …, or run it as root",
     );
     assertStringIncludes(stderr, "nothing was done");
   });

@@ -131,7 +131,7 @@ describe("doctor as an ordinary user", () => {
       assertEquals(of(name).state, "yes", name);
     }
     assertEquals(of("groups of one's own").state, "no");
-    assertStringIncludes(of("groups of one's own").fix, "sudo ");
+    assertStringIncludes(of("groups of one's own").fix, "systemd-run --user --scope");
     assertMatch(of("/etc/subuid").fix, /^sudo usermod --add-subuids .* nobody$/);
   });
 

@@ -128,43 +128,46 @@ export const ioPriority: OpDefinition<IoPriority> = {
 }
 
 function addLimit(dir: TempDir): void {
-  const field = "\n  /** Share of the processor beside other groups: 1 to 10000, 100 as all. */" +
-    "\n  readonly cpuWeight?: number;";
-  insert(dir, "spec/model/spec_type.ts", { after: "readonly cpu?: number;", added: field });
+  const field =
+    "\n  /** 1: only where nobody else wants the processor. */\n  readonly cpuIdle?: number;";
+  insert(dir, "spec/model/spec_type.ts", {
+    after: "readonly misc?: Readonly<Record<string, number>>;",
+    added: field,
+  });
   insert(dir, "spec/model/desired.ts", { after: "readonly cpus?: number;", added: field });
   const limits = "spec/model/limits.ts";
   insert(dir, limits, {
     after: "export const LIMITS_SCHEMA: Schema = map({\n",
-    added: "  cpuWeight: {\n    ...COUNT,\n    maximum: 10000,\n" +
-      '    title: "Share",\n    description: "Share of the processor.",\n    examples: [100],\n  },\n',
+    added: "  cpuIdle: {\n    ...COUNT,\n    maximum: 1,\n" +
+      '    title: "Idle",\n    description: "Only when nobody else runs.",\n    examples: [1],\n  },\n',
   });
   insert(dir, limits, {
-    after: "    ...(cpu === undefined ? {} : { cpus: cpu }),\n",
-    added: "    ...(value.cpuWeight === undefined ? {} : { cpuWeight: value.cpuWeight }),\n",
+    after: "    ...(misc === undefined ? {} : { misc: { ...misc } }),\n",
+    added: "    ...(value.cpuIdle === undefined ? {} : { cpuIdle: value.cpuIdle }),\n",
   });
   dir.write(
-    "runtime/subjects/limits/cpu_weight.ts",
+    "runtime/subjects/limits/cpu_idle.ts",
     `import { exact, type Limit } from "./knob.ts";
 
-/** Share of the processor beside other groups. v1 counts in shares of 1024. */
-export const cpuWeight: Limit = {
-  key: "cpuWeight",
+/** Only where nobody else wants the processor. */
+export const cpuIdle: Limit = {
+  key: "cpuIdle",
   controller: "cpu",
-  v2: ({ cpuWeight }) => cpuWeight === undefined ? [] : [exact("cpu.weight", cpuWeight)],
-  v1: ({ cpuWeight }) =>
-    cpuWeight === undefined ? [] : [exact("cpu.shares", Math.round(cpuWeight * 10.24))],
-  text: ({ cpuWeight }) => cpuWeight === undefined ? undefined : \`weight \${cpuWeight}\`,
+  asked: ({ cpuIdle }) => cpuIdle !== undefined,
+  v2: ({ cpuIdle }) => cpuIdle === undefined ? [] : [exact("cpu.idle", cpuIdle)],
+  v1: ({ cpuIdle }) => cpuIdle === undefined ? [] : [exact("cpu.idle", cpuIdle)],
+  text: () => "cpu idle",
 };
 `,
   );
   const compile = "runtime/subjects/limits/compile.ts";
   insert(dir, compile, {
     after: 'import { cpu } from "./cpu.ts";\n',
-    added: 'import { cpuWeight } from "./cpu_weight.ts";\n',
+    added: 'import { cpuIdle } from "./cpu_idle.ts";\n',
   });
   insert(dir, compile, {
     after: "export const LIMITS: readonly Limit[] = [",
-    added: "cpuWeight, ",
+    added: "cpuIdle, ",
   });
 }
 
@@ -202,18 +205,18 @@ console.log([definition(op).describe(op), ...calls.map(showCall)].join("\\n"));
     addLimit(dir);
     assertEquals(changedFiles(dir), [
       "runtime/subjects/limits/compile.ts",
-      "runtime/subjects/limits/cpu_weight.ts",
+      "runtime/subjects/limits/cpu_idle.ts",
       "spec/model/desired.ts",
       "spec/model/limits.ts",
       "spec/model/spec_type.ts",
     ]);
     await run(dir, [`${BIN}/bun`, "tools/build_validators.ts"]);
     await assertWhole(dir);
-    dir.write("a.yaml", "commands: [[/bin/true]]\nlimits:\n  cpuWeight: 250\n");
+    dir.write("a.yaml", "commands: [[/bin/true]]\nlimits:\n  cpuIdle: 1\n");
     const host = "tests/support/hosts/cgroup_v2.json";
     const plan = await run(dir, [`${BIN}/bun`, "mod.ts", "plan", "--host", host, "a.yaml"]);
-    assertStringIncludes(plan, 'write("/sys/fs/cgroup/containerv/a/cpu.weight", "250")');
-    assert(/cpu\.weight.* :3 limits\.cpuWeight$/m.test(plan), plan);
+    assertStringIncludes(plan, 'write("/sys/fs/cgroup/containerv/a/cpu.idle", "1")');
+    assert(/cpu\.idle.* :3 limits\.cpuIdle$/m.test(plan), plan);
   });
 
   test("the page says these numbers", () => {
