@@ -30,6 +30,8 @@ const HIDDEN: readonly (readonly ["directory" | "file", string])[] = [
   ["directory", "/proc/acpi"],
   ["directory", "/proc/asound"],
   ["directory", "/proc/scsi"],
+  // Its control is root's by mode alone: no capability is asked for.
+  ["directory", "/proc/dynamic_debug"],
   ["file", "/proc/interrupts"],
   ["file", "/proc/kcore"],
   ["file", "/proc/keys"],

@@ -15,7 +15,7 @@ export interface Explained {
 const HIDDEN_FILES =
   "mountinfo /proc/(?:interrupts|kcore|keys|latency_stats|sched_debug|timer_list|timer_stats)";
 const HIDDEN_DIRECTORIES =
-  "mountinfo /(?:proc/(?:acpi|asound|scsi)|sys/firmware|sys/devices/virtual/powercap)";
+  "mountinfo /(?:proc/(?:acpi|asound|dynamic_debug|scsi)|sys/firmware|sys/devices/virtual/powercap)";
 const LOCKED = "nodev,noexec,nosuid,relatime,ro";
 
 export const EXPLAINED: readonly Explained[] = [

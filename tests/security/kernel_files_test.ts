@@ -63,6 +63,7 @@ describe("/proc and /sys", { skip }, () => {
       "/proc/acpi",
       "/proc/asound",
       "/proc/scsi",
+      "/proc/dynamic_debug",
       "/sys/firmware",
       "/sys/devices/virtual/powercap",
     ];
