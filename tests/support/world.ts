@@ -136,7 +136,10 @@ function fds(pid: number): string[] {
 function filesBelow(path: string): string[] {
   return gone(() => readdirSync(path, { withFileTypes: true }), []).flatMap((entry) => {
     const child = join(path, entry.name);
-    return entry.isDirectory() ? [child, ...filesBelow(child)] : [child];
+    if (!entry.isDirectory()) return [child];
+    // A directory without anything in it is a place where something was kept, no record.
+    const inside = filesBelow(child);
+    return inside.length === 0 ? [] : [child, ...inside];
   });
 }
 

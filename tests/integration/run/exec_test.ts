@@ -2,7 +2,14 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
-import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLessOrEqual,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { type Container, ContainervError, type Spec, start } from "../../../mod.ts";
 import { currentRuntime, REPOSITORY, runProgram } from "../../support/cli.ts";
 import { missing, root, tool, userns } from "../../support/require.ts";
@@ -118,7 +125,8 @@ describe("exec()", { skip }, () => {
     const error = await assertRejects(() => box.exec(["sleep", "60"], { signal }));
     assertEquals((error as Error).name, "TimeoutError");
     for (let i = 0; i < 5; i++) await box.exec(["true"]);
-    assertEquals(readdirSync("/proc/self/fd").length, before);
+    // Fewer is fine: a stream of an earlier test may have been closed meanwhile.
+    assertLessOrEqual(readdirSync("/proc/self/fd").length, before);
   });
 });
 
