@@ -15,7 +15,7 @@ import {
   startDetached,
 } from "./detached.ts";
 import { adoptLeft, type OpenProject, openProject } from "./project.ts";
-import { startOrder } from "../subjects/supervision/dependencies.ts";
+import { startOrder } from "../../spec/model/depends.ts";
 import { endSupervisor, startSupervisor } from "./supervise/launch.ts";
 import { healthOf, type Orderly, startOrderly } from "./supervise/orderly.ts";
 import { needsSupervisor } from "./supervise/supervision.ts";
@@ -112,7 +112,7 @@ export async function up(
     round.orderly.supervision.watch(container);
     if (change !== undefined) await carryOut(round, change, container);
   };
-  const ordered = startOrder(desired.containers);
+  const ordered = startOrder(desired.containers).flat();
   const independent = ordered.every(({ dependsOn }) => dependsOn.length === 0);
   await inParallel(ordered, independent && ordered.length >= MANY ? AT_ONCE : 1, begin);
   // Each look says of those that have become healthy, or never will.

@@ -54,27 +54,3 @@ function holds({ container, condition }: DesiredDependency, known: Known): boole
         : known.health === "healthy";
   }
 }
-
-/**
- * The containers in an order in which each comes after what it depends on; names of one rank stay in the file's order. The
- * spec has no cycles (the loader refuses them); one that slipped in is an error, not an endless loop.
- */
-export function startOrder<Container extends Depending & { readonly name: string }>(
-  containers: readonly Container[],
-): readonly Container[] {
-  const left = new Map(containers.map((container) => [container.name, container]));
-  const order: Container[] = [];
-  while (left.size > 0) {
-    const next = [...left.values()].filter(({ dependsOn }) =>
-      dependsOn.every((dependency) => !left.has(dependency.container))
-    );
-    if (next.length === 0) {
-      throw new RangeError(`${[...left.keys()].join(", ")} depend on each other in a circle`);
-    }
-    for (const container of next) {
-      order.push(container);
-      left.delete(container.name);
-    }
-  }
-  return order;
-}

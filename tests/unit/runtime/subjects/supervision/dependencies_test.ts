@@ -1,10 +1,6 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { describe, test } from "node:test";
-import {
-  type Known,
-  readiness,
-  startOrder,
-} from "../../../../../runtime/subjects/supervision/dependencies.ts";
+import { type Known, readiness } from "../../../../../runtime/subjects/supervision/dependencies.ts";
 
 type Condition = "started" | "healthy" | "completed";
 
@@ -49,29 +45,5 @@ describe("readiness()", () => {
     const dependsOn = [needs("slow", "started"), needs("broken", "completed")];
     const found = readiness({ dependsOn }, (name) => states[name] ?? { state: "absent" });
     assertEquals(found.kind === "never" && found.because.container, "broken");
-  });
-});
-
-describe("startOrder()", () => {
-  const box = (name: string, ...others: readonly string[]) => ({
-    name,
-    dependsOn: others.map((other) => needs(other, "started")),
-  });
-  const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name);
-
-  test("each comes after what it depends on, the rest stays in the file's order", () => {
-    const order = startOrder([
-      box("web", "migrate"),
-      box("cache"),
-      box("migrate", "db"),
-      box("db"),
-    ]);
-    assertEquals(names(order), ["cache", "db", "migrate", "web"]);
-    assertEquals(names(startOrder([box("b"), box("a")])), ["b", "a"]);
-  });
-
-  test("a circle is an error", () => {
-    const circle = [box("ok"), box("a", "b"), box("b", "a")];
-    assertThrows(() => startOrder(circle), RangeError, "a, b depend on each other");
   });
 });
