@@ -264,6 +264,20 @@ static void tether(char **f) {
   close(stage_pidfd);
 }
 
+static void no_stdin(char **f) { /* the lowest free descriptor is 0 then */
+  close(0);
+  check(open("/dev/null", O_RDONLY), "open", "/dev/null");
+}
+
+static void keyring(char **f) { check(syscall(SYS_keyctl, 1, NULL), "keyctl", "KEYCTL_JOIN_SESSION_KEYRING"); }
+
+static void group_counter(char **f) { /* FILE */
+  char held[272];
+  int fd = check(open(f[0], O_RDONLY | O_CLOEXEC), "open", f[0]);
+  check(read(fd, held, sizeof held), "read", f[0]);
+  close(fd);
+}
+
 static void unshare_cgroup(char **f) { check(syscall(SYS_unshare, CLONE_NEWCGROUP), "unshare", "CLONE_NEWCGROUP"); }
 static void set_hostname(char **f) { check(sethostname(f[0], strlen(f[0])), "sethostname", f[0]); }
 
@@ -311,7 +325,8 @@ static const struct step steps[] = {
     {"group.parent", 1, STAGE, group_parent}, {"group.control", 2, STAGE, group_control},
     {"group.make", 1, STAGE, group_make}, {"group.write", 3, STAGE, group_write},
     {"group.open", 2, STAGE, group_open}, {"clone", 1, STAGE, clone_child},
-    {"tether", 0, CONTAINER, tether}, {"group.join", 1, CONTAINER, group_join},
+    {"tether", 0, CONTAINER, tether}, {"stdin", 0, STAGE, no_stdin},
+    {"keyring", 0, CONTAINER, keyring}, {"group.counter", 1, UNDO, group_counter}, {"group.join", 1, CONTAINER, group_join},
     {"unshare.cgroup", 0, CONTAINER, unshare_cgroup}, {"hostname", 1, CONTAINER, set_hostname},
     {"loopback", 0, CONTAINER, raise_loopback}, {"mount.private", 0, CONTAINER, make_private},
     {"mount.new", 3, CONTAINER, new_mount}, {"mount.bind", 5, CONTAINER, bind_mount},
