@@ -3,23 +3,22 @@
  * name and renamed when whole and on the disk, so that what has the name is good. `archives/` and `digests/` remember what an
  * archive's contents are, by the file's identity and by the digest of its compressed bytes.
  */
-import { EAGAIN, EEXIST, ENOTEMPTY } from "../../ffi/abi/errno.ts";
+import { EEXIST, ENOTEMPTY } from "../../ffi/abi/errno.ts";
 import {
   LOCK_EX,
   LOCK_NB,
   O_CLOEXEC,
-  O_CREAT,
   O_DIRECTORY,
   O_NOFOLLOW,
   O_RDONLY,
-  O_RDWR,
   RENAME_NOREPLACE,
 } from "../../ffi/abi/fcntl.ts";
 import { flock, fsync, syncfs } from "../../ffi/calls/io.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { mkdirat, renameat2, unlinkat } from "../../ffi/calls/path.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
-import { fileIdentity, makePrivateDirectory, readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { makePrivateDirectory, readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { lockFile } from "../../ffi/linux/lock_file.ts";
 import { listDirectory, removeTree } from "../../ffi/linux/directory.ts";
 import { callSync, check, SyscallError } from "../../ffi/linux/run.ts";
 import { ImageError } from "./error.ts";
@@ -96,43 +95,16 @@ export function openStore(data: string): void {
   }
 }
 
-const LOCK_WAIT_MS = 20;
-
-/**
- * Waits until nobody else holds the lock of that name; the result ends the holding and takes its file away, the end of the process
- * only ends it. Who waited for a file that is gone by then asks anew.
- */
+/** Waits until nobody else holds the lock of that name; the result ends the holding and takes its file away, the end of the process only ends it. */
 export async function lock(data: string, name: string): Promise<Disposable> {
   const pathname = `${data}/locks/${name.replace(":", "-")}`;
-  const flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
-  for (;;) {
-    const fd = Fd.open(openat({ pathname, flags, mode: 0o600 }));
-    await waitForLock(fd);
-    if (fileIdentity(fd.number) !== fileIdentity(pathname)) {
+  const fd = await lockFile(pathname);
+  return {
+    [Symbol.dispose]() {
+      callSync(unlinkat({ pathname, flags: 0 }));
       fd[Symbol.dispose]();
-      continue;
-    }
-    return {
-      [Symbol.dispose]() {
-        callSync(unlinkat({ pathname, flags: 0 }));
-        fd[Symbol.dispose]();
-      },
-    };
-  }
-}
-
-/** Closes the descriptor where it can't be locked. @throws SyscallError. */
-async function waitForLock(fd: Fd): Promise<void> {
-  const call = flock({ fd: fd.number, operation: LOCK_EX | LOCK_NB });
-  for (;;) {
-    const result = Number(callSync(call));
-    if (result === 0) return;
-    if (result !== -EAGAIN) {
-      fd[Symbol.dispose]();
-      throw new SyscallError(call, -result);
-    }
-    await new Promise((resolve) => setTimeout(resolve, LOCK_WAIT_MS));
-  }
+    },
+  };
 }
 
 /** A layer that is being made. Whoever dies leaves a directory that nobody holds. */

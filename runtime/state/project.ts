@@ -6,7 +6,7 @@ import { listDirectory, removeTree } from "../../ffi/linux/directory.ts";
 import type { Fd } from "../../ffi/linux/fd.ts";
 import { getuid, makePrivateDirectory } from "../../ffi/linux/file.ts";
 import { callSync, SyscallError } from "../../ffi/linux/run.ts";
-import { lockFile } from "./lock.ts";
+import { lockFile } from "../../ffi/linux/lock_file.ts";
 import {
   containerPlaces,
   isProjectKey,

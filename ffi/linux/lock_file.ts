@@ -1,11 +1,11 @@
 /** Locks of projects: an open file's, so that they end with their holder, however that ends. */
-import { EWOULDBLOCK } from "../../ffi/abi/errno.ts";
-import { LOCK_EX, LOCK_NB, O_CLOEXEC, O_CREAT, O_NOFOLLOW, O_RDWR } from "../../ffi/abi/fcntl.ts";
-import { flock } from "../../ffi/calls/io.ts";
-import { openat } from "../../ffi/calls/open.ts";
-import { Fd } from "../../ffi/linux/fd.ts";
-import { fileIdentity } from "../../ffi/linux/file.ts";
-import { callSync, check, SyscallError } from "../../ffi/linux/run.ts";
+import { EWOULDBLOCK } from "../abi/errno.ts";
+import { LOCK_EX, LOCK_NB, O_CLOEXEC, O_CREAT, O_NOFOLLOW, O_RDWR } from "../abi/fcntl.ts";
+import { flock } from "../calls/io.ts";
+import { openat } from "../calls/open.ts";
+import { Fd } from "./fd.ts";
+import { fileIdentity } from "./file.ts";
+import { callSync, check, SyscallError } from "./run.ts";
 
 /** How often a lock that is taken is asked for again, in milliseconds. */
 const ASK_MS = 5;
