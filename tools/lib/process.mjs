@@ -23,20 +23,31 @@ export function runCommand(argv, options = {}) {
     child.stdout?.on("data", keep);
     child.stderr?.on("data", keep);
     let timedOut = false;
+    let closing;
     const timer = setTimeout(() => {
       timedOut = true;
       killGroup(child.pid);
+      closing = setTimeout(letGo, PIPES_MS, child);
     }, timeoutMs);
     const forward = (signal) => killGroup(child.pid, signal);
     process.once("SIGINT", forward).once("SIGTERM", forward);
     child.once("error", reject);
     child.once("close", (code, signal) => {
       clearTimeout(timer);
+      clearTimeout(closing);
       process.off("SIGINT", forward).off("SIGTERM", forward);
       const output = Buffer.concat(chunks).toString("utf8");
       resolve({ code, signal, timedOut, output, ms: Date.now() - begin });
     });
   });
+}
+
+/** A process that left the group may hold the pipes for ever, and with them the end of all tests. */
+const PIPES_MS = 3000;
+
+function letGo(child) {
+  child.stdout?.destroy();
+  child.stderr?.destroy();
 }
 
 function killGroup(pid, signal = "SIGKILL") {
