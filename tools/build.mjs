@@ -5,7 +5,6 @@
  * The executable is bundled by Bun itself, in chunks and with bytecode: measured against one file without bytecode, a run
  * starts in a fifth of the time (docs/decisions/0006-one-executable-by-bun.md).
  */
-import { createHash } from "node:crypto";
 import {
   chmodSync,
   mkdirSync,
@@ -17,6 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { binary, bootstrap, ROOT } from "./bootstrap.mjs";
+import { bundle, bundleOptions, digestOf } from "./lib/cli_bundle.mjs";
 import { bundledPackages, licenceNotices } from "./lib/licenses.mjs";
 import { runCommand, showMs } from "./lib/process.mjs";
 
@@ -33,51 +33,9 @@ function read(path) {
   return readFileSync(join(ROOT, path), "utf8");
 }
 
-function bundleOptions(define) {
-  return {
-    absWorkingDir: ROOT,
-    entryPoints: { containerv: "mod.ts" },
-    outdir: DIST,
-    outExtension: { ".js": ".mjs" },
-    chunkNames: "chunks/[name]-[hash]",
-    bundle: true,
-    splitting: true,
-    format: "esm",
-    platform: "node",
-    target: "esnext",
-    minify: true,
-    external: ["bun:ffi"],
-    legalComments: "none",
-    metafile: true,
-    define,
-    logLevel: "silent",
-  };
-}
-
-/** esbuild's own errors, one line each. */
-async function bundle(options) {
-  const { build } = await import("esbuild");
-  try {
-    return await build(options);
-  } catch (error) {
-    const lines = (error.errors ?? []).map(({ location, text }) =>
-      location === null ? text : `${location.file}:${location.line}: ${text}`
-    );
-    throw new Error(lines.length > 0 ? lines.join("\n") : String(error), { cause: error });
-  }
-}
-
-/** A digest of every input and of the tools: caches made by another build are not used. */
-function digestOf(inputs) {
-  const hash = createHash("sha256");
-  for (const path of [...inputs].sort()) hash.update(`${path}\0`).update(read(path)).update("\0");
-  hash.update(read("package-lock.json"));
-  return hash.digest("hex").slice(0, 16);
-}
-
 /** Constants that the build puts in; `typeof` tells the sources whether they are there. */
 async function definitions() {
-  const { metafile } = await bundle({ ...bundleOptions({}), write: false });
+  const { metafile } = await bundle({ ...bundleOptions(DIST), write: false });
   const inputs = Object.keys(metafile.inputs);
   const licences = licenceNotices(bundledPackages(inputs));
   writeFileSync(join(DIST, "licenses.txt"), licences);
@@ -91,7 +49,7 @@ async function buildPackage(define) {
   const { version } = JSON.parse(read("package.json"));
   const notice = `/*! containerv ${version}, GPL-3.0-only; licences of its parts: licenses.txt */`;
   const banner = `#!/usr/bin/env -S ${BUN_ALONE}\n${notice}`;
-  const { metafile } = await bundle({ ...bundleOptions(define), banner: { js: banner } });
+  const { metafile } = await bundle({ ...bundleOptions(DIST), define, banner: { js: banner } });
   chmodSync(join(DIST, "containerv.mjs"), 0o755);
   writeFileSync(join(DIST, "schema.json"), read("spec/generated/schema.json"));
   return Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);

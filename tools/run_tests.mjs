@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { binary, bootstrap, ROOT } from "./bootstrap.mjs";
+import { bundleForTests } from "./lib/cli_bundle.mjs";
 import { mapLimited, runCommand, showMs } from "./lib/process.mjs";
 import { runFiles } from "./lib/runners.mjs";
 import {
@@ -223,11 +224,15 @@ async function main() {
   const options = parseOptions();
   const scratch = mkdtempSync(join(tmpdir(), "containerv-tests-"));
   const before = join(scratch, "before.json");
+  // Other users run it too: not in a directory that is closed to them.
+  const bundled = join(ROOT, `node_modules/.cache/containerv/cli-${process.pid}`);
   try {
     if (options.world) {
       const taken = await world("snapshot", before);
       if (taken.code !== 0) throw new Error(`cannot take the world's snapshot:\n${taken.output}`);
     }
+    // Sources are translated once instead of at each start of the command line: a third of the time of all tests.
+    process.env.CONTAINERV_TEST_CLI = await bundleForTests(bundled);
     const results = await runAll(options);
     const left = options.world ? await leftBehind(before) : [];
     printFailures(results);
@@ -245,7 +250,7 @@ async function main() {
     console.log(`${passed} passed, ${total} failed`);
     process.exitCode = total > 0 || passed === 0 ? 1 : 0;
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    for (const path of [scratch, bundled]) rmSync(path, { recursive: true, force: true });
   }
 }
 

@@ -4,8 +4,11 @@ import { Buffer } from "node:buffer";
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 
-/** `bun`, `deno`: mod.ts from source; `dist`: the built executable; `bundle`: dist/containerv.mjs under Bun. */
-export type CliRuntime = "bun" | "deno" | "dist" | "bundle";
+/**
+ * `bun`, `deno`: under that runtime, from the bundle that `npm test` makes of the sources, or mod.ts when a file is run by itself;
+ * `source`: mod.ts under the test's runtime; `dist`: the built executable; `bundle`: dist/containerv.mjs under Bun.
+ */
+export type CliRuntime = "bun" | "deno" | "source" | "dist" | "bundle";
 
 export interface CliOptions {
   /** Default: the runtime of the test. */
@@ -47,10 +50,15 @@ export function currentRuntime(): "bun" | "deno" {
 /** The words that start containerv on a runtime. */
 export function cliCommand(runtime: CliRuntime = currentRuntime()): string[] {
   const bin = `${REPOSITORY}/node_modules/.bin`;
-  if (runtime === "bun") return [`${bin}/bun`, `${REPOSITORY}/mod.ts`];
-  if (runtime === "deno") return [`${bin}/deno`, "run", "-A", `${REPOSITORY}/mod.ts`];
+  if (runtime === "source") return [...launcher(currentRuntime()), `${REPOSITORY}/mod.ts`];
   if (runtime === "bundle") return [`${bin}/bun`, `${REPOSITORY}/dist/containerv.mjs`];
-  return [`${REPOSITORY}/dist/containerv`];
+  if (runtime === "dist") return [`${REPOSITORY}/dist/containerv`];
+  return [...launcher(runtime), process.env["CONTAINERV_TEST_CLI"] ?? `${REPOSITORY}/mod.ts`];
+}
+
+function launcher(runtime: "bun" | "deno"): string[] {
+  const bin = `${REPOSITORY}/node_modules/.bin`;
+  return runtime === "bun" ? [`${bin}/bun`] : [`${bin}/deno`, "run", "-A"];
 }
 
 function environment(changes: CliOptions["env"] = {}): Record<string, string> {

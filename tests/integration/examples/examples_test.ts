@@ -38,7 +38,10 @@ test("there are examples, each with a comment that says what it shows", () => {
 describe("run, as root", () => {
   for (const file of FILES) {
     test(file, { skip: missing(root()) }, async () => {
-      assertGood(file, await runCli(["run", `examples/${file}`], inputOf(file)));
+      assertGood(
+        file,
+        await runCli(["run", `examples/${file}`], { runtime: "source", ...inputOf(file) }),
+      );
     });
   }
 });
