@@ -1,4 +1,5 @@
 /** The reports of a stage in which something failed → how the container ended and why. Pure. */
+import { EAGAIN, ENOENT } from "../../ffi/abi/errno.ts";
 import type { Instruction } from "../../ffi/stage/language.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Report } from "../plan/report.ts";
@@ -46,4 +47,11 @@ function withFailure(
     command,
     failure: facts,
   };
+}
+
+/** True: a layer was collected between our look and the stage's hold. Planned anew, it is unpacked anew. */
+export function isLayerGone({ failure }: Outcome, plan: Plan): boolean {
+  if (failure?.step === undefined) return false;
+  const gone = failure.errno === ENOENT || failure.errno === EAGAIN;
+  return gone && plan.ops[failure.step.number - 1]?.kind === "layer.hold";
 }

@@ -201,14 +201,18 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: "gc",
-    usage: "",
-    summary: "undo what a kill -9 left",
-    options: [],
+    usage: "[OPTIONS]",
+    summary: "undo what a kill -9 left, remove layers that nobody wants",
+    options: [
+      { name: "--layers", help: "also layers whose archive or image is still there to unpack" },
+      { name: "--dry-run", short: "-n", help: "change nothing, say what would be removed" },
+    ],
     files: false,
     text: [
       "Starts that were not finished, records of an earlier boot, groups that nobody is in. What runs is left alone; what has lost its keeper gets another.",
+      "Layers of archives and images are kept as long as a container has them, or the archive or image is as it was when it was unpacked.",
     ],
-    examples: ["containerv gc"],
+    examples: ["containerv gc", "containerv gc --dry-run --layers"],
   },
   {
     name: "exec",

@@ -7,6 +7,7 @@ import { EEXIST, ENOTEMPTY } from "../../ffi/abi/errno.ts";
 import {
   LOCK_EX,
   LOCK_NB,
+  LOCK_SH,
   O_CLOEXEC,
   O_DIRECTORY,
   O_NOFOLLOW,
@@ -15,11 +16,11 @@ import {
 } from "../../ffi/abi/fcntl.ts";
 import { flock, fsync, syncfs } from "../../ffi/calls/io.ts";
 import { openat } from "../../ffi/calls/open.ts";
-import { mkdirat, renameat2, unlinkat } from "../../ffi/calls/path.ts";
+import { fchmod, mkdirat, renameat2, unlinkat } from "../../ffi/calls/path.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { makePrivateDirectory, readFile, replaceFile } from "../../ffi/linux/file.ts";
 import { lockFile } from "../../ffi/linux/lock_file.ts";
-import { listDirectory, removeTree } from "../../ffi/linux/directory.ts";
+import { removeTree } from "../../ffi/linux/directory.ts";
 import { callSync, check, SyscallError } from "../../ffi/linux/run.ts";
 import { ImageError } from "./error.ts";
 
@@ -38,12 +39,18 @@ export function checkDigest(text: unknown, what: string): string {
 
 const fileName = (digest: string): string => checkDigest(digest, "a layer").replace(":", "-");
 
+/** Directory of a layer, whether it is there or not: its files and its record, held by a lock on it. */
+export const layerDirectory = (data: string, diffId: string): string =>
+  `${data}/layers/${fileName(diffId)}`;
+
 /** Path of the layer's root, whether it is there or not. */
 export const layerRoot = (data: string, diffId: string): string =>
-  `${data}/layers/${fileName(diffId)}/fs`;
+  `${layerDirectory(data, diffId)}/fs`;
 
 const recordPath = (data: string, diffId: string): string =>
-  `${data}/layers/${fileName(diffId)}/layer.json`;
+  `${layerDirectory(data, diffId)}/layer.json`;
+
+const DIRECTORY = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 /** What is remembered of a layer besides its files. */
 export interface LayerRecord {
@@ -57,6 +64,30 @@ export interface LayerRecord {
 /** `undefined`: the layer is not there. */
 export function findLayer(data: string, diffId: string): LayerRecord | undefined {
   return readRecord<LayerRecord>(recordPath(data, diffId));
+}
+
+/** How often whoever looks whether it may remove the layer is waited for, and how long: it looks, or it removes. */
+const CLAIM_TRIES = 1000;
+const CLAIM_MS = 5;
+
+/**
+ * As `findLayer`, and the layer is young again: whoever collects layers lets it be for a while, in which a start comes to
+ * hold it.
+ */
+export async function claimLayer(data: string, diffId: string): Promise<LayerRecord | undefined> {
+  const path = layerDirectory(data, diffId);
+  for (let tries = 0; tries < CLAIM_TRIES; tries++) {
+    const number = Number(callSync(openat({ pathname: path, flags: DIRECTORY })));
+    if (number < 0) return undefined;
+    using fd = new Fd(number);
+    if (Number(callSync(flock({ fd: fd.number, operation: LOCK_SH | LOCK_NB }))) === 0) {
+      // The mode that it has: the time of the change is what is meant.
+      callSync(fchmod({ fd: fd.number, mode: 0o700 }));
+      return findLayer(data, diffId);
+    }
+    await new Promise((resolve) => setTimeout(resolve, CLAIM_MS));
+  }
+  throw new ImageError("STORE_UNUSABLE", `the layer ${diffId} is held by who would remove it`);
 }
 
 function readRecord<T extends { readonly version: 1 }>(path: string): T | undefined {
@@ -88,7 +119,7 @@ export function rememberArchive(data: string, key: string, record: ArchiveRecord
 
 /** Makes the directories of the store. @throws ImageError when they can't be ours alone. */
 export function openStore(data: string): void {
-  for (const name of ["layers", "archives", "locks"]) {
+  for (const name of ["layers", "archives", "locks", "uses"]) {
     const reason = makePrivateDirectory(`${data}/${name}`);
     if (reason === undefined) continue;
     throw new ImageError("STORE_UNUSABLE", `the store of layers can't be used: ${reason}`);
@@ -118,24 +149,28 @@ export interface NewLayer extends Disposable {
 const NEW = ".new-";
 let count = 0;
 
-const newPath = (data: string): string =>
+/** True for what `newPath` gives. */
+export const isNewLayer = (name: string): boolean => name.startsWith(NEW);
+
+/** A name that no whole layer has. */
+export const newPath = (data: string): string =>
   `${data}/layers/${NEW}${process.pid}-${Date.now()}-${count++}`;
 
-const DIRECTORY = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 /** How often a directory may be collected between being made and being held. */
 const TRIES = 10;
 
 function heldDirectory(data: string): { path: string; held: Fd } {
   for (let tries = 1;; tries++) {
     const path = newPath(data);
-    check(mkdirat({ pathname: path, mode: 0o700 }));
     try {
+      check(mkdirat({ pathname: path, mode: 0o700 }));
       const held = Fd.open(openat({ pathname: path, flags: DIRECTORY }));
       check(flock({ fd: held.number, operation: LOCK_EX | LOCK_NB }));
       check(mkdirat({ pathname: `${path}/fs`, mode: 0o755 }));
       return { path, held };
     } catch (error) {
       if (!(error instanceof SyscallError) || tries === TRIES) throw error;
+      openStore(data);
     }
   }
 }
@@ -151,12 +186,14 @@ export function createLayer(data: string): NewLayer {
       if (reason !== undefined) throw new ImageError("STORE_UNUSABLE", reason);
       // What has the name survives the machine's power: all of it is on the disk before (security case T17).
       check(syncfs({ fd: root.number }));
-      const layer = `${data}/layers/${fileName(record.diffId)}`;
+      const layer = layerDirectory(data, record.diffId);
       const call = renameat2({ oldpath: path, newpath: layer, flags: RENAME_NOREPLACE });
       const result = Number(callSync(call));
       if (result === -EEXIST || result === -ENOTEMPTY) return true;
       if (result < 0) throw new SyscallError(call, -result);
       done = true;
+      // Its containers may have it from now on.
+      callSync(flock({ fd: held.number, operation: LOCK_SH | LOCK_NB }));
       using parent = Fd.open(openat({ pathname: `${data}/layers`, flags: DIRECTORY }));
       check(fsync({ fd: parent.number }));
       return false;
@@ -167,27 +204,4 @@ export function createLayer(data: string): NewLayer {
       held[Symbol.dispose]();
     },
   };
-}
-
-/** Removes what killed unpackings left; gives how many. Those that go on are held, and stay. */
-export function collectLayers(data: string): number {
-  const layers = `${data}/layers`;
-  let removed = 0;
-  for (const { name } of listDirectory(layers)) {
-    if (!name.startsWith(NEW)) continue;
-    const fd = Number(callSync(openat({ pathname: `${layers}/${name}`, flags: DIRECTORY })));
-    if (fd < 0) continue; // gone meanwhile
-    using held = new Fd(fd);
-    if (Number(callSync(flock({ fd: held.number, operation: LOCK_EX | LOCK_NB }))) < 0) continue;
-    removeTree(`${layers}/${name}`);
-    removed++;
-  }
-  return removed;
-}
-
-/** Forgets a layer: its directory is renamed first, so that nobody takes a part of it for the whole. */
-export function removeLayer(data: string, diffId: string): void {
-  const path = `${data}/layers/${fileName(diffId)}`;
-  const away = newPath(data);
-  if (Number(callSync(renameat2({ oldpath: path, newpath: away }))) === 0) removeTree(away);
 }

@@ -11,7 +11,7 @@ import { waitForFd } from "../../ffi/linux/poll.ts";
 import { callSync, check } from "../../ffi/linux/run.ts";
 import { planFiles } from "../../ffi/linux/spawn.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
-import { explainedOutcome } from "../apply/explain.ts";
+import { explainedOutcome, isLayerGone } from "../apply/explain.ts";
 import { type Keeper, startByKeeper } from "../apply/keeper.ts";
 import { type Outcome, plainOutcome } from "../apply/outcome.ts";
 import {
@@ -125,12 +125,26 @@ export function intentOf(
   };
 }
 
+/** How often its layers may be collected between our look and the stage's hold. */
+const TRIES = 10;
+
 /** Starts it and leaves it to the keeper. The caller holds the project's lock. Throws what keeps it from being tried. */
 export async function startDetached(
   project: OpenProject,
   container: DesiredContainer,
   options: StartDetachedOptions = {},
 ): Promise<DetachedStart> {
+  for (let tries = 1;; tries++) {
+    const start = await tryDetached(project, container, options);
+    if (start.layerGone !== true || tries === TRIES) return start;
+  }
+}
+
+async function tryDetached(
+  project: OpenProject,
+  container: DesiredContainer,
+  options: StartDetachedOptions,
+): Promise<DetachedStart & { readonly layerGone?: boolean }> {
   const run = options.again === true ? withoutOnce(container) : container;
   const stored = (await storedLayers(run))?.stored;
   const planned = (options.plan ?? createDetachedPlanner(project, options.host))(run, stored);
@@ -141,6 +155,9 @@ export async function startDetached(
   };
   const intent = intentOf(container, planned, "starting");
   makePrivateDirectory(view.places.directory);
+  if (stored !== undefined) {
+    await (await import("./layers.ts")).keepLayers(view.places.directory, stored);
+  }
   clearStopped(view.places);
   writeRecord(view.places.desired, withoutSecrets(container));
   saveContainer(view, intent);
@@ -248,7 +265,10 @@ interface Settling {
 }
 
 /** The first command was executed, or will never be. Records which, and lets the stage go. */
-async function settle(stage: Stage, from: Settling): Promise<DetachedStart> {
+async function settle(
+  stage: Stage,
+  from: Settling,
+): Promise<DetachedStart & { readonly layerGone?: boolean }> {
   const { view, intent, planned } = from;
   const reports = [...from.early, ...drainReports(stage)];
   const name = intent.name;
@@ -271,14 +291,22 @@ async function settle(stage: Stage, from: Settling): Promise<DetachedStart> {
   // A stage that was killed left its child to the keeper.
   const undone = reports.some(({ kind }) => kind === "undone");
   if (process !== undefined && !undone) await kill(process);
-  const outcome = plainOutcome(reports) ?? explain(reports, planned);
+  const explained = explain(reports, planned);
   const left = undone ? [] : undoMade(intent);
-  return finished(outcome, { view, intent, leftovers: [...outcome.leftovers, ...left] });
+  const { outcome, layerGone } = explained;
+  const start = finished(outcome, { view, intent, leftovers: [...outcome.leftovers, ...left] });
+  return undone && layerGone ? { ...start, layerGone } : start;
 }
 
-function explain(reports: readonly Report[], planned: Planned): Outcome {
+function explain(
+  reports: readonly Report[],
+  planned: Planned,
+): { readonly outcome: Outcome; readonly layerGone: boolean } {
+  const plain = plainOutcome(reports);
+  if (plain !== undefined) return { outcome: plain, layerGone: false };
   const { plan, records } = planned.explain();
-  return explainedOutcome(reports, plan, records);
+  const outcome = explainedOutcome(reports, plan, records);
+  return { outcome, layerGone: isLayerGone(outcome, plan) };
 }
 
 async function kill(process: ProcessIdentity): Promise<void> {

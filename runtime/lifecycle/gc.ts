@@ -1,14 +1,16 @@
 /**
  * Undoes what a kill -9 left: starts that were not finished, records of an earlier boot, groups whose container is gone, files that
- * were not renamed. What runs, and what has ended and is still recorded, is left alone. To do it twice changes nothing.
+ * were not renamed, layers that nobody wants any more. What runs, and what has ended and is still recorded, is left alone. To do it
+ * twice changes nothing.
  */
 import { AT_FDCWD, AT_REMOVEDIR } from "../../ffi/abi/fcntl.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";
 import { kill } from "../../ffi/calls/process.ts";
 import { listDirectory } from "../../ffi/linux/directory.ts";
-import { modificationTime, readFile } from "../../ffi/linux/file.ts";
+import { getuid, modificationTime, readFile } from "../../ffi/linux/file.ts";
 import { callSync } from "../../ffi/linux/run.ts";
+import { collectLayers } from "../image/collect.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import { observeHost } from "../observe/host.ts";
 import { identify } from "../state/identity.ts";
@@ -16,6 +18,7 @@ import { isProjectKey, type ProjectPlaces, projectPlaces } from "../state/places
 import { listProjects, ownStateDirectory } from "../state/project.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
 import { type ContainerView, viewProject } from "./containers.ts";
+import { dataDirectory } from "./data.ts";
 import { adoptLeft, openProject } from "./project.ts";
 import { removeContainer } from "./remove.ts";
 
@@ -28,18 +31,41 @@ export interface GcResult {
   readonly adopted: number;
 }
 
+export interface GcOptions {
+  /** Nothing is changed: `removed` is what would be. */
+  readonly dryRun?: boolean;
+  /** Also layers that the archive or image which they come from could give again. */
+  readonly layers?: boolean;
+}
+
 interface Collected {
+  readonly dryRun: boolean;
   readonly removed: string[];
   readonly failures: ErrorFacts[];
   adopted: number;
 }
 
 /** Throws ContainervError where the records can't be reached. */
-export async function collectGarbage(): Promise<GcResult> {
-  const found: Collected = { removed: [], failures: [], adopted: 0 };
-  for (const places of lockedProjects()) await collectProject(places, found);
+export async function collectGarbage(options: GcOptions = {}): Promise<GcResult> {
+  const { dryRun = false, layers = false } = options;
+  const found: Collected = { dryRun, removed: [], failures: [], adopted: 0 };
+  for (const places of lockedProjects()) {
+    if (dryRun) lookAtProject(places, found);
+    else await collectProject(places, found);
+  }
   collectGroups(found);
+  await collectStore(layers, found);
   return found;
+}
+
+/** After the containers: a container that is gone wants no layer. */
+async function collectStore(unused: boolean, found: Collected): Promise<void> {
+  const { dryRun, removed } = found;
+  const data = dataDirectory(process.env, getuid());
+  const { layers, unfinished } = await collectLayers(data, { dryRun, unused });
+  if (unfinished > 0) removed.push(`${data}/layers: ${unfinished} not unpacked to their end`);
+  const why = unused ? "no container has it" : "no container has it, and its archive is gone";
+  for (const diffId of layers) removed.push(`layer ${diffId}: ${why}`);
 }
 
 /** Projects that have a directory, and those of which only the lock is left. */
@@ -61,14 +87,25 @@ async function collectProject(places: ProjectPlaces, found: Collected): Promise<
   using project = await openProject(places, { name: record?.name ?? places.key, file });
   found.adopted += await adoptLeft(project);
   killUnrecorded(places, found);
-  for (const one of viewProject(places).containers) {
-    if (one.state !== "starting" && one.state !== "stale" && !isUnrecorded(one)) continue;
+  for (const one of viewProject(places).containers.filter(isLeft)) {
     const left = removeContainer(one);
     found.failures.push(...left);
     if (left.length === 0) found.removed.push(`${one.id}: ${whatWas(one)}`);
   }
   for (const directory of [places.directory, places.containers]) removeTorn(directory, found);
 }
+
+/** What `collectProject` would do, but for what somebody is starting at the moment. */
+function lookAtProject(places: ProjectPlaces, found: Collected): void {
+  killUnrecorded(places, found);
+  for (const one of viewProject(places).containers.filter(isLeft)) {
+    found.removed.push(`${one.id}: ${whatWas(one)}`);
+  }
+  for (const directory of [places.directory, places.containers]) removeTorn(directory, found);
+}
+
+const isLeft = (one: ContainerView): boolean =>
+  one.state === "starting" || one.state === "stale" || isUnrecorded(one);
 
 /** A directory that was made, and nothing written into it yet. */
 const isUnrecorded = (one: ContainerView): boolean =>
@@ -91,7 +128,7 @@ function killUnrecorded(places: ProjectPlaces, found: Collected): void {
   const children = readFile(`/proc/${keeper}/task/${keeper}/children`) ?? "";
   for (const pid of children.split(" ").filter((text) => text !== "").map(Number)) {
     if (known.has(pid) || identify(pid) === undefined) continue;
-    callSync(kill({ pid, sig: SIGKILL }));
+    if (!found.dryRun) callSync(kill({ pid, sig: SIGKILL }));
     found.removed.push(`${places.key}: process ${pid}, which no record names`);
   }
 }
@@ -105,7 +142,7 @@ function removeTorn(directory: string, found: Collected): void {
     }
     const pid = /\.json\.(\d+)$/.exec(name)?.[1];
     if (pid === undefined || identify(Number(pid)) !== undefined) continue;
-    callSync(unlinkat({ pathname: `${directory}/${name}`, flags: 0 }));
+    if (!found.dryRun) callSync(unlinkat({ pathname: `${directory}/${name}`, flags: 0 }));
     found.removed.push(`${directory}/${name}: it was not written to its end`);
   }
 }
@@ -135,7 +172,7 @@ function collectGroups(found: Collected): void {
       if (places === undefined) removeGroup(`${top}/${name}`, found);
     }
     // With others in it it stays: EBUSY or ENOTEMPTY.
-    callSync(unlinkat({ pathname: top, flags: AT_REMOVEDIR }));
+    if (!found.dryRun) callSync(unlinkat({ pathname: top, flags: AT_REMOVEDIR }));
   }
 }
 
@@ -146,6 +183,13 @@ function isYoung(path: string): boolean {
 
 /** rmdir(2) of a group that has processes or groups in it fails, and then it is in use. */
 function removeGroup(path: string, found: Collected): void {
-  const result = Number(callSync(unlinkat({ pathname: path, flags: AT_REMOVEDIR })));
-  if (result === 0) found.removed.push(`${path}: nobody is in it`);
+  const gone = found.dryRun
+    ? isEmptyGroup(path)
+    : Number(callSync(unlinkat({ pathname: path, flags: AT_REMOVEDIR }))) === 0;
+  if (gone) found.removed.push(`${path}: nobody is in it`);
+}
+
+function isEmptyGroup(path: string): boolean {
+  return readFile(`${path}/cgroup.procs`) === "" &&
+    !listDirectory(path).some(({ isDirectory }) => isDirectory);
 }

@@ -6,6 +6,8 @@ import type { DesiredContainer, DesiredLayer } from "../../spec/model/desired.ts
 import { ImageError } from "../image/error.ts";
 import { type ImageLayer, openImage } from "../image/oci/image.ts";
 import {
+  type ArchiveRecord,
+  claimLayer,
   findLayer,
   layerRoot,
   lock,
@@ -21,6 +23,7 @@ import {
   openArchive,
   unpackArchive,
 } from "../image/unpack.ts";
+import { noteUse } from "../image/uses.ts";
 import { lookUpUser } from "../observe/users.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { Host, LayerRoot, ResolvedLayer } from "../plan/host.ts";
@@ -69,7 +72,7 @@ export async function lookUpLayers(
     try {
       if (options.unpack) openStore(data);
       layers[layer.origin] = layer.kind === "tar"
-        ? { roots: [await lookUpTar(layer, lookup)] }
+        ? await lookUpTar(layer, lookup)
         : await lookUpImage(layer, lookup);
     } catch (error) {
       throw located(error, layer);
@@ -80,6 +83,18 @@ export async function lookUpLayers(
   );
   for (const { roots } of Object.values(layers)) watchStore(roots, lookup);
   return { layers, surveys: lookup.surveys, watched: lookup.watched, steady };
+}
+
+/** A container that outlives its runner: its layers stay as long as its directory of records. @throws ContainervError */
+export async function keepLayers(directory: string, { layers }: StoredLayers): Promise<void> {
+  const data = dataDirectory(process.env, getuid());
+  const roots = Object.values(layers).flatMap((one) => one.roots);
+  try {
+    await noteUse(data, directory, { file: directory, layers: roots.map(({ diffId }) => diffId) });
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    throw new ContainervError({ code: error.code, message: error.message });
+  }
 }
 
 /** A layer that is removed from the store is unpacked anew. */
@@ -112,44 +127,86 @@ function located(error: unknown, layer: StoredLayer): unknown {
   return error;
 }
 
+/** As long as its file is as it is now, its layers are kept: the next start needs no unpacking. */
+async function noteSource(
+  layer: StoredLayer,
+  { roots, watched }: {
+    readonly roots: readonly LayerRoot[];
+    readonly watched: Readonly<Record<string, string>>;
+  },
+  { data, options }: Lookup,
+): Promise<void> {
+  const [first] = Object.entries(watched);
+  if (!options.unpack || first === undefined) return;
+  const [file, identity] = first;
+  const what = layer.kind === "tar" ? layer.tar : layer.image;
+  await noteUse(data, JSON.stringify([layer.kind, what, layer.digest ?? ""]), {
+    file,
+    identity,
+    layers: roots.map(({ diffId }) => diffId),
+  });
+}
+
 async function lookUpTar(
   layer: Extract<StoredLayer, { kind: "tar" }>,
+  lookup: Lookup,
+): Promise<ResolvedLayer> {
+  using archive = openArchive(layer.tar);
+  const watched = { [layer.tar]: archive.identity };
+  Object.assign(lookup.watched, watched);
+  const roots = [await lookUpArchive(layer, archive, lookup)];
+  await noteSource(layer, { roots, watched }, lookup);
+  return { roots };
+}
+
+async function lookUpArchive(
+  layer: Extract<StoredLayer, { kind: "tar" }>,
+  archive: ReturnType<typeof openArchive>,
   lookup: Lookup,
 ): Promise<LayerRoot> {
   const { data, options } = lookup;
   const expected = layer.digest === undefined ? {} : { digest: layer.digest };
-  using archive = openArchive(layer.tar);
-  lookup.watched[layer.tar] = archive.identity;
-  const known = recallArchive(data, archive.identity) ??
-    (layer.digest === undefined ? undefined : recallArchive(data, layer.digest));
-  if (known !== undefined) {
+  const recalled = async (known: ArchiveRecord | undefined): Promise<LayerRoot | undefined> => {
+    if (known === undefined) return undefined;
     compareDigests(archive.name, known, expected);
-    const root = storedRoot(data, known.diffId);
-    if (root !== undefined) return root;
-  }
+    return await storedRoot(known.diffId, lookup);
+  };
+  const known = await recalled(
+    recallArchive(data, archive.identity) ??
+      (layer.digest === undefined ? undefined : recallArchive(data, layer.digest)),
+  );
+  if (known !== undefined) return known;
   if (!options.unpack) return await surveyed(archive, expected, lookup);
   using _held = await lock(data, archive.identity);
-  const meanwhile = recallArchive(data, archive.identity);
-  const root = meanwhile === undefined ? undefined : storedRoot(data, meanwhile.diffId);
-  if (root !== undefined && meanwhile !== undefined) {
-    compareDigests(archive.name, meanwhile, expected);
-    return root;
-  }
-  const begun = Date.now();
-  const unpacked = await unpackArchive(data, archive, expected);
-  if (fileVersion({ fd: archive.fd })?.text !== archive.identity) {
-    throw new ImageError("ARCHIVE_DAMAGED", `${archive.name} changed while it was read`);
-  }
-  rememberDigests(data, unpacked);
-  const changed = fileVersion({ fd: archive.fd })?.changedMs ?? begun;
-  if (changed + STEP_MS < begun) remember(data, archive.identity, unpacked);
-  return storedRoot(data, unpacked.diffId) ?? missing(archive.name);
+  return await recalled(recallArchive(data, archive.identity)) ??
+    await unpackedRoot(archive.name, lookup, async () => {
+      const begun = Date.now();
+      const unpacked = await unpackArchive(data, archive, expected);
+      if (fileVersion({ fd: archive.fd })?.text !== archive.identity) {
+        throw new ImageError("ARCHIVE_DAMAGED", `${archive.name} changed while it was read`);
+      }
+      rememberDigests(data, unpacked);
+      const changed = fileVersion({ fd: archive.fd })?.changedMs ?? begun;
+      if (changed + STEP_MS < begun) remember(data, archive.identity, unpacked);
+      return unpacked;
+    });
 }
 
-function missing(name: string): never {
+/** How often what was just unpacked may be removed by somebody who knows its name. */
+const TRIES = 10;
+
+async function unpackedRoot(
+  name: string,
+  lookup: Lookup,
+  unpack: () => Promise<Digests>,
+): Promise<LayerRoot> {
+  for (let tries = 1; tries <= TRIES; tries++) {
+    const root = await storedRoot((await unpack()).diffId, lookup);
+    if (root !== undefined) return root;
+  }
   throw new ImageError(
     "STORE_UNUSABLE",
-    `the layer of ${name} is not in the store after it was put there`,
+    `the layer of ${name} is not in the store after it was put there ${TRIES} times`,
   );
 }
 
@@ -160,8 +217,11 @@ function rememberDigests(data: string, digests: Digests): void {
   remember(data, digests.digest, digests);
 }
 
-function storedRoot(data: string, diffId: string): LayerRoot | undefined {
-  const record = findLayer(data, diffId);
+async function storedRoot(
+  diffId: string,
+  { data, options }: Pick<Lookup, "data" | "options">,
+): Promise<LayerRoot | undefined> {
+  const record = options.unpack ? await claimLayer(data, diffId) : findLayer(data, diffId);
   if (record === undefined) return undefined;
   return {
     path: layerRoot(data, diffId),
@@ -174,12 +234,13 @@ function storedRoot(data: string, diffId: string): LayerRoot | undefined {
 async function surveyed(
   archive: Archive,
   expected: { readonly digest?: string; readonly diffId?: string },
-  { data, surveys }: Lookup,
+  lookup: Lookup,
 ): Promise<LayerRoot> {
   const survey = await surveyArchive(archive, expected);
-  const path = layerRoot(data, survey.diffId);
-  surveys[path] = survey;
-  return storedRoot(data, survey.diffId) ?? { path, diffId: survey.diffId, archive: archive.name };
+  const path = layerRoot(lookup.data, survey.diffId);
+  lookup.surveys[path] = survey;
+  return await storedRoot(survey.diffId, lookup) ??
+    { path, diffId: survey.diffId, archive: archive.name };
 }
 
 const ARCHITECTURES = { x86_64: "amd64", aarch64: "arm64" } as const;
@@ -197,6 +258,7 @@ async function lookUpImage(
   Object.assign(lookup.watched, image.watched);
   const roots: LayerRoot[] = [];
   for (const one of image.layers) roots.push(await lookUpBlob(one, layer.image.path, lookup));
+  await noteSource(layer, { roots, watched: image.watched }, lookup);
   const { entrypoint, cmd, environment, workdir, stopSignal, labels } = image.config;
   return {
     roots,
@@ -220,16 +282,17 @@ async function lookUpBlob(
   lookup: Lookup,
 ): Promise<LayerRoot> {
   const { data, options } = lookup;
-  const known = storedRoot(data, diffId);
+  const known = await storedRoot(diffId, lookup);
   if (known !== undefined) return known;
   const archive = { ...range, name };
   const expected = { diffId, ...(digest === undefined ? {} : { digest }) };
   if (!options.unpack) return await surveyed(archive, expected, lookup);
   using _held = await lock(data, diffId);
-  const meanwhile = storedRoot(data, diffId);
-  if (meanwhile !== undefined) return meanwhile;
-  rememberDigests(data, await unpackArchive(data, archive, expected));
-  return storedRoot(data, diffId) ?? missing(name);
+  return await storedRoot(diffId, lookup) ?? await unpackedRoot(name, lookup, async () => {
+    const unpacked = await unpackArchive(data, archive, expected);
+    rememberDigests(data, unpacked);
+    return unpacked;
+  });
 }
 
 /** A number without a group gets the group that the image's passwd gives it, else that of root: as other runtimes do. */

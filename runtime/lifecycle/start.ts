@@ -162,7 +162,7 @@ async function explain(
   { running, tries }: Following,
 ): Promise<Outcome | Again> {
   const { plan, records, image } = await running.explain();
-  const { explainedOutcome } = await import("../apply/explain.ts");
+  const { explainedOutcome, isLayerGone } = await import("../apply/explain.ts");
   const outcome = explainedOutcome(reports, plan, records);
   const undone = reports.some((report) => report.kind === "undone");
   const { failure } = outcome;
@@ -171,6 +171,7 @@ async function explain(
     if (!sameBytes(image, running.image)) return { again: 1 };
     const failedOp = failure?.step === undefined ? undefined : plan.ops[failure.step.number - 1];
     if (failure?.errno === EEXIST && failedOp?.kind === "cgroup.make") return { again: tries + 1 };
+    if (isLayerGone(outcome, plan)) return { again: 1 };
     // Another container took the ids between our look and the stage's lock.
     if (failure?.errno === EAGAIN && failedOp?.kind === "ids.claim") return { again: 1 };
   }

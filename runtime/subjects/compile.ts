@@ -10,7 +10,7 @@ import { type CompiledLimits, compileLimits } from "./limits/compile.ts";
 import { deviceNodes } from "./limits/devices.ts";
 import { type CompiledJoins, compileJoins, timeOps } from "./namespaces.ts";
 import { groupsHost, makeRoom, roomOp } from "./limits/delegated.ts";
-import { imageOf, layerLosses, settleLayers, unpackOps } from "./layers.ts";
+import { holdOps, imageOf, layerLosses, settleLayers, unpackOps } from "./layers.ts";
 import { DEFAULT, originOf } from "./origin.ts";
 import { becomesPause, compileProcesses, hasInit, passedFiles, signalNumber } from "./process.ts";
 import { type CompiledRootfs, compileRootfs } from "./rootfs/compile.ts";
@@ -89,6 +89,7 @@ function inOrder(parts: Parts, answers: Answers): readonly Op[] {
   const { announce } = answers;
   return [
     ...beginOps(container, inside, answers),
+    ...holdOps(answers.layers),
     ...rootfs.stage,
     ...volumes.stage,
     ...(parts.room === undefined ? [] : [roomOp(parts.room, 0)]),

@@ -99,6 +99,19 @@ export function unpackOps(resolved: Resolved | undefined): readonly Op[] {
   );
 }
 
+/** Layers of the store may be collected when nobody has them: the stage holds each of its own. */
+export function holdOps(resolved: Resolved | undefined): readonly Op[] {
+  const known = new Set<string>();
+  return Object.entries(resolved ?? {}).flatMap(([origin, { roots }]) =>
+    roots.flatMap(({ path: root }): readonly Op[] => {
+      const path = root.replace(/\/fs$/, "");
+      if (known.has(path)) return [];
+      known.add(path);
+      return [{ kind: "layer.hold", id: `hold${path}`, where: "stage", origin, path }];
+    })
+  );
+}
+
 /** What could not be kept of an archive. */
 export function layerLosses(resolved: Resolved | undefined): readonly Loss[] {
   return Object.entries(resolved ?? {}).flatMap(([origin, { roots }]) => {

@@ -1,10 +1,10 @@
 /** Takes back what a test put into the store of layers. */
 import { readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
-import { removeLayer } from "../../runtime/image/store.ts";
+import { removeLayer } from "../../runtime/image/collect.ts";
 import { dataDirectory } from "../../runtime/lifecycle/data.ts";
 import { getuid } from "../../ffi/linux/file.ts";
 
-/** `using _store = storeWithout(diffIds);`: afterwards none of these layers is there, and nothing that names them. */
+/** `using _store = storeWithout(diffIds);`: afterwards none of these layers is there that no other test has, and nothing that names them. */
 export function storeWithout(diffIds: readonly string[]): Disposable {
   const data = dataDirectory(process.env, getuid());
   return {
@@ -20,7 +20,14 @@ export function storeWithout(diffIds: readonly string[]): Disposable {
         rmSync(path, { force: true });
         rmSync(`${data}/locks/${name}`, { force: true });
       }
-      for (const name of ["layers", "archives", "locks", ""]) removeEmpty(`${data}/${name}`);
+      for (const name of listed(`${data}/uses`)) {
+        const path = `${data}/uses/${name}`;
+        const { layers } = JSON.parse(readFileSync(path, "utf8")) as { layers: readonly string[] };
+        if (layers.some((one) => diffIds.includes(one))) rmSync(path, { force: true });
+      }
+      for (const name of ["layers", "archives", "locks", "uses", ""]) {
+        removeEmpty(`${data}/${name}`);
+      }
     },
   };
 }

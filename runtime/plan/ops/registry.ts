@@ -5,6 +5,7 @@ import * as cgroup from "./cgroup.ts";
 import * as counters from "./counters.ts";
 import * as deviceRules from "./device_rules.ts";
 import * as file from "./file.ts";
+import * as hold from "./hold.ts";
 import * as idle from "./idle.ts";
 import * as join from "./join.ts";
 import * as setns from "./setns.ts";
@@ -74,6 +75,7 @@ export type Op =
   | process.Workdir
   | process.Execute
   | unpack.Unpack
+  | hold.HoldLayer
   | upper.KeepUpper
   | prepare.Prepare
   | volume.KeepVolume
@@ -141,6 +143,7 @@ export const OPS = {
   "workdir": process.workdir,
   "execute": process.execute,
   "unpack": unpack.unpack,
+  "layer.hold": hold.holdLayer,
   "upper": upper.keepUpper,
   "prepare": prepare.prepare,
   "volume.keep": volume.keepVolume,

@@ -209,6 +209,9 @@ const MOUNTS = {
     { ...container, kind: "pivot", id: "one", stacked: 1 },
     { ...container, kind: "pivot", id: "two", stacked: 2 },
   ],
+  "layer.hold": [
+    { ...stage, kind: "layer.hold", id: "hold", path: "/var/lib/containerv/layers/sha256-00" },
+  ],
   "upper": [{
     ...stage,
     kind: "upper",
@@ -217,7 +220,7 @@ const MOUNTS = {
     mode: 0o700,
   }],
 } as const satisfies {
-  [K in (OpKind & `mount.${string}`) | "pivot" | "upper"]: readonly Sample<K>[];
+  [K in (OpKind & `mount.${string}`) | "pivot" | "upper" | "layer.hold"]: readonly Sample<K>[];
 };
 
 const VOLUME = {
