@@ -20,7 +20,7 @@ import {
 import { RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../abi/openat2.ts";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, STATX_BASIC_STATS } from "../abi/stat.ts";
 import type { Word } from "../calls/call.ts";
-import { read, write } from "../calls/io.ts";
+import { lseek, read, write } from "../calls/io.ts";
 import { close, openat, openat2, readlinkat } from "../calls/open.ts";
 import { mkdirat, renameat2, unlinkat } from "../calls/path.ts";
 import { statx } from "../calls/stat.ts";
@@ -29,6 +29,7 @@ import { callSync, check, readCell, SyscallError } from "./run.ts";
 /** Larger than an image of a stage: what is read at each start is read at once. */
 const CHUNK = { cell: "file chunk", size: 262_144 } as const;
 const STATX = { cell: "statx", size: 256 } as const;
+const SEEK_SET = 0;
 const LINK = { cell: "link", size: 4096 } as const;
 
 const decoder = new TextDecoder();
@@ -83,6 +84,12 @@ function readOnce(fd: number): Uint8Array {
 /** Standard input to its end, or to `max` bytes. */
 export function readInput(max: number): Uint8Array {
   return readAll(0, max);
+}
+
+/** An open file from `offset` to its end. Throws SyscallError. */
+export function readFrom(fd: number, offset: number): Uint8Array {
+  check(lseek({ fd, offset, whence: SEEK_SET }));
+  return readAll(fd, Infinity);
 }
 
 function readAll(fd: number, max: number): Uint8Array {

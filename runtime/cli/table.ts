@@ -73,10 +73,12 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: "up",
-    usage: "[FILE] -d",
-    summary: "make true what a spec says, and leave it running",
+    usage: "[FILE] [-d]",
+    summary: "make true what a spec says; with -d leave it running",
     options: [
       { name: "--detach", short: "-d", help: "come back when everything was started" },
+      { name: "--keep-going", help: "without -d: the others go on when one fails" },
+      TIME_OPTION,
       { name: "--no-cache", help: "read the spec anew, whatever was read before" },
       {
         name: "--profile",
@@ -90,9 +92,13 @@ export const COMMANDS: readonly CommandRow[] = [
     text: [
       "Starts what is missing, replaces what has changed, removes what the spec has no more, and leaves the rest alone. " +
       "There is no daemon: one small keeper per project stays, which notes how containers end and keeps their output.",
+      "Without -d their output is shown until all have ended. ^C (SIGINT, SIGTERM, SIGHUP) ends them, dependents first; once more kills " +
+      "them. When one fails (ends with other than 0 and is not started again) the others are ended too, unless --keep-going; one that " +
+      "ends well ends no other. The exit status is that of the first that failed, 125 when one could not be made, else 0. They stay " +
+      "recorded: down removes them. Whoever is killed by SIGKILL leaves everything as -d does.",
       "A project is its name and its file's path: two checkouts never touch each other.",
     ],
-    examples: ["containerv up -d", "containerv up -d shop.yaml"],
+    examples: ["containerv up", "containerv up -d shop.yaml"],
   },
   {
     name: "ps",
@@ -117,6 +123,7 @@ export const COMMANDS: readonly CommandRow[] = [
         value: "TIME",
         help: "only what came since: 10m, or a time such as 2026-11-24T12:00:00Z",
       },
+      { name: "--until", value: "TIME", help: "only what came before: as --since" },
       { name: "--json", help: "a line of JSON each, with time and stream" },
       FILE_OPTION,
     ],

@@ -1,11 +1,12 @@
-/** `containerv up -d`: what the spec says is made true, and stays. */
-import { type Done, up, type UpResult } from "../lifecycle/up.ts";
+/** `containerv up`: what the spec says is made true, and stays with -d; else it is looked at until it ends. */
+import { type Done, up, type UpOptions, type UpResult } from "../lifecycle/up.ts";
 import { showDuration } from "../show/table.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
 import { absoluteSpec, loadSource, openSource, showFailure } from "./spec.ts";
 import { activeContainers } from "../../spec/model/depends.ts";
+import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Desired } from "../../spec/model/desired.ts";
 import { factsOf } from "../apply/facts.ts";
 
@@ -13,16 +14,28 @@ import { factsOf } from "../apply/facts.ts";
 const SHOWN_MAX = 20;
 
 export async function command(given: Arguments): Promise<number> {
-  if (given.options["--detach"] !== true) {
-    throw new UsageError(
-      "up without -d is not implemented yet: containerv up -d, then containerv logs -f",
-    );
-  }
   const source = openSource(given);
   const loaded = await loadSource(source);
   if (loaded === undefined) return BAD_INPUT;
-  const { places, hidden } = loaded.result;
   const desired = withProfiles(loaded.desired, given);
+  const wanted = { desired, file: absoluteSpec(source), result: loaded.result };
+  if (given.options["--detach"] === true) return (await bringUp(wanted)).status;
+  return await (await import("./up_foreground.ts")).upInForeground(wanted, given);
+}
+
+/** A project as a spec wants it. */
+export interface Wanted {
+  readonly desired: Desired;
+  /** Absolute path of the spec. */
+  readonly file: string;
+  readonly result: LoadResult;
+}
+
+/** Makes it true, and says what is done. Without a `result` nothing was: it could not begin. */
+export async function bringUp(
+  { desired, file, result: { places, hidden } }: Wanted,
+  options: Pick<UpOptions, "onOpen" | "isAborted"> = {},
+): Promise<{ readonly status: number; readonly result?: UpResult }> {
   const many = desired.containers.length > SHOWN_MAX;
   const onDone = (done: Done): void => {
     if (!many && isGood(done)) stderr(`✔ ${done.name} ${outcomeText(done)}\n`);
@@ -30,20 +43,20 @@ export async function command(given: Arguments): Promise<number> {
   const begun = performance.now();
   let result: UpResult;
   try {
-    result = await up(desired, absoluteSpec(source), { onDone });
+    result = await up(desired, file, { onDone, ...options });
   } catch (error) {
     await showFailure(factsOf(error), places, hidden);
-    return OWN_FAILURE;
+    return { status: OWN_FAILURE };
   }
   for (const { facts } of result.failures) await showFailure(facts, places, hidden);
   if (many) stderr(summary(result, performance.now() - begun));
   if (result.supervisor !== undefined) {
     stderr(`supervisor ${result.supervisor} (${supervised(desired)})\n`);
   }
-  if (result.failures.length === 0) return 0;
+  if (result.failures.length === 0) return { status: 0, result };
   const names = [...new Set(result.failures.map(({ name }) => name))];
   stderr(`✘ containerv could not make ${names.join(", ")} (exit 125)\n`);
-  return OWN_FAILURE;
+  return { status: OWN_FAILURE, result };
 }
 
 /** The containers that are always there, and those of the profiles that were asked for. */

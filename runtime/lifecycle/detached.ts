@@ -27,6 +27,7 @@ import { DETACH, type Report } from "../plan/report.ts";
 import { bootId, identify, type ProcessIdentity } from "../state/identity.ts";
 import { containerPlaces } from "../state/places.ts";
 import { type ContainerRecord, RECORD_VERSION, writeRecord } from "../state/record.ts";
+import { noteEvent } from "../state/events.ts";
 import { clearStopped } from "../state/supervised.ts";
 import { removeTree } from "../../ffi/linux/directory.ts";
 import { prepare } from "./prepare.ts";
@@ -284,6 +285,7 @@ async function settle(
       endingsFrom: fileSize(view.project.endings) ?? 0,
     };
     saveContainer(view, record);
+    noteEvent(view.project, { type: "started", container: name, pid: process.pid });
     sendSignal(stage, DETACH);
     await collect(stage, reports);
     if (reports.some(({ kind }) => kind === "detached")) return { name, record, leftovers: [] };
@@ -346,6 +348,8 @@ function finished(
   };
   const record = { ...intent, phase: "started" as const, started: at, made: [], ended };
   saveContainer(view, record);
+  noteEvent(view.project, { type: "started", container: name });
+  noteEvent(view.project, { type: "exited", container: name, status });
   return { name, record, leftovers };
 }
 

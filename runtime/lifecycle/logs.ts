@@ -18,10 +18,19 @@ export interface LogLine {
 
 const NEWLINE = 10;
 
+export interface NextOptions {
+  /** Also the beginnings of lines: of all containers, or of those of these names. */
+  readonly rest?: boolean | ReadonlySet<string>;
+  /** False: nothing has come to this log, it is not looked at. Default: all are. */
+  readonly hasMore?: (logs: string, name: string) => boolean;
+}
+
 /** The logs of several containers, read together. */
 export interface Logs {
-  /** Lines that came since the last call, by time. With `rest` also the beginnings of lines. */
-  readonly next: (options?: { readonly rest?: boolean }) => readonly LogLine[];
+  /** Reads these too; those that it knows stay as they are. True: there were others among them. */
+  readonly add: (views: readonly ContainerView[]) => boolean;
+  /** Lines that came since the last call, by time. */
+  readonly next: (options?: NextOptions) => readonly LogLine[];
 }
 
 /** A beginning of a line that is as long is given out: a reader must not hold a whole flood. */
@@ -35,6 +44,9 @@ interface Beginning {
 
 interface Stream {
   readonly container: string;
+  /** Directory and name of its log. */
+  readonly logs: string;
+  readonly log: string;
   readonly reader: LogReader;
   readonly open: Map<Frame["stream"], Beginning>;
 }
@@ -43,16 +55,24 @@ const NOTHING: Beginning = { parts: [], bytes: 0, timeNs: 0n };
 
 /** Opens the logs of these containers; those that are broken have none. */
 export function openLogs(views: readonly ContainerView[]): Logs {
-  const streams = views.flatMap(({ name, record, project }): Stream[] =>
-    record === undefined
-      ? []
-      : [{ container: name, reader: openLog(project.logs, record.log), open: new Map() }]
-  );
+  const streams = new Map<string, Stream>();
+  const add: Logs["add"] = (more) => {
+    const before = streams.size;
+    for (const { name, id, record, project: { logs } } of more) {
+      if (record === undefined || streams.has(id)) continue;
+      const reader = openLog(logs, record.log);
+      streams.set(id, { container: name, logs, log: record.log, reader, open: new Map() });
+    }
+    return streams.size > before;
+  };
+  add(views);
   return {
-    next: ({ rest = false } = {}) => {
-      const lines = streams.flatMap((stream) => [
-        ...stream.reader.next().flatMap((frame) => linesOf(stream, frame)),
-        ...(rest ? restOf(stream) : []),
+    add,
+    next: ({ rest = false, hasMore = () => true } = {}) => {
+      const lines = [...streams.values()].flatMap((stream) => [
+        ...(hasMore(stream.logs, stream.log) ? stream.reader.next() : [])
+          .flatMap((frame) => linesOf(stream, frame)),
+        ...(rest === true || (rest !== false && rest.has(stream.container)) ? restOf(stream) : []),
       ]);
       return lines.sort((a, b) => a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0);
     },

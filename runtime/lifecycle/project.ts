@@ -7,6 +7,7 @@ import { fileSize } from "../../ffi/linux/file.ts";
 import { adoptByKeeper, connectKeeper, type Keeper, startKeeper } from "../apply/keeper.ts";
 import { ContainervError } from "../plan/error.ts";
 import { bootId, identify, isAlive } from "../state/identity.ts";
+import { turnEvents } from "../state/events.ts";
 import type { ProjectPlaces } from "../state/places.ts";
 import { lockProject, readProject, removeProject } from "../state/project.ts";
 import {
@@ -49,6 +50,7 @@ export async function openProject(
     lock[Symbol.dispose]();
     throw error;
   }
+  turnEvents(places);
   let keeper: Promise<Keeper> | undefined;
   const own = { places, name, file };
   return {

@@ -9,6 +9,7 @@ import { callSync } from "../../ffi/linux/run.ts";
 import { undoInRunner } from "../apply/undo.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import type { ProjectPlaces } from "../state/places.ts";
+import { noteEvent } from "../state/events.ts";
 import type { ContainerRecord } from "../state/record.ts";
 import type { ContainerView } from "./containers.ts";
 
@@ -48,6 +49,7 @@ export function removeContainer(view: ContainerView): readonly ErrorFacts[] {
   const left = made === undefined ? [] : undoMade(made);
   if (left.length > 0) return left;
   if (view.record !== undefined) removeLogs(view.project, view.record.log);
+  noteEvent(view.project, { type: "removed", container: view.name });
   removeTree(view.places.directory);
   return [];
 }

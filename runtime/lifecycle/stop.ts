@@ -32,6 +32,8 @@ export interface StopOptions {
   /** In place of what each container's spec says. */
   readonly graceMs?: number;
   readonly signal?: number;
+  /** True: the rest of the grace is given up. */
+  readonly hurry?: () => boolean;
 }
 
 interface Stopping {
@@ -57,7 +59,8 @@ export async function stopContainers(
       signalProcess(fd.number, options.signal ?? record.stop.signal);
     }
     while (stopping.length > 0) {
-      stopping = stopping.filter((one) => !hasEnded(one));
+      const hurry = options.hurry?.() === true;
+      stopping = stopping.filter((one) => !hasEnded(one, hurry));
       await awaitFirst(stopping);
     }
   } finally {
@@ -65,12 +68,12 @@ export async function stopContainers(
   }
 }
 
-function hasEnded(one: Stopping): boolean {
+function hasEnded(one: Stopping, hurry: boolean): boolean {
   if (waitForFd({ fd: one.fd.number, timeoutMs: 0 }) !== 0) {
     one.fd[Symbol.dispose]();
     return true;
   }
-  if (!one.killed && performance.now() >= one.deadline) {
+  if (!one.killed && (hurry || performance.now() >= one.deadline)) {
     signalProcess(one.fd.number, SIGKILL);
     one.killed = true;
   }

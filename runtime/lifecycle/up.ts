@@ -52,11 +52,12 @@ export function changesOf(
   ];
 }
 
-function changeOf({ name, state, ending }: ContainerView): Change {
+function changeOf({ name, state, ending, stopped }: ContainerView): Change {
   switch (state) {
     case "running":
       return { name, action: "none", why: "it runs" };
     case "exited":
+      if (stopped) return { name, action: "replace", why: "it was stopped" };
       return ending?.status === 0
         ? { name, action: "none", why: "it is completed" }
         : { name, action: "replace", why: `it ended with ${ending?.status ?? "?"}` };
@@ -89,6 +90,10 @@ export interface UpResult {
 export interface UpOptions {
   /** Called as each change is done. */
   readonly onDone?: (done: Done) => void;
+  /** Called when the project is there and nothing was done yet. */
+  readonly onOpen?: () => void;
+  /** True: nothing more is begun. */
+  readonly isAborted?: () => boolean;
 }
 
 /** Makes what is wanted of the project in `file` (an absolute path). Throws ContainervError where it can't begin. */
@@ -99,6 +104,7 @@ export async function up(
 ): Promise<UpResult> {
   const places = placesOf(desired.project, file);
   using project = await openProject(places, { name: desired.project, file });
+  options.onOpen?.();
   await adoptLeft(project);
   // While the project is ours so is its supervision.
   await endSupervisor(places);
@@ -110,6 +116,7 @@ export async function up(
   const begin = async (container: DesiredContainer): Promise<void> => {
     const change = round.changes.get(container.name);
     round.orderly.supervision.watch(container);
+    if (round.isAborted()) return;
     if (change !== undefined) await carryOut(round, change, container);
   };
   const ordered = startOrder(desired.containers).flat();
@@ -148,6 +155,7 @@ interface Round {
   /** Started, and not healthy yet. */
   readonly unsettled: Set<Unsettled>;
   readonly finish: (done: Done) => void;
+  readonly isAborted: () => boolean;
   /** What containers have in common is planned once. */
   plan?: DetachedPlanner;
 }
@@ -168,6 +176,7 @@ function beginRound(project: OpenProject, options: UpOptions): Round {
   };
   const orderly = startOrderly(project, {
     onFailure: (name, facts) => failures.push({ name, facts }),
+    ...(options.isAborted === undefined ? {} : { isAborted: options.isAborted }),
     onLook: () => {
       for (const one of unsettled) {
         const verdict = healthOf(one.container, orderly.supervision);
@@ -182,7 +191,8 @@ function beginRound(project: OpenProject, options: UpOptions): Round {
       }
     },
   });
-  return { project, orderly, changes: new Map(), done, failures, unsettled, finish };
+  const isAborted = (): boolean => options.isAborted?.() === true;
+  return { project, orderly, changes: new Map(), done, failures, unsettled, finish, isAborted };
 }
 
 /** One change, after what it depends on; what fails is noted. */
@@ -203,6 +213,7 @@ async function carryOut(
     }
     if (container !== undefined && action !== "none") {
       const never = await round.orderly.awaitDependencies(container);
+      if (round.isAborted()) return;
       if (never !== undefined) return failed(never);
       round.plan ??= createDetachedPlanner(
         round.project,

@@ -6,7 +6,9 @@ import { loadFile } from "./load.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { observeHost } from "../observe/host.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
+import { noteEvent } from "../state/events.ts";
 import type { Ending } from "../state/record.ts";
+import { markStopped } from "../state/supervised.ts";
 import { type ContainerView, desiredOf, viewOne, viewProject } from "./containers.ts";
 import { type DetachedStart, startDetached } from "./detached.ts";
 import { adoptLeft, type OpenProject, openProject } from "./project.ts";
@@ -136,6 +138,9 @@ export async function stopOne(
   options: StopOptions,
 ): Promise<Ending | undefined> {
   if (view.state !== "running") return view.ending;
+  // Whoever supervises it must not take its end for a fault.
+  markStopped(view.places);
+  noteEvent(view.project, { type: "stopping", container: view.name });
   await stopContainers([view], options);
   return await awaitEnding(view);
 }

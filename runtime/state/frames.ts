@@ -1,6 +1,10 @@
 /** Logs that a keeper wrote, read: frames in order, from the oldest file to the newest. */
-import { listDirectory } from "../../ffi/linux/directory.ts";
-import { readBytes } from "../../ffi/linux/file.ts";
+import { ENOENT } from "../../ffi/abi/errno.ts";
+import { O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../../ffi/abi/fcntl.ts";
+import { openat } from "../../ffi/calls/open.ts";
+import { Fd } from "../../ffi/linux/fd.ts";
+import { fileIdentity, fileVersion, readFrom } from "../../ffi/linux/file.ts";
+import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 
 /** A piece of output, as one read(2) of the keeper got it. */
 export interface Frame {
@@ -16,6 +20,8 @@ export interface Frame {
 const HEADER_BYTES = 32;
 const MAGIC = 0x676f6c63;
 const BYTES_MAX = 65_536;
+/** A keeper keeps so many old files at most. */
+const OLD_MAX = 9;
 
 /** Whole frames of `bytes` from `offset` on, and where the first that is not whole begins. What is no frame is passed over. */
 export function decodeFrames(
@@ -50,34 +56,58 @@ export interface LogReader {
   readonly next: () => readonly Frame[];
 }
 
+/** A file of a log, told apart from every other whatever its name is by now, and what was read of it. */
+interface LogFile {
+  readonly identity: string;
+  readonly position: number;
+}
+
 /** Reads the log `name` of a directory of logs. */
 export function openLog(logs: string, name: string): LogReader {
-  let first = true;
-  let position = 0;
-  let lastTime = 0n;
+  let known: LogFile = { identity: "", position: 0 };
   const next = (): readonly Frame[] => {
-    const path = `${logs}/${name}`;
-    const bytes = readBytes(path) ?? new Uint8Array();
-    // Shorter than what was read of it: it is a new one, and the rest of the old one has another name.
-    const rotated = bytes.length < position;
-    const old = first || rotated
-      ? oldFrames(logs, name).filter(({ timeNs }) => timeNs > lastTime)
-      : [];
-    const { frames, end } = decodeFrames(bytes, rotated ? 0 : position);
-    first = false;
-    position = end;
-    const all = [...old, ...frames];
-    lastTime = all.at(-1)?.timeNs ?? lastTime;
-    return all;
+    const files = openFiles(logs, name, known);
+    const frames: Frame[] = [];
+    try {
+      for (const { fd, identity, position } of files) {
+        const read = decodeFrames(readFrom(fd.number, position));
+        frames.push(...read.frames);
+        known = { identity, position: position + read.end };
+      }
+    } finally {
+      for (const { fd } of files) fd[Symbol.dispose]();
+    }
+    return frames;
   };
   return { next };
 }
 
-function oldFrames(logs: string, name: string): readonly Frame[] {
-  const numbers = listDirectory(logs).filter((entry) => entry.name.startsWith(`${name}.`))
-    .map((entry) => Number(entry.name.slice(name.length + 1)))
-    .sort((a, b) => b - a);
-  return numbers.flatMap((number) =>
-    decodeFrames(readBytes(`${logs}/${name}.${number}`) ?? new Uint8Array()).frames
-  );
+type OpenLogFile = LogFile & { readonly fd: Fd };
+
+/** Those that are not read to their end yet, oldest first. They are opened newest first: a rotation meanwhile hides none. */
+function openFiles(logs: string, name: string, known: LogFile): readonly OpenLogFile[] {
+  const files: OpenLogFile[] = [];
+  for (let number = 0; number <= OLD_MAX; number++) {
+    const fd = openIfThere(number === 0 ? `${logs}/${name}` : `${logs}/${name}.${number}`);
+    // While the files are rotated one of the numbers is missing.
+    if (fd === undefined) continue;
+    const identity = fileIdentity(fd.number) ?? "";
+    // One that is shorter than what was read of it is another, to which its inode was given.
+    const isKnown = identity === known.identity &&
+      (fileVersion({ fd: fd.number })?.size ?? 0) >= known.position;
+    // Rotated while we looked: it was seen under its name of before.
+    if (files.some((file) => file.identity === identity)) fd[Symbol.dispose]();
+    else files.push({ fd, identity, position: isKnown ? known.position : 0 });
+    if (isKnown) break;
+  }
+  return files.reverse();
+}
+
+/** `undefined`: nothing was written yet. Throws SyscallError. */
+function openIfThere(pathname: string): Fd | undefined {
+  const call = openat({ pathname, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC });
+  const fd = Number(callSync(call));
+  if (fd === -ENOENT) return undefined;
+  if (fd < 0) throw new SyscallError(call, -fd);
+  return new Fd(fd);
 }

@@ -41,6 +41,8 @@ export interface ProjectPlaces {
   readonly lock: string;
   /** What the keeper appends each ending to. */
   readonly endings: string;
+  /** What those who act append a line to. */
+  readonly events: string;
   readonly containers: string;
   readonly logs: string;
 }
@@ -53,6 +55,7 @@ export function projectPlaces(state: string, key: string): ProjectPlaces {
     record: `${directory}/project.json`,
     lock: `${state}/.${key}.lock`,
     endings: `${directory}/endings`,
+    events: `${directory}/events`,
     containers: `${directory}/containers`,
     logs: `${directory}/logs`,
   };

@@ -13,6 +13,8 @@ export interface Supervised {
   readonly process?: ProcessIdentity;
   /** When it is started again, in milliseconds since 1970. */
   readonly restartAt?: number;
+  /** It has ended, and is not started again. */
+  readonly final?: true;
 }
 
 const fileOf = ({ directory }: ContainerPlaces): string => `${directory}/supervised.json`;

@@ -3,7 +3,7 @@ import type { DesiredContainer } from "../../../spec/model/desired.ts";
 import type { ErrorFacts } from "../../plan/error.ts";
 import { readiness } from "../../subjects/supervision/dependencies.ts";
 import type { OpenProject } from "../project.ts";
-import { createBell } from "./supervisor.ts";
+import { createBell } from "../bell.ts";
 import { superviseProject, type Supervision } from "./supervision.ts";
 
 export interface Orderly {
@@ -18,10 +18,14 @@ export interface OrderlyOptions {
   /** Called after each look at the containers. */
   readonly onLook: () => void;
   readonly onFailure: (name: string, facts: ErrorFacts) => void;
+  /** True: nothing is waited for any more. */
+  readonly isAborted?: () => boolean;
 }
 
 /** How long nothing may be looked at while somebody at the terminal waits. */
 const LOOK_MS = 20;
+
+const ABORTED: ErrorFacts = { code: "ABORTED", message: "it was told to stop before all was up" };
 
 /** For as long as `up` holds the project. */
 export function startOrderly(project: OpenProject, options: OrderlyOptions): Orderly {
@@ -33,12 +37,15 @@ export function startOrderly(project: OpenProject, options: OrderlyOptions): Ord
     onFailure: options.onFailure,
   });
   /** Steps until `verdict` says more than undefined. */
-  const follow = async <Verdict>(verdict: () => Verdict | undefined): Promise<Verdict> => {
+  const follow = async <Verdict>(
+    verdict: () => Verdict | undefined,
+  ): Promise<Verdict | ErrorFacts> => {
     for (;;) {
       const due = await supervision.step();
       options.onLook();
       const found = verdict();
       if (found !== undefined) return found;
+      if (options.isAborted?.() === true) return ABORTED;
       await bell.wait(Math.min(due ?? LOOK_MS, LOOK_MS));
     }
   };

@@ -20,6 +20,7 @@ import { startDetached } from "../detached.ts";
 import type { OpenProject } from "../project.ts";
 import { stopContainers } from "../stop.ts";
 import { undoMade } from "../remove.ts";
+import { type EventType, noteEvent } from "../../state/events.ts";
 import { markStopped, writeSupervised } from "../../state/supervised.ts";
 import { runCheck } from "./check.ts";
 
@@ -181,7 +182,9 @@ async function whileRunning(
     const changed = health.status !== one.health.status;
     one.health = health;
     if (action !== "none") one.action = action;
-    if (changed) save(one);
+    if (!changed) return;
+    save(one);
+    if (health.status !== "starting") say(one, health.status);
   }).finally(options.wake);
   return undefined;
 }
@@ -216,6 +219,7 @@ async function afterEnd(one: Watched, options: SupervisionOptions): Promise<numb
       one.history = decision.history;
     }
     save(one);
+    if (one.restartAt === undefined) say(one, ending.status === 0 ? "completed" : "failed");
   }
   if (one.restartAt === undefined) return undefined;
   const dueMs = one.restartAt - Date.now();
@@ -247,15 +251,21 @@ async function restart(one: Watched, options: SupervisionOptions): Promise<void>
   });
   look(options.places, new Map([[name, one]]));
   save(one);
+  say(one, "restarted", { restarts: one.restarts });
+}
+
+function say({ view, container }: Watched, type: EventType, more: object = {}): void {
+  if (view !== undefined) noteEvent(view.project, { type, container: container.name, ...more });
 }
 
 /** What `ps` says of it. */
-function save({ view, health, restarts, restartAt, container }: Watched): void {
+function save({ view, health, restarts, restartAt, container, decided }: Watched): void {
   if (view === undefined) return;
   writeSupervised(view.places, {
     restarts,
     ...(container.healthcheck === undefined ? {} : { health: health.status }),
     ...(view.record?.process === undefined ? {} : { process: view.record.process }),
     ...(restartAt === undefined ? {} : { restartAt }),
+    ...(decided && view.state === "exited" && restartAt === undefined ? { final: true } : {}),
   });
 }

@@ -7,6 +7,7 @@ import type { DesiredContainer } from "../../../spec/model/desired.ts";
 import { identify } from "../../state/identity.ts";
 import type { ProjectPlaces } from "../../state/places.ts";
 import { writeSupervisor } from "../../state/supervised.ts";
+import { createBell } from "../bell.ts";
 import { openProject } from "../project.ts";
 import { superviseProject } from "./supervision.ts";
 
@@ -51,35 +52,4 @@ export async function supervise(order: SupervisorOrder): Promise<void> {
   } finally {
     watcher.close();
   }
-}
-
-interface Bell {
-  readonly ring: () => void;
-  /** Resolves when it rings, or rang since the last time, or the time is over. */
-  readonly wait: (ms: number) => Promise<void>;
-}
-
-export function createBell(): Bell {
-  let rung = false;
-  let answer: (() => void) | undefined;
-  const ring = (): void => {
-    rung = true;
-    answer?.();
-  };
-  return {
-    ring,
-    async wait(ms) {
-      if (!rung) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
-          answer = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      }
-      answer = undefined;
-      rung = false;
-    },
-  };
 }

@@ -44,6 +44,19 @@ const RUN: readonly Row[] = [
   },
   { row: `${MANAGING} | 125`, args: ["up", "-d", "nobody.yaml"], want: 125 },
   {
+    row: "`up` without `-d` | that of the container",
+    args: ["up", "seven.yaml"],
+    want: 7,
+    after: ["down", "seven.yaml"],
+  },
+  {
+    row: "`up` without `-d` | 0",
+    args: ["up", "good.yaml"],
+    want: 0,
+    after: ["down", "good.yaml"],
+  },
+  { row: "`up` without `-d` | 125", args: ["up", "nobody.yaml"], want: 125 },
+  {
     row: "`exec` | as `run`",
     args: ["exec", "idle", "--file", "idle.yaml", "--", "/bin/sh", "-c", "exit 7"],
     want: 7,

@@ -1,0 +1,83 @@
+/** How lines that containers wrote are printed: as text with the container's name in front, or as JSON. */
+import { writeBytes } from "../../ffi/linux/file.ts";
+import type { LogLine } from "../lifecycle/logs.ts";
+import { isTerminal, stderr } from "./output.ts";
+
+export interface LogForm {
+  readonly json: boolean;
+  /** Names stand in front of lines, padded to this; 0: they do not. */
+  readonly width: number;
+  /** Each name has a colour. */
+  readonly color: boolean;
+}
+
+const NEWLINE = new TextEncoder().encode("\n");
+const encoder = new TextEncoder();
+
+/** Colour only on a terminal, and not where NO_COLOR forbids it. */
+export function formOf(names: readonly string[], options: { readonly json: boolean }): LogForm {
+  const noColor = process.env["NO_COLOR"];
+  return {
+    json: options.json,
+    width: names.length > 1 ? Math.max(...names.map(({ length }) => length)) : 0,
+    color: isTerminal(1) && (noColor === undefined || noColor === ""),
+  };
+}
+
+/** Writes lines to standard output. Throws SyscallError when its reader is gone. */
+export function printLines(lines: readonly LogLine[], form: LogForm): void {
+  for (const line of lines) {
+    if (line.lostBytes > 0) {
+      stderr(
+        `containerv: ${line.lostBytes} bytes of ${line.container} were lost here: no space was left\n`,
+      );
+    }
+    if (form.json) {
+      writeBytes(1, encoder.encode(`${JSON.stringify(asJson(line))}\n`));
+      continue;
+    }
+    const end = line.whole || form.width > 0 ? NEWLINE : new Uint8Array();
+    writeBytes(1, concat(encoder.encode(prefixOf(line.container, form)), line.bytes, end));
+  }
+}
+
+/** Colours that are read on light and dark alike; red stays free for errors. */
+const COLORS = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94] as const;
+
+function prefixOf(container: string, { width, color }: LogForm): string {
+  if (width === 0) return "";
+  const text = `${container.padEnd(width)} | `;
+  if (!color) return text;
+  const sum = [...container].reduce((total, letter) => total * 31 + letter.charCodeAt(0) | 0, 7);
+  return `\x1b[${COLORS[Math.abs(sum) % COLORS.length]}m${text}\x1b[0m`;
+}
+
+function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function asJson({ container, timeNs, stream, bytes, whole, lostBytes }: LogLine): object {
+  const ms = Number(timeNs / 1_000_000n);
+  const nanoseconds = (timeNs % 1_000_000_000n).toString().padStart(9, "0");
+  const time = `${new Date(ms).toISOString().slice(0, 19)}.${nanoseconds}Z`;
+  const text = new TextDecoder().decode(bytes);
+  return {
+    time,
+    container,
+    stream,
+    text,
+    // Bytes that are no UTF-8 are there too, as they were.
+    ...(text.includes("\ufffd") ? { base64: toBase64(bytes) } : {}),
+    ...(whole ? {} : { partial: true }),
+    ...(lostBytes > 0 ? { lostBytes } : {}),
+  };
+}
+
+const toBase64 = (bytes: Uint8Array): string =>
+  btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));

@@ -1,0 +1,120 @@
+// runs-under: bun, deno
+/** `up` at a terminal: output, who ends whom, exit statuses, signals, and what a kill -9 of it leaves. */
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { missing, root } from "../../support/require.ts";
+import { guardWorld, lives, sh } from "../cli/sandbox.ts";
+import { type CliResult, runCli } from "../../support/cli.ts";
+import { keeperOf, type Project, project, untilAsync } from "./project.ts";
+
+guardWorld();
+const skip = missing(root());
+const IDLE = sh("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.02; done");
+const base = (script: readonly string[]) => ({ policy: "none", commands: [script] });
+
+interface Running {
+  readonly pid: number;
+  readonly result: Promise<CliResult>;
+}
+
+/** `up` that runs until somebody ends it. */
+function begin(of: Project): Running {
+  let pid = 0;
+  const cwd = of.file.slice(0, of.file.lastIndexOf("/"));
+  const result = runCli(["up"], { cwd, started: (started) => pid = started });
+  return { pid, result };
+}
+
+async function states(of: Project): Promise<Record<string, string>> {
+  return Object.fromEntries((await of.ps()).map(({ name, state }) => [name, state]));
+}
+
+describe("up without -d", { skip }, () => {
+  test("shows what all write, names in front; the first failure ends the others and is the status; a good end ends nobody", async () => {
+    await using shop = project({
+      containers: {
+        once: base(sh("echo migrated")),
+        db: { ...base(IDLE), dependsOn: { once: "completed" } },
+        web: { ...base(sh("printf 'two\\nlines'; sleep 0.3; exit 7")), dependsOn: ["db"] },
+      },
+    });
+    const { code, stdout, stderr } = await shop.cv("up");
+    assertEquals(code, 7, stderr);
+    const lines = (name: string) =>
+      stdout.split("\n").filter((line) => line.startsWith(name)).map((line) => line.slice(7));
+    assertEquals([lines("once"), lines("db"), lines("web")], [
+      ["migrated"],
+      ["up", "bye"],
+      ["two", "lines"],
+    ]);
+    assert(!stdout.includes("\x1b"), "colour without a terminal");
+    assertMatch(
+      stderr,
+      /✘ web exited \(7\)\nweb has failed: .*--keep-going.*\n✔ db completed \(0\)/,
+    );
+    // They stay recorded; what was stopped is started again.
+    assertEquals(await states(shop), { db: "exited", once: "exited", web: "exited" });
+    const again = await shop.cv("up", "-d");
+    assertMatch(again.stderr, /once completed before.*\n✔ db running .*it was stopped/);
+    assertEquals((await shop.cv("down")).code, 0);
+  });
+
+  test("--keep-going waits for all; the status is that of the first that failed, 125 when one could not be made", async () => {
+    await using jobs = project({
+      containers: {
+        first: base(sh("sleep 0.2; exit 3")),
+        last: base(sh("sleep 0.5; echo done; exit 4")),
+      },
+    });
+    const { code, stdout } = await jobs.cv("up", "--keep-going");
+    assertEquals([code, stdout], [3, "last  | done\n"]);
+    jobs.write({ containers: { missing: base(["/no/such/program"]), idle: base(IDLE) } });
+    const failed = await jobs.cv("up");
+    assertEquals(failed.code, 125, failed.stderr);
+    assertEquals((await jobs.ps()).filter(({ state }) => state === "running"), []);
+  });
+
+  test("SIGINT ends them, dependents first, without restarting any; twice kills", async () => {
+    await using shop = project({
+      containers: {
+        db: { ...base(IDLE), restart: "always" },
+        web: { ...base(IDLE), dependsOn: ["db"] },
+        deaf: { ...base(sh("trap '' TERM; while :; do sleep 0.02; done")), dependsOn: ["web"] },
+      },
+    });
+    const { pid, result } = begin(shop);
+    await untilAsync(async () => Object.keys(await states(shop)).length === 3, "all are there");
+    process.kill(pid, "SIGINT");
+    const events = () => readFileSync(`${shop.state()}/events`, "utf8");
+    await untilAsync(() => Promise.resolve(events().includes("stopping")), "it stops");
+    process.kill(pid, "SIGINT");
+    const { code, stderr, ms } = await result;
+    assertEquals(code, 0, stderr);
+    assert(ms < 9000, "the grace time was waited for");
+    const order = events().trim().split("\n").map((line) => JSON.parse(line))
+      .filter(({ type }) => type === "stopping").map(({ container }) => container);
+    assertEquals(order, ["deaf", "web", "db"]);
+    assertEquals(await states(shop), { db: "exited", deaf: "exited", web: "exited" });
+    assertMatch(stderr, /deaf exited \(137\)/);
+  });
+
+  test("kill -9 of it leaves everything as up -d does", async () => {
+    await using box = project({ containers: { one: base(IDLE), two: base(IDLE) } });
+    const { pid, result } = begin(box);
+    await untilAsync(
+      async () => (await box.ps()).filter(({ state }) => state === "running").length === 2,
+      "both run",
+    );
+    process.kill(pid, "SIGKILL");
+    assertEquals((await result).signal, "SIGKILL");
+    const list = await box.ps();
+    assertEquals(list.map(({ state }) => state), ["running", "running"]);
+    assert(lives(keeperOf(list[0]?.id ?? "")));
+    assertStringIncludes((await box.cv("up", "-d")).stderr, "✔ one unchanged\n✔ two unchanged\n");
+    const logs = (await box.cv("logs")).stdout.trim().split("\n").sort();
+    assertEquals(logs, ["one | up", "two | up"]);
+    assertEquals((await box.cv("down")).code, 0);
+  });
+});
