@@ -53,3 +53,28 @@ export function setgroups(args: { list: readonly number[] }): Syscall {
     text: () => [String(list.length), empty ? "NULL" : showArray(list.map(String))],
   });
 }
+
+/**
+ * `setfsuid(2)`: the user id of this thread alone, for files alone. The result is the one before; it never fails. Leaving 0 takes the
+ * capabilities that are about files out of the effective set, coming back to 0 puts them in again.
+ *
+ * Header  include/linux/syscalls.h
+ * Since   Linux 1.2
+ * Needs   CAP_SETUID for ids that the caller does not have
+ * @see https://man7.org/linux/man-pages/man2/setfsuid.2.html
+ */
+export function setfsuid(args: { fsuid: Word }): Syscall {
+  return syscall("setfsuid", { words: [args.fsuid], text: () => [showId(args.fsuid)] });
+}
+
+/**
+ * `setfsgid(2)`: as setfsuid, for the group id.
+ *
+ * Header  include/linux/syscalls.h
+ * Since   Linux 1.2
+ * Needs   CAP_SETGID for ids that the caller does not have
+ * @see https://man7.org/linux/man-pages/man2/setfsgid.2.html
+ */
+export function setfsgid(args: { fsgid: Word }): Syscall {
+  return syscall("setfsgid", { words: [args.fsgid], text: () => [showId(args.fsgid)] });
+}

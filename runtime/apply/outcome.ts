@@ -36,6 +36,26 @@ export interface Outcome {
   readonly maxRssKib: number;
   /** What could not be taken back. */
   readonly leftovers: readonly ErrorFacts[];
+  /** What was copied out of it. */
+  readonly copied?: readonly Copied[];
+  /** What was to be copied out and could not be, besides `failure`. */
+  readonly missed?: readonly ErrorFacts[];
+}
+
+/** An output as it lies on the host. */
+export interface Copied {
+  /** Path in the container. */
+  readonly from: string;
+  /** Absolute path of the host. */
+  readonly to: string;
+  /** Regular files. */
+  readonly files: number;
+  readonly directories: number;
+  readonly bytes: number;
+  /** SHA-256 in hexadecimal: of the file's content; of a tree, of its sorted paths and the digests of its files. */
+  readonly digest: string;
+  /** Sockets and devices, which are not copied: paths below what was copied. */
+  readonly skipped: readonly string[];
 }
 
 /** What the kernel counted in the container's groups; 0 where no such limit is. */

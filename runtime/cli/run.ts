@@ -2,7 +2,7 @@
 import { signalName } from "../../ffi/abi/signal.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Outcome } from "../apply/outcome.ts";
-import { start, type Startable, type Started } from "../lifecycle/start.ts";
+import { start, type Startable, type Started, withCopies } from "../lifecycle/start.ts";
 import { plannedStartable, remember, rememberedStartable } from "../lifecycle/startable.ts";
 import type { Arguments } from "./arguments.ts";
 import { OWN_FAILURE } from "./main.ts";
@@ -27,6 +27,7 @@ export async function command(given: Arguments): Promise<number> {
   }
   await showFailures(outcome, source);
   if (given.options["--quiet"] !== true) {
+    if (outcome.copied !== undefined && outcome.status === 0) await showCopied(outcome.copied);
     stderr(await statusLine(outcome, started, { source, ms: performance.now() - begun }));
   }
   return outcome.status;
@@ -37,6 +38,7 @@ async function startableOf(source: Source): Promise<Startable | undefined> {
   const known = source.spec === undefined
     ? undefined
     : rememberedStartable(source.spec, source.load);
+  if (known?.summary.copies !== undefined) return await withCopies(known);
   if (known !== undefined) return known;
   const loaded = await loadSource(source);
   if (loaded === undefined) return undefined;
@@ -47,7 +49,8 @@ async function startableOf(source: Source): Promise<Startable | undefined> {
 }
 
 async function showFailures(outcome: Outcome, source: Source): Promise<void> {
-  const all = [...(outcome.failure === undefined ? [] : [outcome.failure]), ...outcome.leftovers];
+  const { failure, leftovers, missed = [] } = outcome;
+  const all = [...(failure === undefined ? [] : [failure]), ...leftovers, ...missed];
   if (all.length === 0) return;
   const { places, hidden } = await source.load();
   for (const facts of all) await showFailure(facts, places, hidden);
@@ -89,7 +92,21 @@ async function statusLine(
     : "";
   const where = place === undefined ? "" : ` (${place.file}:${place.line})`;
   const limit = limitBehind(outcome, started, places);
-  return `✘ ${step}${ending(outcome)}${limit ?? where} · ${facts.join(" · ")}\n`;
+  const kept = await keptText(outcome);
+  return `✘ ${step}${ending(outcome)}${limit ?? where} · ${[...kept, ...facts].join(" · ")}\n`;
+}
+
+/** `kept: reports/junit.xml`: what there is of a container that failed. */
+async function keptText({ copied = [] }: Outcome): Promise<readonly string[]> {
+  if (copied.length === 0) return [];
+  const { shortPath } = await import("../show/copies.ts");
+  return [`kept: ${copied.map(({ to }) => shortPath(to, process.cwd())).join(", ")}`];
+}
+
+/** A line with its digest for each output. */
+async function showCopied(copied: NonNullable<Outcome["copied"]>): Promise<void> {
+  const { showCopies } = await import("../show/copies.ts");
+  stderr(showCopies(copied, process.cwd()));
 }
 
 /** What the limits did besides ending the container. */

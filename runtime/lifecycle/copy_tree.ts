@@ -35,6 +35,7 @@ import {
   statusOf,
   targetOf,
 } from "../../ffi/linux/entries.ts";
+import { createIn, mustCreateIn } from "../../ffi/linux/create.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { callSync, check, readCell, SyscallError } from "../../ffi/linux/run.ts";
 
@@ -170,12 +171,9 @@ function copyDirectory(from: Fd, status: Status, job: Job): void {
   using source = reopen(from);
   // Listed before anything is made: a copy into itself ends.
   const names = namesIn(source).sort();
-  const made = Number(
-    callSync(mkdirat({ dirfd: to.directory.number, pathname: to.name, mode: 0o700 })),
-  );
-  if (made < 0 && made !== -EEXIST) {
-    check(mkdirat({ dirfd: to.directory.number, pathname: to.name, mode: 0o700 }));
-  }
+  const make = mkdirat({ dirfd: to.directory.number, pathname: to.name, mode: 0o700 });
+  const made = createIn(to.directory, make);
+  if (made < 0 && made !== -EEXIST) throw new SyscallError(make, -made);
   using directory = openDirectory(to);
   tally.directories++;
   tally.lines.push(`directory ${path}`);
@@ -191,8 +189,8 @@ function copyDirectory(from: Fd, status: Status, job: Job): void {
   finish(source, directory, { status, rules });
 }
 
-/** Never through a link. */
-function openDirectory({ directory, name }: Entry): Fd {
+/** A directory, opened for reading; never through a link. */
+export function openDirectory({ directory, name }: Entry): Fd {
   const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   return Fd.open(openat({ dirfd: directory.number, pathname: name, flags }));
 }
@@ -200,7 +198,7 @@ function openDirectory({ directory, name }: Entry): Fd {
 function copyLink(target: string, status: Status, { to, rules, tally, path }: Job): void {
   const dirfd = to.directory.number;
   replace(to, (name) => {
-    check(symlinkat({ target, newdirfd: dirfd, linkpath: name }));
+    mustCreateIn(to.directory, symlinkat({ target, newdirfd: dirfd, linkpath: name }));
     setNamed({ ...to, name }, status, rules);
   });
   tally.lines.push(`link ${path} ${target}`);
@@ -209,7 +207,8 @@ function copyLink(target: string, status: Status, { to, rules, tally, path }: Jo
 function copyFifo(status: Status, { to, rules, tally, path }: Job): void {
   const dirfd = to.directory.number;
   replace(to, (pathname) => {
-    check(mknodat({ dirfd, pathname, mode: S_IFIFO | (rules.mode(status) & 0o777), dev: 0 }));
+    const mode = S_IFIFO | (rules.mode(status) & 0o777);
+    mustCreateIn(to.directory, mknodat({ dirfd, pathname, mode, dev: 0 }));
     setNamed({ ...to, name: pathname }, status, rules);
   });
   tally.lines.push(`fifo ${path}`);
@@ -248,12 +247,10 @@ function replace({ directory, name }: Entry, make: (temporary: string) => void):
   const temporary = `.containerv-${process.pid}-${count++}`;
   try {
     make(temporary);
-    check(renameat2({
-      olddirfd: dirfd,
-      oldpath: temporary,
-      newdirfd: dirfd,
-      newpath: name,
-    }));
+    mustCreateIn(
+      directory,
+      renameat2({ olddirfd: dirfd, oldpath: temporary, newdirfd: dirfd, newpath: name }),
+    );
   } catch (error) {
     const call = unlinkat({ dirfd, pathname: temporary });
     const result = Number(callSync(call));
@@ -264,7 +261,8 @@ function replace({ directory, name }: Entry, make: (temporary: string) => void):
 
 function newFile(directory: Fd, pathname: string): Fd {
   const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  return Fd.open(openat({ dirfd: directory.number, pathname, flags, mode: 0o600 }));
+  const call = openat({ dirfd: directory.number, pathname, flags, mode: 0o600 });
+  return new Fd(mustCreateIn(directory, call));
 }
 
 function writeAll(file: Fd, bytes: Uint8Array): void {

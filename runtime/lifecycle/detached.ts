@@ -34,6 +34,7 @@ import { prepare } from "./prepare.ts";
 import { createPlanner, type Planned } from "./template.ts";
 import type { StoredLayers } from "./layers.ts";
 import { undoMade } from "./remove.ts";
+import type { OpenCopies } from "./start.ts";
 import { storedLayers } from "./stored.ts";
 import { openProcess, signalProcess } from "./stop.ts";
 import { LOG_FILES, LOG_LIMIT_BYTES, type OpenProject, saveContainer } from "./project.ts";
@@ -163,13 +164,16 @@ async function tryDetached(
   writeRecord(view.places.desired, withoutSecrets(container));
   saveContainer(view, intent);
   let stage: Stage | undefined;
+  let copies: OpenCopies | undefined;
   try {
-    stage = handToKeeper(keeper, { view, record: intent, planned });
+    copies = await openFiles(planned);
+    stage = handToKeeper(keeper, { view, record: intent, planned, copies });
     const early: Report[] = [];
     const { asks } = planned.summary;
     if (asks !== undefined) {
       await (await import("../apply/asks.ts")).answerAsks(stage, asks, early);
     }
+    await copies?.answer();
     await awaitExecuted(stage);
     return await settle(stage, { view, intent, planned, early });
   } catch (error) {
@@ -178,8 +182,13 @@ async function tryDetached(
     removeTree(view.places.directory);
     throw error;
   } finally {
+    copies?.close();
     if (stage !== undefined) releaseStage(stage);
   }
+}
+
+async function openFiles({ summary: { copies } }: Planned): Promise<OpenCopies | undefined> {
+  return copies === undefined ? undefined : (await import("./files.ts")).openCopies(copies);
 }
 
 /** Something of ours failed after the stage was started: the container is ended, and what it left undone is taken back here. */
@@ -194,10 +203,11 @@ interface Handing {
   readonly view: Parameters<typeof saveContainer>[0];
   readonly record: ContainerRecord;
   readonly planned: Planned;
+  readonly copies: OpenCopies | undefined;
 }
 
 /** Everything that the new process gets is opened here, and closed again once the keeper has it. */
-function handToKeeper(keeper: Keeper, { view, record, planned }: Handing): Stage {
+function handToKeeper(keeper: Keeper, { view, record, planned, copies }: Handing): Stage {
   const { output, errors } = view.places;
   const open: number[] = [];
   const take = (fd: number): number => {
@@ -211,7 +221,7 @@ function handToKeeper(keeper: Keeper, { view, record, planned }: Handing): Stage
     const [reports, report] = openPipe(O_NONBLOCK);
     kept = [control, announced, reports];
     open.push(theirs, announce, report);
-    const passed = planned.open?.() ?? [];
+    const passed = [...planned.open?.() ?? [], ...(copies === undefined ? [] : [copies.passed])];
     open.push(...passed);
     const { shell, plan } = planFiles({ image: planned.image, name: "containerv" });
     const fds = {

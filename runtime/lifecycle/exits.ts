@@ -1,6 +1,6 @@
 /** How commands and containers end, as the library says it. */
 import { SIGKILL, signalName } from "../../ffi/abi/signal.ts";
-import type { Outcome, Pressure } from "../apply/outcome.ts";
+import type { Copied, Outcome, Pressure } from "../apply/outcome.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { Started } from "./start.ts";
 import type { Capture } from "./stdio.ts";
@@ -15,6 +15,8 @@ export interface Exit {
   readonly reason: "exited" | "signal" | "timeout" | "oom" | "pids";
   /** What the limits did, however it ended; absent when they did nothing. */
   readonly pressure?: Pressure;
+  /** What was copied out, of the spec's `outputs:`; absent when nothing was. */
+  readonly outputs?: readonly Copied[];
 }
 
 /** What `run` gives. */
@@ -30,13 +32,14 @@ export interface Output extends Exit {
 export function exitOf(outcome: Outcome): Exit {
   const facts = outcome.failure ?? outcome.leftovers[0];
   if (facts !== undefined) throw new ContainervError(facts);
-  const { reason, status, signal, pressure } = outcome;
+  const { reason, status, signal, pressure, copied = [] } = outcome;
   if (reason !== "not started" && reason !== "failed" && reason !== "lost") {
     return {
       code: status,
       ...(signal === undefined ? {} : { signal: signalName(signal) }),
       reason,
       ...(Object.values(pressure).every((count) => count === 0) ? {} : { pressure }),
+      ...(copied.length === 0 ? {} : { outputs: copied }),
     };
   }
   throw new ContainervError({

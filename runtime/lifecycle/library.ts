@@ -14,7 +14,7 @@ import { createLogLines } from "./log_lines.ts";
 import { onlyContainer } from "./only.ts";
 import { nearestPlace } from "./places.ts";
 import { type InputOption, openStdio, type OutputOption, type StdioOptions } from "./stdio.ts";
-import { start as startImage } from "./start.ts";
+import { start as startImage, withCopies } from "./start.ts";
 import { storedLayers, surveyedLayers } from "./stored.ts";
 import { uniqueStartable } from "./unique.ts";
 
@@ -142,7 +142,9 @@ export async function run(spec: Spec | LoadedSpec, options: RunOptions = {}): Pr
   const stdio = openStdio({ ...options, stdin: inputOf(container, options) }, "capture");
   try {
     const stored = await storedLayers(container);
-    const startable = uniqueStartable(container, { announce: false, ...stored });
+    const startable = await withCopies(
+      uniqueStartable(container, { announce: false, ...stored }),
+    );
     const started = startImage(startable, stdio.fds);
     stdio.handOver();
     const release = endOnAbort(started, options.signal);
@@ -194,7 +196,9 @@ export async function start(
   const stdio = openStdio({ ...options, stdin: inputOf(container, options) }, "inherit", log);
   try {
     const stored = await storedLayers(container);
-    const startable = uniqueStartable(container, { announce: true, ...stored });
+    const startable = await withCopies(
+      uniqueStartable(container, { announce: true, ...stored }),
+    );
     const started = startImage(startable, stdio.fds, { announce: true, keepAlive: false });
     stdio.handOver();
     const release = endOnAbort(started, options.signal);

@@ -25,10 +25,23 @@ export interface Startable {
   readonly summary: Summary;
   /** Opens what is handed to the container by descriptor. Absent: nothing is. */
   readonly open?: (() => readonly number[]) | undefined;
+  /** Opens what is copied in and out. Absent: nothing is. Throws ContainervError. */
+  readonly copies?: (() => OpenCopies) | undefined;
   /** The plan that the image was made of: asked for when something has to be explained or taken back. */
   readonly explain: () => Promise<Prepared>;
   /** The same container under the next name, when its groups were made by another run meanwhile. */
   readonly rename: (first: number) => Promise<Startable>;
+}
+
+/** Files on their way into a container and out of it. */
+export interface OpenCopies {
+  /** The container's end of the socket, handed over last; closed by who starts it. */
+  readonly passed: number;
+  /** Copies in, when the container has handed its root over. Rejects with what could not be done; the container ends then. */
+  readonly answer: () => Promise<void>;
+  /** Copies out, once it has ended, and closes all. */
+  readonly finish: (outcome: Outcome) => Outcome;
+  readonly close: () => void;
 }
 
 export interface Started {
@@ -61,10 +74,11 @@ export function start(
   stdio: Stdio,
   options: StartOptions = { announce: false },
 ): Started {
-  let current: Stage | undefined = launch(startable, stdio, options);
+  let copies = startable.copies?.();
+  let current: Stage | undefined = launch(startable, stdio, { ...options, copies });
   const first = current;
   const early: Report[] = [];
-  let answered = answers(first, startable, early);
+  let answered = answers(first, { startable, copies }, early);
   const follow = async (): Promise<Outcome> => {
     let running = startable;
     for (let tries = 1;; tries++) {
@@ -72,12 +86,15 @@ export function start(
       const { keepAlive } = options;
       const outcome = await followStage(current as Stage, { running, tries, early, keepAlive });
       current = undefined;
+      const ended = "again" in outcome ? undefined : outcome;
+      if (copies !== undefined && (ended === undefined || refused !== undefined)) copies.close();
       if (refused !== undefined) throw refused.error;
-      if (!("again" in outcome)) return outcome;
+      if (ended !== undefined) return copies === undefined ? ended : copies.finish(ended);
       early.length = 0;
-      running = await startable.rename(outcome.again);
-      current = launch(running, stdio);
-      answered = answers(current, running, early);
+      running = await startable.rename((outcome as Again).again);
+      copies = running.copies?.();
+      current = launch(running, stdio, { announce: false, copies });
+      answered = answers(current, { startable: running, copies }, early);
     }
   };
   let asking = answered !== undefined;
@@ -109,26 +126,49 @@ export function start(
 function launch(
   { image, open }: Startable,
   stdio: Stdio,
-  options: StageOptions = { announce: false },
+  options: StageOptions & { readonly copies: OpenCopies | undefined },
 ): Stage {
-  if (open === undefined) return startStage(image, stdio, options);
-  const passed = open();
+  const { copies } = options;
+  if (open === undefined && copies === undefined) return startStage(image, stdio, options);
+  const passed = copies === undefined ? [] : [copies.passed];
   try {
+    if (open !== undefined) passed.unshift(...open());
     return startStage(image, stdio, { ...options, passed });
+  } catch (error) {
+    copies?.close();
+    throw error;
   } finally {
     for (const fd of passed) callSync(close({ fd }));
   }
 }
 
-/** Answers what the stage asks the runner for; resolves with what could not be done. `undefined`: it asks for nothing. */
+/** What copies files is loaded only for who has some to copy. */
+export async function withCopies<Ready extends Startable>(startable: Ready): Promise<Ready> {
+  const { copies } = startable.summary;
+  if (copies === undefined) return startable;
+  const { openCopies } = await import("./files.ts");
+  return { ...startable, copies: () => openCopies(copies) };
+}
+
+interface Asking {
+  readonly startable: Startable;
+  readonly copies: OpenCopies | undefined;
+}
+
+/**
+ * Answers what the stage asks the runner for, then copies in; resolves with what could not be done. `undefined`: nothing of that is to
+ * be done.
+ */
 function answers(
   stage: Stage,
-  { summary: { asks } }: Startable,
+  { startable: { summary: { asks } }, copies }: Asking,
   others: Report[],
 ): Promise<{ readonly error: unknown } | undefined> | undefined {
-  if (asks === undefined) return undefined;
-  return import("../apply/asks.ts")
-    .then(({ answerAsks }) => answerAsks(stage, asks, others))
+  if (asks === undefined && copies === undefined) return undefined;
+  const asked = asks === undefined
+    ? Promise.resolve()
+    : import("../apply/asks.ts").then(({ answerAsks }) => answerAsks(stage, asks, others));
+  return asked.then(() => copies?.answer())
     .then(() => undefined, (error: unknown) => ({ error }));
 }
 

@@ -6,7 +6,7 @@ import { recallRun, rememberRun } from "../state/run_cache.ts";
 import { fileVersion } from "../../ffi/linux/file.ts";
 import type { ReadSpec } from "./load.ts";
 import type { PlanOptions } from "./prepare.ts";
-import type { Startable } from "./start.ts";
+import { type Startable, withCopies } from "./start.ts";
 import { storedLayers } from "./stored.ts";
 
 export interface Planned extends Startable {
@@ -25,7 +25,7 @@ export async function plannedStartable(
   const { prepare } = await import("./prepare.ts");
   const layers = await storedLayers(container);
   const prepared = prepare(container, { ...options, ...layers });
-  return {
+  return await withCopies({
     image: prepared.image,
     summary: prepared.plan.summary,
     open: prepared.open,
@@ -42,7 +42,7 @@ export async function plannedStartable(
     ),
     explain: () => Promise.resolve(prepared),
     rename: (first) => plannedStartable(container, { first }),
-  };
+  });
 }
 
 /** What an earlier run of the same spec on the same machine left; `undefined` when there is none that fits. */

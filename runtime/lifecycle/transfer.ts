@@ -2,15 +2,14 @@
  * Files into a container that runs and out of it. Its root is opened once, through its first process, and everything else goes from
  * descriptor to descriptor: links resolve inside of it and none of /proc is followed, whatever the container does meanwhile.
  */
-import { EEXIST, ENOENT, ENOTDIR } from "../../ffi/abi/errno.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../ffi/abi/fcntl.ts";
 import { openat } from "../../ffi/calls/open.ts";
-import { fchmod, fchown, mkdirat } from "../../ffi/calls/path.ts";
-import { openBelow, openEntry, reopen, type Status, statusOf } from "../../ffi/linux/entries.ts";
+import { openBelow, statusOf } from "../../ffi/linux/entries.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { getuid, readFile } from "../../ffi/linux/file.ts";
-import { callSync, check, SyscallError } from "../../ffi/linux/run.ts";
+import { SyscallError } from "../../ffi/linux/run.ts";
 import { ContainervError } from "../plan/error.ts";
+import { baseName, type Ids, KEPT_ATTRIBUTES, placeBelow } from "./copy_place.ts";
 import { copyBytes, type CopyResult, type CopyRules, copyTree, type Entry } from "./copy_tree.ts";
 import { type ExecTarget, isAlive, notRunning, openTarget } from "./exec.ts";
 import { absolutePath } from "./load.ts";
@@ -60,7 +59,8 @@ export function upload(
     return copyTree(source, place, {
       ...ownerRule(place, options, ids.toKernel),
       mode: (of) => of.kind === "directory" ? of.mode : options.mode ?? of.mode,
-      attribute: (attribute) => KEPT.test(attribute) || attribute === "security.capability",
+      attribute: (attribute) =>
+        KEPT_ATTRIBUTES.test(attribute) || attribute === "security.capability",
     });
   });
 }
@@ -92,16 +92,8 @@ export function downloadFrom(
     ...ownerRule(place, options, idsOf(what.pid).toInside),
     // A program that runs as its owner inside must not do so on the host, where others can start it.
     mode: (of) => (of.kind === "directory" ? of.mode : options.mode ?? of.mode) & 0o1777,
-    attribute: (attribute) => KEPT.test(attribute),
+    attribute: (attribute) => KEPT_ATTRIBUTES.test(attribute),
   });
-}
-
-/** What a user may set on a file; the other classes mean something to the kernel. */
-const KEPT = /^(user\.(?!overlay\.)|system\.posix_acl_(access|default)$)/;
-
-interface Ids {
-  readonly uid: number;
-  readonly gid: number;
 }
 
 function ownerFor(place: Entry, options: CopyOptions, otherwise: () => Ids): { owner?: Ids } {
@@ -169,82 +161,6 @@ function inside(map: readonly Range[], id: number): number {
 function openHost(path: string): Fd {
   const pathname = absolutePath(path, process.cwd());
   return Fd.open(openat({ pathname, flags: O_PATH | O_CLOEXEC }));
-}
-
-const baseName = (path: string): string => path.replace(/\/+$/, "").replace(/^.*\//, "") || "root";
-
-interface PlaceOptions {
-  /** What the copy is called in a directory; absent: it can't be put into one. */
-  readonly name: string | undefined;
-  readonly into: boolean | undefined;
-}
-
-/** The directory and the name that `path` below `root` means; directories that are missing are made. */
-function placeBelow(root: Fd, path: string, options: PlaceOptions): Entry & Disposable {
-  const into = options.into ?? (path.endsWith("/") || isDirectory(root, path));
-  const name = into ? options.name : baseName(path);
-  if (name === undefined || name === "." || name === ".." || name.includes("/")) {
-    throw new ContainervError({
-      code: "COPY_FAILED",
-      message: `${path} is a directory, and what is copied has no name of its own`,
-      fix: "say the file's whole path",
-    });
-  }
-  const parent = into ? path : path.replace(/\/+$/, "").replace(/\/[^/]*$/, "");
-  using found = openOrMake(root, parent);
-  const directory = reopen(found);
-  return { directory, name, [Symbol.dispose]: () => directory[Symbol.dispose]() };
-}
-
-function isDirectory(root: Fd, path: string): boolean {
-  try {
-    using found = openBelow(root, path);
-    return statusOf(found).kind === "directory";
-  } catch (error) {
-    if (error instanceof SyscallError && (error.errno === ENOENT || error.errno === ENOTDIR)) {
-      return false;
-    }
-    throw error;
-  }
-}
-
-/** The directory `path` below `root`; what is missing of it is made, each in the directory above it that is open. */
-function openOrMake(root: Fd, path: string): Fd {
-  let at = openBelow(root, "/");
-  let soFar = "";
-  for (const name of path.split("/")) {
-    if (name === "" || name === ".") continue;
-    soFar += `/${name}`;
-    const above = at;
-    try {
-      at = openBelow(root, soFar);
-    } catch (error) {
-      if (!(error instanceof SyscallError) || error.errno !== ENOENT) {
-        above[Symbol.dispose]();
-        throw error;
-      }
-      at = makeIn(above, name);
-    }
-    above[Symbol.dispose]();
-  }
-  return at;
-}
-
-function makeIn(above: Fd, name: string): Fd {
-  const call = mkdirat({ dirfd: above.number, pathname: name, mode: 0o755 });
-  const made = Number(callSync(call));
-  if (made < 0 && made !== -EEXIST) throw new SyscallError(call, -made);
-  const owner: Status = statusOf(above);
-  const directory = openEntry(above, name);
-  if (made === 0 && getuid() === 0) ownAs(directory, owner);
-  return directory;
-}
-
-/** A directory that was made belongs to whom the one above it does. */
-function ownAs(directory: Fd, { uid, gid }: Status): void {
-  using open = reopen(directory);
-  check(fchown({ fd: open.number, owner: uid, group: gid }));
-  check(fchmod({ fd: open.number, mode: 0o755 }));
 }
 
 /** What goes wrong says what was to be done. */

@@ -5,7 +5,7 @@
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { prepare } from "./prepare.ts";
 import type { StoredLayers } from "./layers.ts";
-import type { Startable } from "./start.ts";
+import { type Startable, withCopies } from "./start.ts";
 import { storedLayers } from "./stored.ts";
 
 /** Digits of the number that follows a name: process and count. */
@@ -59,7 +59,8 @@ export function uniqueStartable(
     explain: () => Promise.resolve(prepare(container, { ...options, instance: name })),
     rename: async () => {
       templates.clear();
-      return uniqueStartable(container, { ...options, ...await storedLayers(container) });
+      const layers = await storedLayers(container);
+      return await withCopies(uniqueStartable(container, { ...options, ...layers }));
     },
   };
 }

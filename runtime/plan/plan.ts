@@ -1,6 +1,7 @@
 /** A plan: a frozen list of operations and what was lost on the way. Plain JSON. */
 import type { Origin } from "../../spec/model/desired.ts";
 import type { Ask } from "./ops/ask.ts";
+import type { Copies } from "./ops/files.ts";
 import type { Op } from "./ops/registry.ts";
 
 /** Something that was asked for and that this machine holds only in part, or not at all. */
@@ -41,6 +42,8 @@ export interface Summary {
   readonly commands: readonly CommandSummary[];
   /** What the stage asks the runner for, in order; absent: nothing. */
   readonly asks?: readonly Ask[];
+  /** What the runner copies in and out; absent: nothing. */
+  readonly copies?: Copies;
   readonly stop: { readonly signal: number; readonly graceMs: number };
 }
 

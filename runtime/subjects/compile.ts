@@ -5,6 +5,7 @@ import type { Ask } from "../plan/ops/ask.ts";
 import type { Namespace } from "../plan/ops/namespace.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import type { CommandSummary, Loss, Plan } from "../plan/plan.ts";
+import { compileFiles, copiesFiles } from "./files.ts";
 import { compileKernelFs } from "./kernel_fs.ts";
 import { type CompiledLimits, compileLimits } from "./limits/compile.ts";
 import { deviceNodes } from "./limits/devices.ts";
@@ -52,6 +53,7 @@ function compileSettled(asked: DesiredContainer, host: Host, answers: Answers): 
       policy: policyText(container),
       commands: container.commands.map(commandSummary),
       ...(asks.length === 0 ? {} : { asks }),
+      ...(parts.files.copies === undefined ? {} : { copies: parts.files.copies }),
       stop: { signal: signalNumber(container), graceMs: container.stop.graceMs },
     },
   };
@@ -80,12 +82,17 @@ function compileParts(asked: DesiredContainer, host: Host, answers: Answers) {
     rootfs: compileRootfs(container, userns.inside, answers),
     volumes: compileVolumes(container, { host, outside: userns.outside }, answers),
     secrets: compileSecrets(container, answers),
+    files: compileFiles(
+      container,
+      { host, outside: userns.outside, passed: passedByPlan(container, userns.inside) },
+      answers,
+    ),
   };
 }
 
 /** The stage's operations, then the container's, then those of each command. */
 function inOrder(parts: Parts, answers: Answers): readonly Op[] {
-  const { container, inside, joins, limits, rootfs, secrets, userns, volumes } = parts;
+  const { container, files, inside, joins, limits, rootfs, secrets, userns, volumes } = parts;
   const { announce } = answers;
   return [
     ...beginOps(container, inside, answers),
@@ -114,10 +121,12 @@ function inOrder(parts: Parts, answers: Answers): readonly Op[] {
     ...secrets.files,
     ...readOnlyRoot(container, rootfs.readOnly),
     pivotOp(rootfs, secrets.room.length),
+    ...files.before,
     ...untetherOps(answers),
     ...compileProcesses(container, inside, answers),
     watchOp(container, answers),
     ...limits.after,
+    ...files.after,
   ];
 }
 
@@ -167,8 +176,13 @@ function cloneOp(
 }
 
 /** Secrets, image files and what PID 1 becomes are handed over by descriptor. */
+function passedByPlan(container: DesiredContainer, host: Host): number {
+  return passedFiles(container) + (becomesPause(container, host) ? 1 : 0);
+}
+
+/** The last is the socket that its root is given away through. */
 function passedOf(container: DesiredContainer, host: Host): { readonly passed?: number } {
-  const passed = passedFiles(container) + (becomesPause(container, host) ? 1 : 0);
+  const passed = passedByPlan(container, host) + (copiesFiles(container) ? 1 : 0);
   return passed === 0 ? {} : { passed };
 }
 

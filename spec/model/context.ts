@@ -33,6 +33,14 @@ export function resolveHostPath(context: Context, part: Part<string>): string {
   return normalisePath(value.startsWith("/") ? value : `${context.directory}/${value}`);
 }
 
+/**
+ * The part of an absolute path that whoever wrote the spec answers for: the spec's directory, for what lies below it. From there on a
+ * container may have made links, and none is followed.
+ */
+export function trustedPart({ directory }: Pick<Context, "directory">, path: string): string {
+  return path === directory || path.startsWith(`${directory}/`) ? directory : "/";
+}
+
 /** A path inside the container; `..` in it is reported, since it can only be a mistake there. */
 export function containerPath(context: Context, part: Part<string>): string {
   const { value, pointer } = part;

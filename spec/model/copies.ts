@@ -1,7 +1,7 @@
 /** `inputs:` and `outputs:`: what is copied in before the first command, and out after the last. */
 import { modeOf } from "./mode.ts";
 import { join } from "../text/tree.ts";
-import { containerPath, type Context, type Part, resolveHostPath } from "./context.ts";
+import { containerPath, type Context, type Part, resolveHostPath, trustedPart } from "./context.ts";
 import type { DesiredInput, DesiredOutput } from "./desired.ts";
 import type { CopySpec } from "./spec_type.ts";
 
@@ -12,8 +12,10 @@ export function normaliseInputs(
 ): readonly DesiredInput[] {
   return (value ?? []).map((copy, index) => {
     const origin = join(pointer, index);
+    const from = resolveHostPath(context, { value: copy.from, pointer: join(origin, "from") });
     return {
-      from: resolveHostPath(context, { value: copy.from, pointer: join(origin, "from") }),
+      from,
+      base: trustedPart(context, from),
       to: containerPath(context, { value: copy.to, pointer: join(origin, "to") }),
       into: copy.to.endsWith("/"),
       ...readMode(copy),
@@ -29,9 +31,11 @@ export function normaliseOutputs(
 ): readonly DesiredOutput[] {
   return (value ?? []).map((copy, index) => {
     const origin = join(pointer, index);
+    const to = resolveHostPath(context, { value: copy.to, pointer: join(origin, "to") });
     return {
       from: containerPath(context, { value: copy.from, pointer: join(origin, "from") }),
-      to: resolveHostPath(context, { value: copy.to, pointer: join(origin, "to") }),
+      to,
+      base: trustedPart(context, to),
       into: copy.to.endsWith("/"),
       ...readMode(copy),
       when: copy.when ?? "success",

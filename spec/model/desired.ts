@@ -300,6 +300,8 @@ export interface DesiredPolicy {
 export interface DesiredInput {
   /** Absolute path of the host: a file or a directory. */
   readonly from: string;
+  /** The part of it that is trusted: below, no link is followed. */
+  readonly base: string;
   /** Absolute path in the container. */
   readonly to: string;
   /** True: `to` was written with a `/` at its end and is the directory that it goes into, by its own name. */
@@ -314,6 +316,8 @@ export interface DesiredOutput {
   readonly from: string;
   /** Absolute path of the host. */
   readonly to: string;
+  /** The part of it that is trusted: below, no link is followed. */
+  readonly base: string;
   readonly into: boolean;
   readonly mode?: number;
   /** After success only, or after a failure too. */

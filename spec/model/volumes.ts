@@ -1,6 +1,6 @@
 import { hash64 } from "../../ffi/abi/hash.ts";
 import { join } from "../text/tree.ts";
-import { containerPath, type Context, type Part, resolveHostPath } from "./context.ts";
+import { containerPath, type Context, type Part, resolveHostPath, trustedPart } from "./context.ts";
 import type { DesiredVolume } from "./desired.ts";
 import { ABSOLUTE_PATH, byType, HOST_PATH, list, map, type Schema, SIZE } from "./fragment.ts";
 import { MODE, modeOf } from "./mode.ts";
@@ -187,8 +187,7 @@ function normaliseVolume(
   }
   const source = value.bind ?? "";
   const path = resolveHostPath(context, { value: source, pointer: place("bind") });
-  const inside = path === context.directory || path.startsWith(`${context.directory}/`);
-  const base = inside ? context.directory : "/";
+  const base = trustedPart(context, path);
   if (path === "/") reportHostRoot(context, { value: common.readonly, pointer: place("bind") });
   return {
     ...mounted,

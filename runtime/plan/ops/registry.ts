@@ -6,6 +6,7 @@ import * as counters from "./counters.ts";
 import * as deviceRules from "./device_rules.ts";
 import * as file from "./file.ts";
 import * as hold from "./hold.ts";
+import * as files from "./files.ts";
 import * as idle from "./idle.ts";
 import * as join from "./join.ts";
 import * as setns from "./setns.ts";
@@ -85,6 +86,9 @@ export type Op =
   | secret.SecretRoom
   | secret.Secret
   | prepare.NoInput
+  | files.HandRoot
+  | files.Input
+  | files.Output
   | supervise.Watch
   | supervise.EndContainer
   | supervise.RunCommand;
@@ -153,6 +157,9 @@ export const OPS = {
   "secret.room": secret.secretRoom,
   "secret": secret.secret,
   "stdin": prepare.noInput,
+  "root.hand": files.handRoot,
+  "input": files.input,
+  "output": files.output,
   "watch": supervise.watch,
   "end": supervise.endContainer,
   "command": supervise.runCommand,

@@ -24,7 +24,13 @@ import { P_ALL, P_PID, P_PIDFD, WEXITED, WNOHANG } from "../../../ffi/abi/wait.t
 import { IFF_RUNNING, IFF_UP } from "../../../ffi/abi/if.ts";
 import type { Syscall } from "../../../ffi/calls/call.ts";
 import { capset } from "../../../ffi/calls/capability.ts";
-import { setgroups, setresgid, setresuid } from "../../../ffi/calls/credentials.ts";
+import {
+  setfsgid,
+  setfsuid,
+  setgroups,
+  setresgid,
+  setresuid,
+} from "../../../ffi/calls/credentials.ts";
 import * as fs from "../../../ffi/calls/fs.ts";
 import { ioctl, ioctlSiocsifflags } from "../../../ffi/calls/ioctl.ts";
 import * as keyctl from "../../../ffi/calls/keyctl.ts";
@@ -303,6 +309,8 @@ const SELF: readonly Syscall[] = [
   setresgid({ rgid: 0xffffffff, egid: 0, sgid: 0xffffffff }),
   setgroups({ list: [4, 1000] }),
   setgroups({ list: [] }),
+  setfsuid({ fsuid: 0xffffffff }),
+  setfsgid({ fsgid: 0xffffffff }),
   capset({ effective: 0n, permitted: (1n << 40n) | 1n, inheritable: 0n }),
   capset({ effective: 0n, permitted: 0n, inheritable: 0n }),
 ];

@@ -231,13 +231,15 @@ table("userns", [
 table("not yet", [
   ["environmentFiles: [a.env]", ["NOT_YET /environmentFiles"]],
   ["tty: true", ["NOT_YET /tty"]],
-  ["inputs: [{from: a, to: /b}]", ["NOT_YET /inputs"]],
-  ["outputs: [{from: /a, to: b, when: always}]", ["NOT_YET /outputs"]],
   ["platform: windows", ["NOT_YET /platform"]],
   ["vm: {driver: qemu}", ["NOT_YET /vm"]],
   ["onUnsupported: warn", ["NOT_YET /onUnsupported"]],
 ]);
 
 table("wrong and not yet at once", [
-  ["inputs: [{from: a}]", ["NOT_YET /inputs", "MISSING_KEY /inputs/0"]],
+  ["network: {ports: [[]]}", ["NOT_YET /network/ports", "WRONG_TYPE /network/ports/0"]],
+]);
+
+table("inputs", [
+  ["inputs: [{from: a}]", ["MISSING_KEY /inputs/0"]],
 ]);

@@ -178,12 +178,13 @@ describe("inputs and outputs", () => {
     assertEquals(normaliseInputs(context, { value, pointer: "/inputs" }), [
       {
         from: "/project/site.mk",
+        base: "/project",
         to: "/build/Makefile",
         into: false,
         mode: 0o644,
         origin: "/inputs/0",
       },
-      { from: "/etc/x", to: "/in", into: true, origin: "/inputs/1" },
+      { from: "/etc/x", base: "/", to: "/in", into: true, origin: "/inputs/1" },
     ]);
     assertEquals(
       normaliseOutputs(context, {
@@ -197,11 +198,19 @@ describe("inputs and outputs", () => {
         {
           from: "/b/junit.xml",
           to: "/project/reports",
+          base: "/project",
           into: true,
           when: "always",
           origin: "/outputs/0",
         },
-        { from: "/b/d", to: "/project/d", into: false, when: "success", origin: "/outputs/1" },
+        {
+          from: "/b/d",
+          to: "/project/d",
+          base: "/project",
+          into: false,
+          when: "success",
+          origin: "/outputs/1",
+        },
       ],
     );
     assertEquals(problems, []);

@@ -1,0 +1,111 @@
+/**
+ * Files that are copied in before the first command, and out after the last. The runner copies them: no record of the stage is about
+ * one file. What the stage has is the moment: the container's first process hands its root over and waits.
+ */
+import { AT_RECURSIVE, O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../../ffi/abi/fcntl.ts";
+import { OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from "../../../ffi/abi/mount.ts";
+import { read } from "../../../ffi/calls/io.ts";
+import { openTree } from "../../../ffi/calls/mount.ts";
+import { close, openat } from "../../../ffi/calls/open.ts";
+import { sendmsg } from "../../../ffi/calls/message.ts";
+import { showMode } from "../../../ffi/calls/show.ts";
+import { result } from "../emitter.ts";
+import type { OpCommon, OpDefinition } from "../op.ts";
+import { quote } from "../quote.ts";
+import { ANSWER } from "../report.ts";
+
+/** The container's first process gives its root to the runner, and goes on when that has copied what is to be there. */
+export interface HandRoot extends OpCommon {
+  readonly kind: "root.hand";
+  /** End of a socket pair, which was handed over. */
+  readonly fd: number;
+  /**
+   * True: a copy of all its mounts, which stays when the container's own are gone with its last process. What the container mounts
+   * later by itself is not in it.
+   */
+  readonly lasting: boolean;
+  /** The lock of the disk that keeps what it writes goes along: nobody else uses that while files are read from it. */
+  readonly locked?: true;
+}
+
+/** A file or directory of the host, copied into the container. */
+export interface Input extends OpCommon {
+  readonly kind: "input";
+  /** Absolute path of the host; no link is followed below `base`. */
+  readonly from: string;
+  readonly base: string;
+  readonly to: string;
+  /** `to` is the directory that it goes into. */
+  readonly into: boolean;
+  readonly mode?: number;
+  /** Who it belongs to there: ids of the host. */
+  readonly owner: { readonly uid: number; readonly gid: number };
+}
+
+/** A file or directory of the container, copied to the host. */
+export interface Output extends OpCommon {
+  readonly kind: "output";
+  readonly from: string;
+  /** Absolute path of the host; no link is followed below `base`. */
+  readonly to: string;
+  readonly base: string;
+  readonly into: boolean;
+  readonly mode?: number;
+  readonly when: "success" | "always";
+}
+
+/** All that is copied, for who does it. */
+export interface Copies {
+  readonly inputs: readonly Input[];
+  readonly outputs: readonly Output[];
+}
+
+const ROOT = "handed root";
+
+export const handRoot: OpDefinition<HandRoot> = {
+  describe: (op) =>
+    op.lasting
+      ? `open_tree("/", OPEN_TREE_CLONE|AT_RECURSIVE), sendmsg(${op.fd}, SCM_RIGHTS)`
+      : `open("/", O_PATH), sendmsg(${op.fd}, SCM_RIGHTS)`,
+  lower(op, to) {
+    const answer = { cell: "files answer", size: 8 } as const;
+    const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
+    to.call(
+      op.lasting
+        ? openTree({ pathname: "/", flags })
+        : openat({ pathname: "/", flags: O_PATH | O_DIRECTORY | O_CLOEXEC }),
+      { into: ROOT },
+    );
+    const fds = [result(ROOT), ...(op.locked === true ? [result("upper")] : [])];
+    to.call(sendmsg({ sockfd: op.fd, buf: new Uint8Array([fds.length]), fds }));
+    to.call(close({ fd: result(ROOT) }), { onError: "continue" });
+    // A runner that is gone, or could not copy, ends the container: it knows why.
+    const go = to.label("go");
+    to.call(read({ fd: op.fd, buf: answer, count: 8 }), { into: "count" });
+    to.add(
+      { kind: "load", into: "answer", address: answer, width: 4 },
+      { kind: "branch", when: "equal", left: result("answer"), right: ANSWER.done, to: go },
+      { kind: "jump", to: "container.end" },
+      { kind: "label", name: go },
+    );
+    to.call(close({ fd: op.fd }), { onError: "continue" });
+  },
+};
+
+const modeText = (mode: number | undefined): string =>
+  mode === undefined ? "" : `, ${showMode(mode)}`;
+const slash = (into: boolean): string => into ? "/" : "";
+
+export const input: OpDefinition<Input> = {
+  describe: ({ from, to, into, mode, owner }) =>
+    `copy(${quote(from)}, ${quote(`container:${to}${slash(into)}`)}${modeText(mode)}, ` +
+    `${owner.uid}:${owner.gid})`,
+  lower() {},
+};
+
+export const output: OpDefinition<Output> = {
+  describe: ({ from, to, into, mode, when }) =>
+    `copy(${quote(`container:${from}`)}, ${quote(`${to}${slash(into)}`)}${modeText(mode)}) ` +
+    (when === "always" ? "however it ends" : "when it exits 0"),
+  lower() {},
+};
