@@ -146,7 +146,7 @@ function openSource({ from, base, origin }: Input): Fd {
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
     throw new ContainervError({
-      ...whyNot(error, from, { missing: "INPUT_MISSING", link: "INPUT_LINK" }),
+      ...whyNot(error, from, { missing: { code: "INPUT_MISSING" }, link: { code: "INPUT_LINK" } }),
       pointer,
       undone: "nothing was done",
     });
@@ -157,15 +157,15 @@ function openSource({ from, base, origin }: Input): Fd {
 function whyNot(
   error: SyscallError,
   path: string,
-  codes: { readonly missing: string; readonly link: string },
+  codes: Readonly<Record<"missing" | "link", { readonly code: string }>>,
 ): Pick<ErrorFacts, "code" | "message" | "fix" | "syscall" | "errno"> {
   const call = { syscall: error.message, errno: error.errno };
   if (error.errno === ENOENT) {
-    return { code: codes.missing, message: `there is no ${path}`, fix: "make it", ...call };
+    return { ...codes.missing, message: `there is no ${path}`, fix: "make it", ...call };
   }
   if (error.errno === ELOOP) {
     return {
-      code: codes.link,
+      ...codes.link,
       message: `${path} leads through a symbolic link, which a container may have made`,
       fix: "write where it leads",
       ...call,
@@ -194,7 +194,7 @@ function openTarget({ to, base, into, from, origin }: Output): Target {
     above?.[Symbol.dispose]();
     if (!(error instanceof SyscallError)) throw error;
     throw new ContainervError({
-      ...whyNot(error, to, { missing: "OUTPUT_MISSING", link: "OUTPUT_LINK" }),
+      ...whyNot(error, to, { missing: { code: "OUTPUT_MISSING" }, link: { code: "OUTPUT_LINK" } }),
       pointer: `${origin}/to`,
       undone: "nothing was done",
     });
