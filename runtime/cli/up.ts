@@ -82,9 +82,16 @@ function supervised({ containers }: Desired): string {
 }
 
 const isGood = ({ action, start }: Done): boolean =>
-  action === "none" || action === "remove" || start?.record !== undefined;
+  action === "none" || action === "remove" || action === "change" || start?.record !== undefined;
 
-function outcomeText({ action, why, start, healthy, ms }: Done): string {
+function outcomeText({ action, why, start, healthy, ms, differences, drift }: Done): string {
+  if (action === "change") {
+    const what = [
+      ...differences.map(({ key, text }) => text === undefined ? key : `${key} ${text}`),
+      ...drift.map(({ text }) => `mended: ${text}`),
+    ];
+    return `changed without a restart: ${what.join("; ")}`;
+  }
   if (action === "none") return why === "it runs" ? "unchanged" : "completed before, unchanged";
   if (action === "remove") return "removed: the spec has it no more";
   const ended = start?.record?.ended;
@@ -103,6 +110,8 @@ function summary({ done }: UpResult, ms: number): string {
       ? "unchanged"
       : one.action === "remove"
       ? "removed"
+      : one.action === "change"
+      ? "changed"
       : "started";
     counts.set(what, (counts.get(what) ?? 0) + 1);
   }

@@ -30,6 +30,7 @@ import { type ContainerRecord, RECORD_VERSION, writeRecord } from "../state/reco
 import { noteEvent } from "../state/events.ts";
 import { clearStopped } from "../state/supervised.ts";
 import { removeTree } from "../../ffi/linux/directory.ts";
+import { specDigests, withoutSecrets } from "./digest.ts";
 import { prepare } from "./prepare.ts";
 import { createPlanner, type Planned } from "./template.ts";
 import type { StoredLayers } from "./layers.ts";
@@ -62,12 +63,6 @@ function withoutOnce(container: DesiredContainer): DesiredContainer {
   return { ...container, commands: container.commands.filter(({ once }) => !once) };
 }
 
-/** What is recorded of a container: values of secrets are kept nowhere. */
-function withoutSecrets(container: DesiredContainer): DesiredContainer {
-  const secrets = container.secrets.map((one) => "value" in one ? { ...one, value: "" } : one);
-  return { ...container, secrets };
-}
-
 /** With a time limit the first process must outlive the stage to hold it. */
 function withInit(container: DesiredContainer): DesiredContainer {
   const timed = container.commands.some(({ timeoutMs }) => timeoutMs !== undefined);
@@ -93,11 +88,6 @@ export function createDetachedPlanner(
     });
 }
 
-/** SHA-256 of what is wanted, in hexadecimal. */
-export function digestOf(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
-}
-
 /** Eight characters that the container's log is called by, the same at every start. */
 function logName(name: string): string {
   const number = BigInt(`0x${createHash("sha256").update(name).digest("hex").slice(0, 12)}`);
@@ -117,7 +107,7 @@ export function intentOf(
     phase,
     created: Date.now(),
     digest: {
-      spec: digestOf(container),
+      ...specDigests(container),
       plan: createHash("sha256").update(planned.image).digest("hex"),
     },
     made: phase === "created" ? [] : planned.made,

@@ -11,7 +11,6 @@ import {
   createDetachedPlanner,
   type DetachedPlanner,
   type DetachedStart,
-  digestOf,
   startDetached,
 } from "./detached.ts";
 import { adoptLeft, type OpenProject, openProject } from "./project.ts";
@@ -19,57 +18,10 @@ import { startOrder } from "../../spec/model/depends.ts";
 import { endSupervisor, startSupervisor } from "./supervise/launch.ts";
 import { healthOf, type Orderly, startOrderly } from "./supervise/orderly.ts";
 import { needsSupervisor } from "./supervise/supervision.ts";
+import { type Change, changesOf } from "./reconcile.ts";
 import { removeContainer } from "./remove.ts";
 import { stopContainers, type StopOptions } from "./stop.ts";
-
-/** What is done about one container, and why. */
-export interface Change {
-  readonly name: string;
-  readonly action: "start" | "replace" | "remove" | "none";
-  readonly why: string;
-}
-
-/** Compares what is wanted with what there is. Pure but for what the views know. */
-export function changesOf(
-  desired: readonly DesiredContainer[],
-  view: ProjectView,
-): readonly Change[] {
-  const there = new Map(view.containers.map((one) => [one.name, one]));
-  const changes = desired.map((container): Change => {
-    const one = there.get(container.name);
-    const { name } = container;
-    if (one === undefined) return { name, action: "start", why: "it is not there" };
-    if (one.record === undefined) return { name, action: "replace", why: "its record is broken" };
-    const changed = one.record.digest.spec !== digestOf(container);
-    if (changed) return { name, action: "replace", why: "its spec has changed" };
-    return changeOf(one);
-  });
-  const wanted = new Set(desired.map(({ name }) => name));
-  const rest = view.containers.filter(({ name }) => !wanted.has(name));
-  return [
-    ...rest.map(({ name }): Change => ({ name, action: "remove", why: "the spec has it no more" })),
-    ...changes,
-  ];
-}
-
-function changeOf({ name, state, ending, stopped }: ContainerView): Change {
-  switch (state) {
-    case "running":
-      return { name, action: "none", why: "it runs" };
-    case "exited":
-      if (stopped) return { name, action: "replace", why: "it was stopped" };
-      return ending?.status === 0
-        ? { name, action: "none", why: "it is completed" }
-        : { name, action: "replace", why: `it ended with ${ending?.status ?? "?"}` };
-    case "created":
-      return { name, action: "start", why: "it was not started" };
-    case "starting":
-      return { name, action: "replace", why: "its start was not finished" };
-    case "broken":
-    case "stale":
-      return { name, action: "replace", why: `it is ${state}` };
-  }
-}
+import { storedLayers } from "./stored.ts";
 
 /** How one change went. */
 export interface Done extends Change {
@@ -207,19 +159,20 @@ async function carryOut(
   const failed = (facts: ErrorFacts): void => {
     round.failures.push({ name, facts });
   };
+  if (change.problem !== undefined) return failed(change.problem);
   try {
+    if (container !== undefined && action === "replace") await planFirst(round, container);
     if (action === "remove" || action === "replace") {
       for (const facts of await removeNamed(round.project, name)) failed(facts);
     }
-    if (container !== undefined && action !== "none") {
+    if (container !== undefined && action === "change") {
+      const failures = await changeNamed(round.project, change, container);
+      if (failures.length > 0) return failures.forEach(failed);
+    } else if (container !== undefined && action !== "none") {
       const never = await round.orderly.awaitDependencies(container);
       if (round.isAborted()) return;
       if (never !== undefined) return failed(never);
-      round.plan ??= createDetachedPlanner(
-        round.project,
-        observeHost({ cgroups: true, roots: SYSTEM_ROOTS }),
-      );
-      start = await startDetached(round.project, container, { plan: round.plan });
+      start = await startDetached(round.project, container, { plan: plannerOf(round) });
       for (const facts of [start.failure ?? [], ...start.leftovers].flat()) failed(facts);
     }
   } catch (error) {
@@ -228,7 +181,7 @@ async function carryOut(
   const ms = performance.now() - begun;
   const one = { ...change, ...(start === undefined ? {} : { start }), ms };
   const runs = start === undefined
-    ? action === "none"
+    ? action === "none" || action === "change"
     : start.record !== undefined && start.record.ended === undefined;
   if (container?.healthcheck === undefined || !runs) return round.finish(one);
   round.unsettled.add({ container, done: one, begun });
@@ -247,6 +200,31 @@ async function handOver(
     failures.push({ name, facts: factsOf(error) });
     return undefined;
   }
+}
+
+function plannerOf(round: Round): DetachedPlanner {
+  round.plan ??= createDetachedPlanner(
+    round.project,
+    observeHost({ cgroups: true, roots: SYSTEM_ROOTS }),
+  );
+  return round.plan;
+}
+
+/** What this machine can't have is said while the old container still runs. Throws HostError. */
+async function planFirst(round: Round, container: DesiredContainer): Promise<void> {
+  plannerOf(round)(container, (await storedLayers(container))?.stored);
+}
+
+/** What can be done while it runs; loaded where it is needed. */
+async function changeNamed(
+  project: OpenProject,
+  change: Change,
+  container: DesiredContainer,
+): Promise<readonly ErrorFacts[]> {
+  const view = viewOne(project.places, change.name);
+  if (view === undefined) return [];
+  const { carryOutChange } = await import("./change.ts");
+  return await carryOutChange(view, container, change);
 }
 
 async function removeNamed(project: OpenProject, name: string): Promise<readonly ErrorFacts[]> {

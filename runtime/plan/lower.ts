@@ -28,6 +28,7 @@ export function lowerPlan(plan: Plan): Program {
     definition(op).lower(op, emitter(out, index, FAIL[where]));
   const stage = plan.ops.filter((op) => op.where === "stage");
   const undoable = lowerStage(out, stage, lower);
+  if (plan.lasting === true) out.push(setDepth(0));
   lowerUndo(out, undoable, (op, of) => lower(op, "stage", step.get(of) ?? 0));
   lowerContainer(out, plan.ops, lower);
   return { instructions: out };

@@ -22,6 +22,8 @@ export interface Plan {
   readonly instance: string;
   readonly ops: readonly Op[];
   readonly losses: readonly Loss[];
+  /** A change of what is there already: what it did is taken back only when it fails. */
+  readonly lasting?: true;
   /** What the line after a run says: limits and policy in effect. */
   readonly summary: Summary;
   /** The image whose words took effect. Its labels are data: nothing reads them. */

@@ -43,8 +43,8 @@ export interface ContainerRecord {
   /** Milliseconds since 1970. */
   readonly created: number;
   readonly started?: number;
-  /** Of what was asked for, and of the plan that was carried out. */
-  readonly digest: { readonly spec: string; readonly plan?: string };
+  /** Of what was asked for, of the values of its secrets, and of the plan that was carried out. */
+  readonly digest: { readonly spec: string; readonly secrets?: string; readonly plan?: string };
   /** Operations of the plan that can be taken back: their undo, last first, is the container's removal. */
   readonly made: readonly Op[];
   /** The container's first process. */

@@ -58,6 +58,8 @@ export interface WriteKnob extends OpCommon {
   readonly shownBy?: string;
   /** On a kernel, or a disk, for which there is no such file. */
   readonly instead?: Pick<WriteKnob, "path" | "value" | "holds" | "line">;
+  /** In a group that is in use: the value that is written to take it back. */
+  readonly before?: string;
 }
 
 /**
@@ -219,6 +221,17 @@ export const writeKnob: OpDefinition<WriteKnob> = {
     writeAndReadBack(op.instead, to, FAIL.stage);
     to.add({ kind: "label", name: written });
   },
+  // Of a group that the plan makes nothing is taken back but the group.
+  undo: ({ before, id, where, origin, path, instead }) =>
+    before === undefined ? [] : [{
+      kind: "cgroup.write",
+      id: `${id}/undo`,
+      where,
+      origin,
+      path,
+      value: before,
+      ...(instead === undefined ? {} : { instead: { path: instead.path, value: before } }),
+    }],
 };
 
 /** Read back: a limit that the kernel took but does not hold is an error (design rule 8). */

@@ -1,0 +1,85 @@
+/** Changes a container that runs: the plan of the change is carried out by a stage of its own, then its record says what it is now. */
+import { O_CLOEXEC, O_RDWR } from "../../ffi/abi/fcntl.ts";
+import { openat } from "../../ffi/calls/open.ts";
+import { awaitChild } from "../../ffi/linux/children.ts";
+import { Fd } from "../../ffi/linux/fd.ts";
+import { kernel } from "../../ffi/linux/libc.ts";
+import { encode } from "../../ffi/stage/encode.ts";
+import type { DesiredContainer } from "../../spec/model/desired.ts";
+import { explainedOutcome } from "../apply/explain.ts";
+import { drainReports, releaseStage, startStage } from "../apply/stage.ts";
+import { undoInRunner } from "../apply/undo.ts";
+import type { ErrorFacts } from "../plan/error.ts";
+import { lowerPlan } from "../plan/lower.ts";
+import type { MakeGroup } from "../plan/ops/cgroup.ts";
+import type { Op } from "../plan/ops/registry.ts";
+import type { Plan } from "../plan/plan.ts";
+import { writeRecord } from "../state/record.ts";
+import { LIMITS } from "../subjects/limits/compile.ts";
+import { compileChange } from "../subjects/change/plan.ts";
+import type { ContainerView } from "./containers.ts";
+import { specDigests, withoutSecrets } from "./digest.ts";
+import { saveContainer } from "./project.ts";
+import type { Change } from "./reconcile.ts";
+
+/**
+ * Makes the change of a container that runs or has ended. Gives what kept it from being made: then everything is as it was. The
+ * caller holds the project's lock. Throws ContainervError where it can't be recorded.
+ */
+export async function carryOutChange(
+  view: ContainerView,
+  wanted: DesiredContainer,
+  change: Change,
+): Promise<readonly ErrorFacts[]> {
+  const { record, id } = view;
+  if (record === undefined) return [];
+  if (change.ops.length > 0) {
+    const failures = await runChange(compileChange(wanted, { instance: id, ops: change.ops }));
+    if (failures.length > 0) return failures;
+  }
+  if (change.differences.length === 0) return [];
+  const { groups } = change;
+  const differs = (key: string): boolean =>
+    change.differences.some((one) => one.key === key || one.key.startsWith(`${key}.`));
+  writeRecord(view.places.desired, withoutSecrets(wanted));
+  saveContainer(view, {
+    ...record,
+    digest: { ...record.digest, ...specDigests(wanted) },
+    made: groups === undefined ? record.made : withGroups(record.made, groups),
+    ...(differs("limits") ? { limits: limitsText(wanted) } : {}),
+    ...(differs("stop") ? { stop: { ...record.stop, graceMs: wanted.stop.graceMs } } : {}),
+  });
+  return [];
+}
+
+/** The groups stay; what has to be switched off above them with the last one may be more. */
+function withGroups(made: readonly Op[], groups: readonly MakeGroup[]): readonly Op[] {
+  return made.map((op) =>
+    op.kind === "cgroup.make" ? groups.find(({ path }) => path === op.path) ?? op : op
+  );
+}
+
+function limitsText({ limits }: DesiredContainer): readonly string[] {
+  return LIMITS.filter((limit) => limit.asked(limits)).flatMap((limit) => limit.text(limits) ?? []);
+}
+
+/** Gives what failed; nothing of it is done then. */
+async function runChange(plan: Plan): Promise<readonly ErrorFacts[]> {
+  const encoded = encode(lowerPlan(plan), kernel().seam.architecture);
+  using none = Fd.open(openat({ pathname: "/dev/null", flags: O_RDWR | O_CLOEXEC }));
+  const stage = startStage(encoded.image, [none.number, none.number, none.number]);
+  await awaitChild(stage.pid);
+  const reports = drainReports(stage);
+  releaseStage(stage);
+  const { failure, leftovers } = explainedOutcome(reports, plan, encoded.records);
+  if (failure !== undefined) return [failure, ...leftovers];
+  if (reports.some(({ kind }) => kind === "undone")) return leftovers;
+  return [
+    {
+      code: "CHANGE_LOST",
+      message: `${plan.container} is as it was: the stage that was to change it was killed`,
+      fix: "run the command again",
+    },
+    ...undoInRunner(plan),
+  ];
+}

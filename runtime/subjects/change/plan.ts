@@ -1,0 +1,36 @@
+/** What is changed of a container that runs → a plan of its own. Pure. */
+import type { DesiredContainer } from "../../../spec/model/desired.ts";
+import type { Op } from "../../plan/ops/registry.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { policyText } from "../compile.ts";
+import { DEFAULT } from "../origin.ts";
+import { signalNumber } from "../process.ts";
+
+/** A plan whose effects stay; when one of its operations fails, those before it are taken back. */
+export function compileChange(
+  container: DesiredContainer,
+  { instance, ops }: { readonly instance: string; readonly ops: readonly Op[] },
+): Plan {
+  const begin: Op = {
+    where: "stage",
+    origin: DEFAULT,
+    kind: "prepare",
+    id: "stage/prepare",
+    announce: false,
+  };
+  return {
+    version: 1,
+    container: container.name,
+    instance,
+    ops: [begin, ...ops],
+    losses: [],
+    lasting: true,
+    summary: {
+      limits: [],
+      blame: {},
+      policy: policyText(container),
+      commands: [],
+      stop: { signal: signalNumber(container), graceMs: container.stop.graceMs },
+    },
+  };
+}
