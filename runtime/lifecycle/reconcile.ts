@@ -138,7 +138,12 @@ function whileRunning(
     ? changeLimits(was, wanted, machineOf(wanted, view, host()))
     : { ops: [], groups: [] };
   if ("why" in limits) {
-    return { ...NOTHING, ...decide({ ...seen, drift, limitsSettled: limits.why }), differences, drift };
+    return {
+      ...NOTHING,
+      ...decide({ ...seen, drift, limitsSettled: limits.why }),
+      differences,
+      drift,
+    };
   }
   const written = new Set(limits.ops.map(({ id }) => id));
   const mending = drift.flatMap(({ mend }) =>

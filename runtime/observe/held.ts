@@ -1,10 +1,5 @@
 /** Reads files of the kernel and mounts of a container, to be held against what they were made as. Changes nothing. */
-import {
-  AT_EMPTY_PATH,
-  O_CLOEXEC,
-  O_DIRECTORY,
-  O_PATH,
-} from "../../ffi/abi/fcntl.ts";
+import { AT_EMPTY_PATH, O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../ffi/abi/fcntl.ts";
 import { STATFS } from "../../ffi/abi/magic.ts";
 import { RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../../ffi/abi/openat2.ts";
 import { STATX, STATX_ATTR_MOUNT_ROOT, STATX_BASIC_STATS } from "../../ffi/abi/stat.ts";

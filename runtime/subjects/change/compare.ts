@@ -1,5 +1,9 @@
 /** What was asked for when a container was made ⇄ what is asked for now: what differs, and what each difference costs. Pure. */
-import type { DesiredContainer, DesiredLimits, DesiredVolume } from "../../../spec/model/desired.ts";
+import type {
+  DesiredContainer,
+  DesiredLimits,
+  DesiredVolume,
+} from "../../../spec/model/desired.ts";
 import { LIMITS } from "../limits/compile.ts";
 
 /**
@@ -80,7 +84,9 @@ const SETTLED_LIMITS: readonly string[] = ["devices", "rlimits"];
 
 function limitDifferences(was: DesiredLimits, wanted: DesiredContainer): readonly Difference[] {
   const { limits, origins } = wanted;
-  const fields = [...new Set([...Object.keys(was), ...Object.keys(limits)])] as (keyof DesiredLimits)[];
+  const fields = [
+    ...new Set([...Object.keys(was), ...Object.keys(limits)]),
+  ] as (keyof DesiredLimits)[];
   const changed = fields.filter((field) => !isSame(was[field], limits[field]));
   const names = [...new Set(changed.map((field) => LIMIT_KEYS[field] ?? field))];
   return names.map((name): Difference => {

@@ -99,7 +99,10 @@ function knobDrift(knob: WriteKnob, { files }: Held): readonly Drift[] {
     ? [files[instead.path], instead.holds, instead.line]
     : [files[path], knob.holds, knob.line];
   const shown = (text ?? "").trimEnd();
-  if (text !== undefined && (line === true ? shown.split("\n").includes(holds ?? "") : shown === holds)) {
+  if (
+    text !== undefined &&
+    (line === true ? shown.split("\n").includes(holds ?? "") : shown === holds)
+  ) {
     return [];
   }
   const key = `limits.${/^limits\/([^/]+)/.exec(knob.id)?.[1] ?? ""}`;
