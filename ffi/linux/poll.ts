@@ -39,6 +39,68 @@ function toTimespec(ms: number): { sec: number; nsec: number } {
   return { sec, nsec: Math.floor((ms - sec * 1000) * 1e6) };
 }
 
+interface Waiter {
+  readonly fd: number;
+  readonly ready: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+let waiters: Waiter[] = [];
+let serving = false;
+
+/** How long the event loop stands still at a time while somebody waits. */
+const SLICE_MS = 2;
+
+/**
+ * Resolves when `fd` can be read or is at its end. All that are awaited share one call, so that whoever is ready first goes on
+ * first. It stops the event loop for two milliseconds at a time: for the bounded waits of a start, as `waitForFd`.
+ */
+export function awaitReadable(fd: number): Promise<void> {
+  return new Promise((ready, failed) => {
+    waiters.push({ fd, ready, failed });
+    if (!serving) void serve();
+  });
+}
+
+async function serve(): Promise<void> {
+  serving = true;
+  while (waiters.length > 0) {
+    // Not by a timer: engines round its zero up to more than a millisecond.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    try {
+      pollWaiters();
+    } catch (error) {
+      for (const { failed } of waiters.splice(0)) failed(error);
+    }
+  }
+  serving = false;
+}
+
+const POLLFD_BYTES = 8;
+
+function pollWaiters(): void {
+  const cell = { cell: "awaitReadable", size: POLLFD_BYTES * roomFor(waiters.length) };
+  const memory = readCell(cell);
+  const view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
+  waiters.forEach(({ fd }, index) => {
+    view.setInt32(index * POLLFD_BYTES, fd, true);
+    view.setUint32(index * POLLFD_BYTES + 4, POLLIN, true);
+  });
+  const call = ppoll({ fds: cell, nfds: waiters.length, timeout: toTimespec(SLICE_MS) });
+  const result = callSync(call);
+  if (result === 0 || result === -EINTR) return;
+  if (failed(result)) throw new SyscallError(call, -Number(result));
+  const asked = waiters;
+  const isReady = (index: number): boolean => view.getUint16(index * POLLFD_BYTES + 6, true) !== 0;
+  waiters = asked.filter((_, index) => !isReady(index));
+  asked.forEach(({ ready }, index) => {
+    if (isReady(index)) ready();
+  });
+}
+
+/** A power of two, since each size of a cell is memory of its own. */
+const roomFor = (count: number): number => 2 ** Math.ceil(Math.log2(Math.max(count, 8)));
+
 const READ_BYTES = 65_536;
 
 /**

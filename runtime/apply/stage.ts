@@ -8,7 +8,7 @@ import { close } from "../../ffi/calls/open.ts";
 import { recvfrom, sendto } from "../../ffi/calls/socket.ts";
 import { isDirectory } from "../../ffi/linux/file.ts";
 import { openMessagePair, openPipe } from "../../ffi/linux/pair.ts";
-import { waitForFd } from "../../ffi/linux/poll.ts";
+import { awaitReadable } from "../../ffi/linux/poll.ts";
 import { callSync, readCell } from "../../ffi/linux/run.ts";
 import { spawnPlan } from "../../ffi/linux/spawn.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -108,15 +108,10 @@ function refuseDirectories(stdio: Stdio): void {
 /** What the stage is called in lists of processes. */
 const NAME = "containerv";
 
-/** How long the event loop stands still at a time while a container is being started. */
-const SLICE_MS = 2;
-
 /** Resolves when the first command was executed, or when the stage is at its end without that. */
 export async function awaitExecuted({ announced }: Stage): Promise<void> {
   if (announced === undefined) return;
-  while (waitForFd({ fd: announced, timeoutMs: SLICE_MS }) === 0) {
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
+  await awaitReadable(announced);
   callSync(close({ fd: announced }));
 }
 

@@ -66,6 +66,13 @@ export function viewOne(places: ProjectPlaces, name: string): ContainerView | un
   return viewContainer(places, name, { boot, kept, endings });
 }
 
+/** Looks at those of a project's containers that have one of the names, in no order. */
+export function viewSome(places: ProjectPlaces, names: ReadonlySet<string>): ContainerView[] {
+  const around = surroundingsOf(places);
+  return listContainers(places).filter((name) => names.has(name))
+    .map((name) => viewContainer(places, name, around));
+}
+
 /** Looks at one project. Throws SyscallError where its directory can't be read. */
 export function viewProject(places: ProjectPlaces): ProjectView {
   const { record, problem, ...around } = surroundingsOf(places);

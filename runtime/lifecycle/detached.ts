@@ -7,7 +7,7 @@ import { close, openat } from "../../ffi/calls/open.ts";
 import { mknodat, unlinkat } from "../../ffi/calls/path.ts";
 import { fileSize, makePrivateDirectory } from "../../ffi/linux/file.ts";
 import { openMessagePair, openPipe } from "../../ffi/linux/pair.ts";
-import { waitForFd } from "../../ffi/linux/poll.ts";
+import { awaitReadable } from "../../ffi/linux/poll.ts";
 import { callSync, check } from "../../ffi/linux/run.ts";
 import { planFiles } from "../../ffi/linux/spawn.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
@@ -315,9 +315,7 @@ async function kill(process: ProcessIdentity): Promise<void> {
   using fd = openProcess(process);
   if (fd === undefined) return;
   signalProcess(fd.number, SIGKILL);
-  while (waitForFd({ fd: fd.number, timeoutMs: SLICE_MS }) === 0) {
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
+  await awaitReadable(fd.number);
 }
 
 /** It ended before its stage could leave it: everything is taken back, only its record and its output stay. */
@@ -353,18 +351,14 @@ function finished(
   return { name, record, leftovers };
 }
 
-/** How long the event loop stands still at a time. */
-const SLICE_MS = 2;
-
 /** Reports until the stage has said its last. */
 async function collect(stage: Stage, reports: Report[]): Promise<void> {
   const isLast = ({ kind }: Report): boolean => kind === "undone" || kind === "detached";
   while (!reports.some(isLast)) {
-    const ready = waitForFd({ fd: stage.control, timeoutMs: SLICE_MS });
+    await awaitReadable(stage.control);
     const more = drainReports(stage);
     reports.push(...more);
     // Readable, and nothing there: the stage is gone.
-    if (ready !== 0 && more.length === 0) return;
-    if (ready === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    if (more.length === 0) return;
   }
 }

@@ -84,5 +84,5 @@ function hasEnded(one: Stopping, hurry: boolean): boolean {
 async function awaitFirst([first]: readonly Stopping[]): Promise<void> {
   if (first === undefined) return;
   waitForFd({ fd: first.fd.number, timeoutMs: 5 });
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await new Promise<void>((resolve) => setImmediate(resolve));
 }

@@ -65,9 +65,10 @@ export async function up(
     if (change.action === "remove") await carryOut(round, change);
     else round.changes.set(change.name, change);
   }
+  const watched = watchedOf(desired.containers);
   const begin = async (container: DesiredContainer): Promise<void> => {
     const change = round.changes.get(container.name);
-    round.orderly.supervision.watch(container);
+    if (watched.has(container.name)) round.orderly.supervision.watch(container);
     if (round.isAborted()) return;
     if (change !== undefined) await carryOut(round, change, container);
   };
@@ -79,6 +80,12 @@ export async function up(
   const supervisor = await handOver(round, desired);
   const { done, failures } = round;
   return { done, failures, ...(supervisor === undefined ? {} : { supervisor }) };
+}
+
+/** Names of those whose state somebody asks for while the others are started: each look reads their records. */
+function watchedOf(containers: readonly DesiredContainer[]): ReadonlySet<string> {
+  const awaited = containers.flatMap(({ dependsOn }) => dependsOn.map((one) => one.container));
+  return new Set([...containers.filter(needsSupervisor).map(({ name }) => name), ...awaited]);
 }
 
 /** Fewer are started one after the other, in the order of the spec. */

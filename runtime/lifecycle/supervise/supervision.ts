@@ -15,7 +15,7 @@ import {
   NO_RESTARTS,
   type RestartHistory,
 } from "../../subjects/supervision/restart.ts";
-import { type ContainerView, viewProject } from "../containers.ts";
+import { type ContainerView, viewOne, viewSome } from "../containers.ts";
 import { startDetached } from "../detached.ts";
 import type { OpenProject } from "../project.ts";
 import { stopContainers } from "../stop.ts";
@@ -126,7 +126,9 @@ function isIdle({ container, view, restartAt }: Watched): boolean {
 
 /** What the records and the kernel say now. */
 function look(places: ProjectPlaces, all: Map<string, Watched>): void {
-  const views = new Map(viewProject(places).containers.map((view) => [view.name, view]));
+  if (all.size === 0) return;
+  const names = new Set(all.keys());
+  const views = new Map(viewSome(places, names).map((view) => [view.name, view]));
   for (const one of all.values()) {
     const view = views.get(one.container.name);
     if (view === undefined) delete one.view;
@@ -236,7 +238,7 @@ async function restart(one: Watched, options: SupervisionOptions): Promise<void>
   const { name } = one.container;
   delete one.restartAt;
   await options.change(async (project) => {
-    const now = viewProject(project.places).containers.find((view) => view.name === name);
+    const now = viewOne(project.places, name);
     // Somebody may have started, stopped or removed it meanwhile.
     const same = now?.record?.process?.pid === one.process?.pid;
     if (now?.state !== "exited" || now.record === undefined || !same || now.stopped) return;
