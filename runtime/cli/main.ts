@@ -25,6 +25,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction 
   stats: () => import("./stats.ts"),
   top: () => import("./top.ts"),
   plan: () => import("./plan.ts"),
+  repro: () => import("./repro.ts"),
   inspect: () => import("./inspect.ts"),
   validate: () => import("./validate.ts"),
   schema: () => import("./schema.ts"),

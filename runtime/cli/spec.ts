@@ -1,6 +1,6 @@
 /** What the commands that take a spec share: finding it, loading it, and saying what is wrong with it. */
 import type { LoadResult } from "../../spec/model/load_result.ts";
-import type { Desired, DesiredContainer } from "../../spec/model/desired.ts";
+import type { Desired } from "../../spec/model/desired.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
 import { absolutePath, loadRead, type ReadSpec, readSpec } from "../lifecycle/load.ts";
 import { nearestPlace } from "../lifecycle/places.ts";
@@ -29,14 +29,14 @@ export function openSource(given: Arguments): Source {
     throw new UsageError("there is no command behind `--`");
   }
   const [file = findFile(command !== undefined)] = operands;
-  const keys = { ...(options["--stdin"] === true ? { stdin: true } : {}) };
+  const changes = changesOf(given);
   const asGiven = async (result: Promise<LoadResult>): Promise<LoadResult> =>
-    withKeys(await result, keys);
+    await withChanges(await result, changes);
   if (file === undefined) return { load: () => asGiven(loadCommand(command ?? [])) };
   const variables = readVariables(given);
   const loading = {
     // What is remembered is what the file says.
-    cache: options["--no-cache"] !== true && Object.keys(keys).length === 0,
+    cache: options["--no-cache"] !== true && Object.keys(changes).length === 0,
     ...(variables === undefined ? {} : { variables }),
     ...(command === undefined ? {} : { command }),
   };
@@ -44,14 +44,38 @@ export function openSource(given: Arguments): Source {
   return { spec, load: () => asGiven(loadRead(spec, loading)) };
 }
 
-/** Keys of the container that the command line gives in place of the spec's. */
-function withKeys(
-  result: LoadResult,
-  keys: Partial<Pick<DesiredContainer, "stdin">>,
-): LoadResult {
+/** What the command line gives in place of the spec's keys. */
+interface Changes {
+  readonly stdin?: true;
+  /** With the caller's SOURCE_DATE_EPOCH, or the default. */
+  readonly reproducible?: { readonly epoch: number | undefined };
+}
+
+function changesOf({ options }: Arguments): Changes {
+  return {
+    ...(options["--stdin"] === true ? { stdin: true } : {}),
+    ...(options["--reproducible"] === true ? { reproducible: { epoch: readEpoch() } } : {}),
+  };
+}
+
+/** SOURCE_DATE_EPOCH of the caller, as its specification wants: decimal digits alone. */
+export function readEpoch(): number | undefined {
+  const text = process.env["SOURCE_DATE_EPOCH"];
+  if (text === undefined) return undefined;
+  if (/^[0-9]{1,11}$/.test(text)) return Number(text);
+  throw new UsageError(`SOURCE_DATE_EPOCH is seconds since 1970, not "${text}"`);
+}
+
+async function withChanges(result: LoadResult, changes: Changes): Promise<LoadResult> {
   const { desired } = result;
-  if (desired === undefined || Object.keys(keys).length === 0) return result;
-  const containers = desired.containers.map((container) => ({ ...container, ...keys }));
+  const { stdin, reproducible } = changes;
+  if (desired === undefined || Object.keys(changes).length === 0) return result;
+  const given = stdin === undefined
+    ? desired.containers
+    : desired.containers.map((container) => ({ ...container, stdin }));
+  if (reproducible === undefined) return { ...result, desired: { ...desired, containers: given } };
+  const { makeReproducible } = await import("../subjects/reproducible.ts");
+  const containers = given.map((container) => makeReproducible(container, reproducible.epoch));
   return { ...result, desired: { ...desired, containers } };
 }
 

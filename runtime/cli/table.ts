@@ -31,6 +31,10 @@ const SET_OPTION: OptionRow = {
   many: true,
   help: "the value of a declared variable, before the environment and .env",
 };
+const REPRODUCIBLE_OPTION: OptionRow = {
+  name: "--reproducible",
+  help: "the same host name, locale, seeds, addresses, times each time",
+};
 const HOST_OPTION: OptionRow = {
   name: "--host",
   value: "FILE",
@@ -58,6 +62,7 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [
       { name: "--quiet", short: "-q", help: "no status line" },
       { name: "--stdin", short: "-i", help: "pass standard input through, as `stdin: true`" },
+      REPRODUCIBLE_OPTION,
       { name: "--no-cache", help: "read the spec anew, whatever was read before" },
       SET_OPTION,
     ],
@@ -68,6 +73,9 @@ export const COMMANDS: readonly CommandRow[] = [
       "Standard input is /dev/null unless the spec says `stdin: true`, or -i does.",
       "`-` reads the spec from standard input. Without FILE, ./containerv.yaml here or in a parent is taken; with " +
       "`-- CMD` and no file, the defaults. `FILE -- CMD` replaces the last command.",
+      "--reproducible gives the same host name, addresses (no randomisation), TZ, LC_ALL, hash seeds and SOURCE_DATE_EPOCH (the " +
+      "caller's, or 1980-01-01) to every run, unless the spec says another; no file that is copied in or out is younger than that. " +
+      "The clock itself runs on: a namespace can't set it.",
     ],
     examples: ["containerv run examples/01-hello.yaml", "containerv run -- /bin/sh -c id"],
   },
@@ -296,6 +304,7 @@ export const COMMANDS: readonly CommandRow[] = [
         name: "--oci",
         help: "only that config.json; what has no word there goes to standard error",
       },
+      REPRODUCIBLE_OPTION,
       HOST_OPTION,
       SET_OPTION,
     ],
@@ -309,6 +318,19 @@ export const COMMANDS: readonly CommandRow[] = [
       "containerv plan --json web.yaml | jq .ops",
       "containerv plan --diff crun web.yaml",
     ],
+  },
+  {
+    name: "repro",
+    usage: "[FILE | -] [-- CMD…]",
+    summary: "run a container twice and say whether it made the same",
+    options: [JSON_OPTION, SET_OPTION],
+    files: true,
+    text: [
+      "Both runs are those of `run --reproducible`, in different seconds of the clock. What `outputs:` names is copied to a scratch " +
+      "directory and compared: kinds, modes, targets of links, bytes. The first difference is said by path, byte and line.",
+      "Exits 0 when the two are the same, 1 when they differ, 125 when a run failed.",
+    ],
+    examples: ["containerv repro build.yaml"],
   },
   {
     name: "inspect",

@@ -56,6 +56,8 @@ export interface CopyRules {
   readonly owner?: (of: Status) => { readonly uid: number; readonly gid: number };
   /** Its permission bits. */
   readonly mode: (of: Status) => number;
+  /** No copy is younger, in seconds since 1970; absent: as old as what it is of. */
+  readonly latest?: number | undefined;
   /** Which extended attributes go along. */
   readonly attribute: (name: string) => boolean;
 }
@@ -219,7 +221,12 @@ function setNamed({ directory, name }: Entry, status: Status, rules: CopyRules):
   const at = { dirfd: directory.number, pathname: name, flags: AT_SYMLINK_NOFOLLOW };
   const owner = rules.owner?.(status);
   if (owner !== undefined) check(fchownat({ ...at, owner: owner.uid, group: owner.gid }));
-  check(utimensat({ ...at, atime: status.modified, mtime: status.modified }));
+  const time = timeOf(status, rules);
+  check(utimensat({ ...at, atime: time, mtime: time }));
+}
+
+function timeOf({ modified }: Status, { latest }: CopyRules): Status["modified"] {
+  return latest === undefined || modified.sec < latest ? modified : { sec: latest, nsec: 0 };
 }
 
 /** Owner first: it takes setuid bits and capabilities away. The time last: all else changes it. */
@@ -232,7 +239,8 @@ function finish(
   if (owner !== undefined) chown(to, owner);
   check(fchmod({ fd: to.number, mode: rules.mode(status) }));
   copyAttributes(from, to, rules.attribute);
-  check(utimensat({ dirfd: to.number, atime: status.modified, mtime: status.modified }));
+  const time = timeOf(status, rules);
+  check(utimensat({ dirfd: to.number, atime: time, mtime: time }));
 }
 
 function chown(fd: Fd, { uid, gid }: { readonly uid: number; readonly gid: number }): void {

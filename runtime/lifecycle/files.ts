@@ -223,13 +223,14 @@ function refuseLink(directory: Fd, pathname: string): void {
 }
 
 function copyIn(root: Fd, { op, source }: OpenInput): void {
-  const { from, to, into, mode, owner, origin } = op;
+  const { from, to, into, mode, latest, owner, origin } = op;
   try {
     using place = placeBelow(root, to, { name: baseName(from), into });
     copyTree(source, place, {
       ...(getuid() === 0 ? { owner: () => owner } : {}),
       mode: (of) => of.kind === "directory" ? of.mode : mode ?? of.mode,
       attribute: (name) => KEPT_ATTRIBUTES.test(name) || name === "security.capability",
+      latest,
     });
   } catch (error) {
     throw new ContainervError({
@@ -273,7 +274,7 @@ function withOutputs(root: Fd, outputs: readonly OpenOutput[], outcome: Outcome)
 }
 
 function copyOut(root: Fd, { op, target }: OpenOutput): Copied {
-  const { from, mode } = op;
+  const { from, mode, latest } = op;
   using source = openOutput(root, op);
   using directory = makeWay(target.above, target.way);
   const { uid, gid } = statusOf(directory);
@@ -282,6 +283,7 @@ function copyOut(root: Fd, { op, target }: OpenOutput): Copied {
     // A program that runs as its owner inside must not do so on the host, where others can start it.
     mode: (of) => (of.kind === "directory" ? of.mode : mode ?? of.mode) & 0o1777,
     attribute: (name) => KEPT_ATTRIBUTES.test(name),
+    latest,
   });
   const to = `${readLink(`/proc/self/fd/${directory.number}`) ?? ""}/${target.name}`;
   return { from, to: to.replace(/^\/\//, "/"), ...result };

@@ -31,6 +31,8 @@ export interface LoadedSpec {
 export interface RunOptions extends StdioOptions {
   /** Ends the container; `run` then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** As `run --reproducible`: what differs between two runs is fixed, as far as it can be. */
+  readonly reproducible?: boolean;
 }
 
 /**
@@ -138,7 +140,7 @@ function located(error: unknown, { places }: LoadedSpec): ContainervError {
 export async function run(spec: Spec | LoadedSpec, options: RunOptions = {}): Promise<Output> {
   options.signal?.throwIfAborted();
   const resolved = await resolveSpec(spec);
-  const container = withInput(onlyContainer(resolved.desired), options);
+  const container = await asAsked(onlyContainer(resolved.desired), options);
   const stdio = openStdio({ ...options, stdin: inputOf(container, options) }, "capture");
   try {
     const stored = await storedLayers(container);
@@ -162,6 +164,16 @@ export async function run(spec: Spec | LoadedSpec, options: RunOptions = {}): Pr
   } finally {
     stdio.close();
   }
+}
+
+/** What the caller gives in place of the spec's words. */
+async function asAsked(
+  container: DesiredContainer,
+  options: RunOptions,
+): Promise<DesiredContainer> {
+  const asked = withInput(container, options);
+  if (options.reproducible !== true) return asked;
+  return (await import("../subjects/reproducible.ts")).makeReproducible(asked);
 }
 
 /** Input that the caller gives counts, whatever the spec says of it. */
@@ -191,7 +203,7 @@ export async function start(
 ): Promise<Container> {
   options.signal?.throwIfAborted();
   const resolved = await resolveSpec(spec);
-  const container = withInput(onlyContainer(resolved.desired), options);
+  const container = await asAsked(onlyContainer(resolved.desired), options);
   const log = createLogLines();
   const stdio = openStdio({ ...options, stdin: inputOf(container, options) }, "inherit", log);
   try {

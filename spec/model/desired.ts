@@ -308,6 +308,8 @@ export interface DesiredInput {
   readonly into: boolean;
   /** Permissions of each file; absent: as it has them. */
   readonly mode?: number;
+  /** No copy is younger, in seconds since 1970; absent: as old as it is. */
+  readonly latest?: number;
   readonly origin: Origin;
 }
 
@@ -320,6 +322,7 @@ export interface DesiredOutput {
   readonly base: string;
   readonly into: boolean;
   readonly mode?: number;
+  readonly latest?: number;
   /** After success only, or after a failure too. */
   readonly when: "success" | "always";
   readonly origin: Origin;

@@ -38,6 +38,8 @@ export interface Input extends OpCommon {
   /** `to` is the directory that it goes into. */
   readonly into: boolean;
   readonly mode?: number;
+  /** No copy is younger, in seconds since 1970. */
+  readonly latest?: number;
   /** Who it belongs to there: ids of the host. */
   readonly owner: { readonly uid: number; readonly gid: number };
 }
@@ -51,6 +53,8 @@ export interface Output extends OpCommon {
   readonly base: string;
   readonly into: boolean;
   readonly mode?: number;
+  /** No copy is younger, in seconds since 1970. */
+  readonly latest?: number;
   readonly when: "success" | "always";
 }
 
@@ -92,20 +96,24 @@ export const handRoot: OpDefinition<HandRoot> = {
   },
 };
 
-const modeText = (mode: number | undefined): string =>
-  mode === undefined ? "" : `, ${showMode(mode)}`;
+/** `, 0644, times <= 315532800`. */
+const changesOf = ({ mode, latest }: Input | Output): string =>
+  (mode === undefined ? "" : `, ${showMode(mode)}`) +
+  (latest === undefined ? "" : `, times <= ${latest}`);
 const slash = (into: boolean): string => into ? "/" : "";
 
 export const input: OpDefinition<Input> = {
-  describe: ({ from, to, into, mode, owner }) =>
-    `copy(${quote(from)}, ${quote(`container:${to}${slash(into)}`)}${modeText(mode)}, ` +
-    `${owner.uid}:${owner.gid})`,
+  describe: (op) =>
+    `copy(${quote(op.from)}, ${quote(`container:${op.to}${slash(op.into)}`)}${changesOf(op)}, ` +
+    `${op.owner.uid}:${op.owner.gid})`,
   lower() {},
 };
 
 export const output: OpDefinition<Output> = {
-  describe: ({ from, to, into, mode, when }) =>
-    `copy(${quote(`container:${from}`)}, ${quote(`${to}${slash(into)}`)}${modeText(mode)}) ` +
-    (when === "always" ? "however it ends" : "when it exits 0"),
+  describe: (op) =>
+    `copy(${quote(`container:${op.from}`)}, ${quote(`${op.to}${slash(op.into)}`)}${
+      changesOf(op)
+    }) ` +
+    (op.when === "always" ? "however it ends" : "when it exits 0"),
   lower() {},
 };

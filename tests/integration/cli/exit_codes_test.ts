@@ -29,6 +29,7 @@ const RUN: readonly Row[] = [
   { row: "`run` | 127", args: ["run", "-q", "--", "no-such-program"], want: 127 },
   { row: "`run` | 126", args: ["run", "-q", "--", "/etc/passwd"], want: 126 },
   { row: "`run` | 124", args: ["run", "-q", "slow.yaml"], want: 124 },
+  { row: "`repro` | 0, 1", args: ["repro", "clock.yaml"], want: 1 },
   { row: "`doctor` | 0, 1", args: ["doctor"], want: 0 },
   {
     row: `${MANAGING} | 0`,
@@ -100,6 +101,7 @@ const PURE: readonly Row[] = [
   { row: "`validate`, `plan`, `schema` | 2", args: ["schema", "--bad-option"], want: 2 },
   { row: "`plan` | 125", args: ["plan", "nobody.yaml"], want: 125 },
   { row: "`plan --exit-code` | 0, 3", args: ["plan", "--exit-code", "good.yaml"], want: 3 },
+  { row: "`repro` | 125", args: ["repro", "good.yaml"], want: 125 },
   { row: "`inspect` | 0, 1, 2", args: ["inspect", `${process.pid}`], want: 0 },
   { row: "`inspect` | 0, 1, 2", args: ["inspect", "nobody.yaml"], want: 1 },
   { row: "`inspect` | 0, 1, 2", args: ["inspect"], want: 2 },
@@ -120,6 +122,7 @@ const PURE: readonly Row[] = [
 async function check({ args, want, before, after }: Row): Promise<void> {
   using dir = tempDir();
   dir.write("good.yaml", "commands: [[/bin/true]]\n");
+  dir.write("clock.yaml", "outputs: [{from: /tmp/a, to: ./a}]\ncommands: ['date > /tmp/a']\n");
   dir.write("idle.yaml", "policy: none\n");
   dir.write("slow.yaml", "commands: [{exec: [sleep, '60'], timeout: 50ms}]\n");
   dir.write("nobody.yaml", "user: no-such-user\ncommands: [[/bin/true]]\n");
