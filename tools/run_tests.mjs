@@ -5,6 +5,7 @@
  *   --file TEXT,TEXT      only files whose path contains one of these
  *   --golden              the goldens only  --no-world            without the comparison of the machine
  *   --slowest N           the slowest N files and tests at the end
+ *   --again               a file that fails is run once more, whether another ran beside it or not
  *   --patience N          a file may take N times as long: for an emulated machine
  *   --strict              a skip that is not on the list tests/support/allowed_skips.json is a failure
  */
@@ -39,6 +40,7 @@ function parseOptions() {
       golden: { type: "boolean", default: false },
       world: { type: "boolean", default: true },
       slowest: { type: "string", default: "0" },
+      again: { type: "boolean", default: false },
       patience: { type: "string", default: "1" },
       strict: { type: "boolean", default: process.env.CONTAINERV_STRICT_SKIPS === "1" },
     },
@@ -184,19 +186,25 @@ async function runAll(options) {
   const lone = jobs.filter((job) => job.alone);
   const results = [...await mapLimited(beside, run(2)), ...await mapLimited(lone, run(1))];
   for (let index = 0; index < results.length; index++) {
-    if (isDisturbed(results[index])) results[index] = await runAgain(results[index], deadline);
+    if (isDisturbed(results[index], options)) {
+      results[index] = await runAgain(results[index], deadline);
+    }
   }
   return results;
 }
 
 /** Failed while another file ran beside it: which of the two is to blame shows when it has the machine for itself. */
-const isDisturbed = ({ job, cases }) =>
-  job.shared === true && cases.some(({ outcome }) => outcome === "failed");
+const isDisturbed = ({ job, cases }, { again }) =>
+  (job.shared === true || again) && cases.some(({ outcome }) => outcome === "failed");
 
 /** What it says alone counts; what it said before is printed, whatever that is. */
 async function runAgain(before, deadline) {
   const failed = before.cases.filter(({ outcome }) => outcome === "failed");
-  console.log(`\n! ${labelOf(before.job)} failed beside another file, and is run alone:`);
+  console.log(
+    `\n! ${labelOf(before.job)} failed${
+      before.job.shared ? " beside another file" : ""
+    }, and is run ${before.job.shared ? "alone" : "once more"}:`,
+  );
   for (const { name, detail } of failed) {
     console.log(`    ${name}\n${detail.split("\n").map((line) => `        ${line}`).join("\n")}`);
   }
