@@ -29,6 +29,7 @@ const RUNS = [
   ["bun", "tests/integration/run/limits_test.ts"],
   ["deno", "tests/integration/run/library_test.ts"],
   ["bun", "tests/integration/ffi/run_test.ts"],
+  ["bun", "tests/integration/cli/delegated_test.ts"],
   ["bun", "tests/security/kernel_files_test.ts"],
   ["bun", "tests/security/volumes_test.ts"],
 ];

@@ -1,10 +1,10 @@
 /** Answers a stage that asks for what only the runner can do: ids of a user namespace, and its own place in a group. */
-import { EBUSY, EINTR, ESRCH } from "../../ffi/abi/errno.ts";
+import { EBUSY, EINTR, ENODEV, ENOENT, ESRCH } from "../../ffi/abi/errno.ts";
 import { AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY } from "../../ffi/abi/fcntl.ts";
 import { MSG_DONTWAIT } from "../../ffi/abi/socket.ts";
 import { write } from "../../ffi/calls/io.ts";
 import { close, openat } from "../../ffi/calls/open.ts";
-import { unlinkat } from "../../ffi/calls/path.ts";
+import { mkdirat, unlinkat } from "../../ffi/calls/path.ts";
 import { sendto } from "../../ffi/calls/socket.ts";
 import { SyscallError } from "../../ffi/linux/error.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
@@ -52,7 +52,7 @@ export async function answerAsks(
 async function answerOne(stage: Stage, ask: Ask | undefined, pid: number): Promise<void> {
   try {
     if (ask === undefined) throw new Error("a stage asks for what is not in its plan");
-    if (ask.kind === "move") moveAll(ask.from, ask.to);
+    if (ask.kind === "move") makeRoom(ask);
     else await mapIds(ask, { pid, parent: stage.pid });
   } catch (error) {
     answer(stage, ANSWER.failed);
@@ -164,6 +164,20 @@ function startHelper(
 
 /** How often those that were made meanwhile are looked for. */
 const ROUNDS = 10;
+
+/** Another run in the same group may remove the group for processes at its end, just before we enter it. */
+function makeRoom({ from, to }: AskMove): void {
+  for (let tries = 1;; tries++) {
+    callSync(mkdirat({ pathname: to, mode: 0o755 }));
+    try {
+      return moveAll(from, to);
+    } catch (error) {
+      const isGone = error instanceof SyscallError &&
+        (error.errno === ENOENT || error.errno === ENODEV);
+      if (!isGone || tries === ROUNDS) throw error;
+    }
+  }
+}
 
 /** All processes of `from` go into `to`: the runner and its stage are among them. */
 function moveAll(from: string, to: string): void {

@@ -1,5 +1,5 @@
 /** Starts one container and follows it to its end. Loads planning and explaining only when they are needed. */
-import { EAGAIN, EEXIST } from "../../ffi/abi/errno.ts";
+import { EAGAIN, EBUSY, EEXIST } from "../../ffi/abi/errno.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { close } from "../../ffi/calls/open.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
@@ -205,6 +205,7 @@ async function explain(
   const { explainedOutcome, isLayerGone } = await import("../apply/explain.ts");
   const outcome = explainedOutcome(reports, plan, records);
   const undone = reports.some((report) => report.kind === "undone");
+  const hasAsks = running.summary.asks !== undefined;
   const { failure } = outcome;
   if (undone && outcome.reason === "failed" && tries < TRIES) {
     // The machine is another one than when the image was remembered: planned anew, it may well run.
@@ -212,6 +213,10 @@ async function explain(
     const failedOp = failure?.step === undefined ? undefined : plan.ops[failure.step.number - 1];
     if (failure?.errno === EEXIST && failedOp?.kind === "cgroup.make") return { again: tries + 1 };
     if (isLayerGone(outcome, plan)) return { again: 1 };
+    // At its end another run in the same delegated group moved the processes back, just before the controllers were on.
+    if (failure?.errno === EBUSY && failedOp?.kind === "cgroup.make" && hasAsks) {
+      return { again: tries + 1 };
+    }
     // Another container took the ids between our look and the stage's lock.
     if (failure?.errno === EAGAIN && failedOp?.kind === "ids.claim") return { again: 1 };
   }

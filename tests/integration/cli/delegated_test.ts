@@ -134,6 +134,24 @@ describe("an ordinary user with a delegated group", () => {
     },
   );
 
+  test(
+    "several at once share the group, and the last one leaves it as it was",
+    { skip },
+    async () => {
+      const runs = await Promise.all(
+        [1, 2, 3].map((number) =>
+          inGroup({ name: `box${number}`, limits, commands: [sh("cat /sys/fs/cgroup/pids.max")] })
+        ),
+      );
+      assertEquals(runs.map(({ code, stdout, stderr }) => [code, stdout, stderr]), [
+        [0, "16\n", ""],
+        [0, "16\n", ""],
+        [0, "16\n", ""],
+      ]);
+      assertEquals(readFileSync(`${GROUP}/cgroup.subtree_control`, "utf8").trim(), "");
+    },
+  );
+
   test("the plan says what is done with the processes of the group", { skip }, async () => {
     const { stdout } = await inGroup({ limits, commands: [["true"]] }, { verb: ["plan"] });
     assertMatch(stdout, /containerv\.processes\/cgroup\.procs", all of/);
