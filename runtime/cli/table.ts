@@ -146,12 +146,17 @@ export const COMMANDS: readonly CommandRow[] = [
     name: "down",
     usage: "[FILE]",
     summary: "end and remove the containers of a project",
-    options: [ALL_OPTION, TIME_OPTION],
+    options: [
+      ALL_OPTION,
+      TIME_OPTION,
+      { name: "--volumes", help: "remove its named volumes and disks too: what they hold is lost" },
+    ],
     files: true,
     text: [
       "Sends each its stop signal, and after its grace time SIGKILL; then takes back what `up` made, last first.",
+      "Volumes and disks are kept, unless --volumes is given.",
     ],
-    examples: ["containerv down", "containerv down shop.yaml"],
+    examples: ["containerv down", "containerv down shop.yaml", "containerv down --volumes"],
   },
   {
     name: "stop",

@@ -26,6 +26,8 @@ export interface ContainerOptions {
   readonly name: string;
   /** All containers of the file by name, this one too. */
   readonly siblings: Siblings;
+  /** What a root of its own on disk is called. */
+  readonly keptAs: string;
   /** Named volumes of the file. */
   readonly volumes: DeclaredVolumes;
   /** argv that replaces the last command. */
@@ -55,7 +57,7 @@ export function normaliseContainer(
   checkUpdate(context, { value, pointer });
   return {
     name: options.name,
-    rootfs: normaliseRootfs(context, at("rootfs")),
+    rootfs: normaliseRootfs(context, at("rootfs"), options.keptAs),
     volumes: normaliseVolumes(context, at("volumes"), options.volumes),
     secrets: normaliseSecrets(context, at("secrets")),
     commands,

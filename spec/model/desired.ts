@@ -83,7 +83,8 @@ export interface DesiredRootfs {
   readonly layers: readonly DesiredLayer[];
   readonly writable:
     | { readonly kind: "tmpfs"; readonly sizeBytes?: number }
-    | { readonly kind: "disk" }
+    /** `keptAs`: what the directory of its writes is called; absent with `path`, which keeps them itself. */
+    | { readonly kind: "disk"; readonly keptAs?: string }
     | { readonly kind: "readonly" };
   /** `rootfs: {path:}`: this directory, as it is; then layers is empty. */
   readonly path?: string;

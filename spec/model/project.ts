@@ -42,6 +42,8 @@ export function normaliseProject(value: Keys, options: ProjectOptions): Desired 
       normaliseContainer(context, { value: keys as ContainerKeys, pointer }, {
         name,
         siblings,
+        // One container by itself is found again by its name, wherever its file lies.
+        keptAs: pointer === "" ? name : `${volumes.project}.${name}`,
         volumes,
         // Of several it would be the last command of each.
         command: sound.length === 1 ? options.command : undefined,

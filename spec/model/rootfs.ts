@@ -91,7 +91,7 @@ export const ROOTFS_SCHEMA: Schema = map({
   }, {
     title: "Writable",
     description:
-      "Where writes go: `tmpfs` (gone with the container; `{tmpfs: 1GiB}` bounds it), `disk` (kept by name), or `false` for a read-only root.",
+      "Where writes go: `tmpfs` (gone with the container; `{tmpfs: 1GiB}` bounds it), `disk` (kept by the container's name; of a file with `containers:`, by its project's and its own), or `false` for a read-only root.",
     default: "tmpfs",
     examples: [{ tmpfs: "1GiB" }],
     "x-expects": WRITABLE,
@@ -114,6 +114,7 @@ export const ROOTFS_SCHEMA: Schema = map({
 export function normaliseRootfs(
   context: Context,
   part: Part<RootfsSpec | undefined>,
+  keptAs: string,
 ): DesiredRootfs {
   const { value, pointer } = part;
   if (value?.path !== undefined) return normaliseReadyRoot(context, { value, pointer });
@@ -129,7 +130,7 @@ export function normaliseRootfs(
   const writable = normaliseWritable(context, {
     value: value?.writable,
     pointer: join(pointer, "writable"),
-  });
+  }, keptAs);
   return { layers: normal, writable };
 }
 
@@ -221,9 +222,10 @@ function checkHostLayers(context: Context, layers: readonly DesiredLayer[]): voi
 function normaliseWritable(
   context: Context,
   { value, pointer }: Part<RootfsSpec["writable"]>,
+  keptAs: string,
 ): DesiredRootfs["writable"] {
   if (value === false) return { kind: "readonly" };
-  if (value === "disk") return { kind: "disk" };
+  if (value === "disk") return { kind: "disk", keptAs };
   if (typeof value !== "object") return { kind: "tmpfs" };
   const sizeBytes = readSize(context, { value: value.tmpfs, pointer: join(pointer, "tmpfs") });
   return sizeBytes === undefined ? { kind: "tmpfs" } : { kind: "tmpfs", sizeBytes };

@@ -104,10 +104,15 @@ export const TOP_VOLUMES_SCHEMA: Schema = byType({ array: MOUNTS, object: DECLAR
   "x-expects": "a map such as {data: {}}, or a list such as [./src:/src:ro]",
 });
 
+/** What the project's kept things are called: by its name and, as two checkouts never share, its place. */
+export function keptName(project: string, directory: string): string {
+  return `${project}-${hash64(directory).slice(0, 8)}`;
+}
+
 /** Named volumes of a file. */
 export interface DeclaredVolumes {
   readonly names: ReadonlySet<string>;
-  /** What the project's directory of volumes is called: its name and, as two checkouts never share, its place. */
+  /** What the project's directory of volumes is called. */
   readonly project: string;
 }
 
@@ -118,7 +123,7 @@ export function declareVolumes(
   const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
   return {
     names: new Set(isMap ? Object.keys(value) : []),
-    project: `${project.name}-${hash64(project.directory).slice(0, 8)}`,
+    project: keptName(project.name, project.directory),
   };
 }
 

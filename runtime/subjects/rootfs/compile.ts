@@ -96,8 +96,9 @@ function keptUpper(
   const { path: whole, writable } = container.rootfs;
   // A rootfs that is used as it is keeps what is written to it by itself.
   if (whole !== undefined || writable.kind !== "disk") return undefined;
+  const { keptAs = container.name } = writable;
   const origin = originOf(container, "rootfs/writable", "rootfs");
-  const path = `${answers.dataDirectory}/uppers/${container.name}`;
+  const path = `${answers.dataDirectory}/uppers/${keptAs}`;
   const op = { where: "stage", origin } as const;
   return {
     path,

@@ -110,6 +110,49 @@ describe("up -d", { skip }, () => {
     assertEquals((await box.cv("down")).code, 0);
   });
 
+  test("volumes and disks outlive down, and go with down --volumes; another checkout has its own", async () => {
+    const spec = {
+      name: "kept",
+      volumes: { data: {} },
+      containers: {
+        one: {
+          policy: "none",
+          rootfs: { writable: "disk" },
+          volumes: ["data:/data"],
+          commands: [[
+            "/bin/sh",
+            "-c",
+            "cat /data/x /srv/x; echo $0 >>/data/x; echo $0 >>/srv/x",
+            "1",
+          ]],
+        },
+      },
+    };
+    await using box = project(spec);
+    await using other = project(spec);
+    const shown = async (one: typeof box): Promise<string> => {
+      assertEquals((await one.cv("up", "-d")).code, 0);
+      assertEquals((await one.cv("wait", "one")).code, 0);
+      return (await one.cv("logs", "one")).stdout.replaceAll(/^.*cat: .*\n/gm, "");
+    };
+    assertEquals(await shown(box), "");
+    const down = await box.cv("down");
+    assertStringIncludes(down.stderr, "Data of 2 volumes kept (--volumes removes it)");
+    assertEquals(await shown(box), "1\n1\n");
+    assertEquals(await shown(other), "");
+    assertStringIncludes(
+      (await box.cv("down", "--volumes")).stderr,
+      "1 container, 2 volumes removed",
+    );
+    assertEquals(await shown(box), "");
+    await box.cv("down");
+    assertStringIncludes(
+      (await box.cv("down", "--volumes")).stderr,
+      "0 containers, 2 volumes removed",
+    );
+    assertStringIncludes((await other.cv("down", "--volumes")).stderr, "2 volumes removed");
+  });
+
   test("secrets reach the container and no file of the state", async () => {
     const value = "s3cret-value-of-the-test";
     await using box = project({

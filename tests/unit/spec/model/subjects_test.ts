@@ -78,7 +78,7 @@ describe("rootfs", () => {
   });
   const writable: readonly (readonly [string, unknown])[] = [
     ["tmpfs", { kind: "tmpfs" }],
-    ["disk", { kind: "disk" }],
+    ["disk", { kind: "disk", keptAs: "web" }],
     ["false", { kind: "readonly" }],
     ["{tmpfs: 1MiB}", { kind: "tmpfs", sizeBytes: 1048576 }],
   ];
