@@ -1,0 +1,103 @@
+// runs-under: bun, deno
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { assertEquals } from "@std/assert";
+import { fileVersion } from "../../../../ffi/linux/file.ts";
+import { collectLayers, removeLayer } from "../../../../runtime/image/collect.ts";
+import {
+  claimLayer,
+  createLayer,
+  findLayer,
+  layerDirectory,
+  openStore,
+  rememberArchive,
+} from "../../../../runtime/image/store.ts";
+import { noteUse, readUses } from "../../../../runtime/image/uses.ts";
+import { type TempDir, tempDir } from "../../../support/temp.ts";
+
+const ID = (letter: string): string => `sha256:${letter.repeat(64)}`;
+const OLD = { ageMs: 0 };
+
+/** A layer in a store of its own, as an unpacking makes it. */
+function publish(data: string, diffId: string): void {
+  using layer = createLayer(data);
+  layer.publish({ version: 1, diffId, notes: {}, whiteouts: 0 });
+}
+
+function store(directory: TempDir, ...letters: readonly string[]): string {
+  const data = directory.file("data");
+  openStore(data);
+  for (const letter of letters) publish(data, ID(letter));
+  return data;
+}
+
+test("a layer that nobody wants goes, with what is remembered of its archive", async () => {
+  using directory = tempDir();
+  const data = store(directory, "a");
+  rememberArchive(data, ID("c"), { version: 1, digest: ID("c"), diffId: ID("a") });
+  assertEquals((await collectLayers(data)).layers, [], "it is young");
+  assertEquals((await collectLayers(data, { ...OLD, dryRun: true })).layers, [ID("a")]);
+  assertEquals(findLayer(data, ID("a"))?.diffId, ID("a"));
+  assertEquals((await collectLayers(data, OLD)).layers, [ID("a")]);
+  assertEquals(["layers", "archives", "locks"].map((name) => readdirSync(`${data}/${name}`)), [
+    [],
+    [],
+    [],
+  ]);
+});
+
+test("a container's layers stay as long as its directory, an archive's as long as it is the same", async () => {
+  using directory = tempDir();
+  const data = store(directory, "a", "b");
+  mkdirSync(directory.file("container"));
+  const archive = directory.write("x.tar", "x");
+  const identity = fileVersion(archive)?.text ?? "";
+  await noteUse(data, "container", { file: directory.file("container"), layers: [ID("a")] });
+  await noteUse(data, "archive", { file: archive, identity, layers: [ID("b")] });
+  assertEquals((await collectLayers(data, OLD)).layers, []);
+  const unused = { ...OLD, unused: true, dryRun: true };
+  assertEquals((await collectLayers(data, unused)).layers, [ID("b")]);
+  utimesSync(archive, 1, 1);
+  assertEquals((await collectLayers(data, OLD)).layers, [ID("b")]);
+  directory[Symbol.dispose]();
+  assertEquals(existsSync(layerDirectory(data, ID("a"))), false);
+});
+
+test("who wants nothing any more is forgotten; what is torn too", async () => {
+  using directory = tempDir();
+  const data = store(directory, "a");
+  await noteUse(data, "gone", { file: directory.file("gone"), layers: [ID("a")] });
+  writeFileSync(`${data}/uses/torn`, "{");
+  assertEquals(readUses(data, "all").over.length, 2);
+  await collectLayers(data, OLD);
+  assertEquals(readdirSync(`${data}/uses`), []);
+});
+
+test("a layer that is being made is held, and what a killed unpacking left goes", async () => {
+  using directory = tempDir();
+  const data = store(directory);
+  {
+    using _layer = createLayer(data);
+    assertEquals((await collectLayers(data, OLD)).unfinished, 0);
+  }
+  mkdirSync(`${data}/layers/.new-1-2-3/fs`, { recursive: true });
+  assertEquals((await collectLayers(data, OLD)).unfinished, 1);
+  assertEquals(readdirSync(`${data}/layers`), []);
+});
+
+test("a layer that was just made, and one that was claimed, is another's for a while", async () => {
+  using directory = tempDir();
+  const data = store(directory);
+  {
+    using layer = createLayer(data);
+    layer.publish({ version: 1, diffId: ID("a"), notes: {}, whiteouts: 0 });
+    assertEquals(removeLayer(data, ID("a")), false, "its maker still holds it");
+  }
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const young = { ageMs: 25 };
+  assertEquals((await claimLayer(data, ID("a")))?.diffId, ID("a"));
+  assertEquals((await collectLayers(data, young)).layers, []);
+  assertEquals(removeLayer(data, ID("a")), true);
+  assertEquals(await claimLayer(data, ID("a")), undefined);
+  assertEquals(removeLayer(data, ID("a")), false);
+});
