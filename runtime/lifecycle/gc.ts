@@ -3,11 +3,21 @@
  * were not renamed, layers that nobody wants any more. What runs, and what has ended and is still recorded, is left alone. To do it
  * twice changes nothing.
  */
-import { AT_FDCWD, AT_REMOVEDIR } from "../../ffi/abi/fcntl.ts";
+import {
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  LOCK_EX,
+  LOCK_NB,
+  O_CLOEXEC,
+  O_RDONLY,
+} from "../../ffi/abi/fcntl.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
+import { flock } from "../../ffi/calls/io.ts";
+import { openat } from "../../ffi/calls/open.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";
 import { kill } from "../../ffi/calls/process.ts";
 import { listDirectory } from "../../ffi/linux/directory.ts";
+import { Fd } from "../../ffi/linux/fd.ts";
 import { getuid, modificationTime, readFile } from "../../ffi/linux/file.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import { collectLayers } from "../image/collect.ts";
@@ -95,13 +105,21 @@ async function collectProject(places: ProjectPlaces, found: Collected): Promise<
   for (const directory of [places.directory, places.containers]) removeTorn(directory, found);
 }
 
-/** What `collectProject` would do, but for what somebody is starting at the moment. */
+/** What `collectProject` would do. A project that somebody changes at the moment is theirs. */
 function lookAtProject(places: ProjectPlaces, found: Collected): void {
+  if (isLocked(places.lock)) return;
   killUnrecorded(places, found);
   for (const one of viewProject(places).containers.filter(isLeft)) {
     found.removed.push(`${one.id}: ${whatWas(one)}`);
   }
   for (const directory of [places.directory, places.containers]) removeTorn(directory, found);
+}
+
+function isLocked(path: string): boolean {
+  const number = Number(callSync(openat({ pathname: path, flags: O_RDONLY | O_CLOEXEC })));
+  if (number < 0) return false;
+  using fd = new Fd(number);
+  return Number(callSync(flock({ fd: fd.number, operation: LOCK_EX | LOCK_NB }))) < 0;
 }
 
 const isLeft = (one: ContainerView): boolean =>

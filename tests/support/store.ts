@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { removeLayer } from "../../runtime/image/collect.ts";
 import { dataDirectory } from "../../runtime/lifecycle/data.ts";
+import { REPOSITORY } from "./cli.ts";
 import { getuid } from "../../ffi/linux/file.ts";
 
 /** `using _store = storeWithout(diffIds);`: afterwards none of these layers is there that no other test has, and nothing that names them. */
@@ -30,6 +31,13 @@ export function storeWithout(diffIds: readonly string[]): Disposable {
       }
     },
   };
+}
+
+/** Layers of examples/08-image, which its run unpacks: they are not compressed, so blobs have their names. */
+export function exampleLayers(): readonly string[] {
+  return readdirSync(`${REPOSITORY}/examples/08-image/img/blobs/sha256`).map((name) =>
+    `sha256:${name}`
+  );
 }
 
 function listed(path: string): readonly string[] {

@@ -1,12 +1,15 @@
 /** Every file of examples/: it is good, its plan can be made, it runs, and prints what stands in the golden beside the plans. */
 import { readdirSync } from "node:fs";
-import { describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { assertEquals, assertGreater } from "@std/assert";
 import { REPOSITORY, runCli } from "../../support/cli.ts";
 import { assertGolden, normaliseOutput } from "../../support/golden.ts";
 import { missing, root } from "../../support/require.ts";
+import { exampleLayers, storeWithout } from "../../support/store.ts";
 import { guardWorld } from "./sandbox.ts";
 
+const store = storeWithout(exampleLayers());
+after(() => store[Symbol.dispose]());
 guardWorld();
 const files = readdirSync(`${REPOSITORY}/examples`).filter((name) => name.endsWith(".yaml")).sort();
 

@@ -1,10 +1,12 @@
 /** Every file of examples/ runs as it stands, prints what lies beside it, and plans what is shown beside it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chownSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { type CliResult, REPOSITORY, runCli } from "../../support/cli.ts";
 import { assertGolden } from "../../support/golden.ts";
 import { missing, root, tool, userns } from "../../support/require.ts";
+import { exampleLayers, storeWithout } from "../../support/store.ts";
+import { tempDir } from "../../support/temp.ts";
 
 const FOLDER = `${REPOSITORY}/examples`;
 const FILES = readdirSync(FOLDER).filter((name) => name.endsWith(".yaml")).sort();
@@ -27,7 +29,10 @@ function assertGood(file: string, result: CliResult): void {
   assertGolden(beside(file, ".out.txt"), result.stdout);
 }
 
+const store = storeWithout(exampleLayers());
+
 after(() => {
+  store[Symbol.dispose]();
   // What 02-build copies out.
   for (const made of ["dist", "reports"]) {
     rmSync(`${FOLDER}/${made}`, { recursive: true, force: true });
@@ -56,8 +61,12 @@ describe("run, as root", () => {
 describe("run, as an ordinary user", () => {
   const skip = missing(root(), tool("setpriv"), userns());
   const prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+  // Layers of images are unpacked there.
+  const home = tempDir();
+  chownSync(home.path, 65534, 65534);
+  after(() => home[Symbol.dispose]());
   const asUser = (file: string) =>
-    runCli(["run", `examples/${file}`], { prefix, env: { HOME: "/tmp" }, ...inputOf(file) });
+    runCli(["run", `examples/${file}`], { prefix, env: { HOME: home.path }, ...inputOf(file) });
 
   // Changing a file of a layer takes the id of its owner, which the user of this test is not.
   const others = ["11-layers.yaml"];
@@ -77,7 +86,7 @@ describe("plan", () => {
   for (const file of FILES) {
     const text = readFileSync(`${FOLDER}/${file}`, "utf8");
     // A plan names directories by their place on this machine: the pure golden has those.
-    if (/dir:|^inputs:/m.test(text)) continue;
+    if (/dir:|image:|^inputs:/m.test(text)) continue;
     test(`${file}: for the saved machine, from any user`, async () => {
       const host = "tests/golden/plan/host_v2.json";
       const result = await runCli(["plan", "--host", host, `examples/${file}`]);
