@@ -11,6 +11,9 @@ const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction 
   run: () => import("./run.ts"),
   up: () => import("./up.ts"),
   down: () => import("./down.ts"),
+  diff: () => import("./diff.ts"),
+  apply: () => import("./apply.ts"),
+  update: () => import("./update.ts"),
   ps: () => import("./ps.ts"),
   logs: () => import("./logs.ts"),
   stop: () => import("./stop.ts"),
@@ -44,6 +47,8 @@ const ROLES: Readonly<Record<string, () => Promise<{ command: () => Promise<numb
 export const OWN_FAILURE = 125;
 /** Exit status of a bad spec or wrong usage of the verbs that run nothing. */
 export const BAD_INPUT = 2;
+/** Exit status of `diff` and `plan --exit-code`: something would change. */
+export const WOULD_CHANGE = 3;
 
 /** Runs one command line and gives the exit status of the process. */
 export async function main(argv: readonly string[]): Promise<number> {

@@ -1,4 +1,4 @@
-/** `containerv plan`: what run would do. Touches nothing. */
+/** `containerv plan`: what run would do, or up where the spec is a project's. Touches nothing. */
 import { hideIn } from "../../spec/text/hide.ts";
 import { readFile } from "../../ffi/linux/file.ts";
 import { factsOf } from "../apply/facts.ts";
@@ -8,19 +8,22 @@ import { surveyedLayers } from "../lifecycle/stored.ts";
 import type { Host } from "../plan/host.ts";
 import { planJson, showPlan } from "../show/plan.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
-import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
+import { BAD_INPUT, OWN_FAILURE, WOULD_CHANGE } from "./main.ts";
 import { stderr, stdout } from "./output.ts";
 import { loadSource, openSource, showFailure } from "./spec.ts";
 
-/** `plan --exit-code`: something would change. */
-const WOULD_CHANGE = 3;
-
 export async function command(given: Arguments): Promise<number> {
-  const loaded = await loadSource(openSource(given));
+  const source = openSource(given);
+  const loaded = await loadSource(source);
   if (loaded === undefined) return BAD_INPUT;
   const { places, hidden } = loaded.result;
   const host = savedHost(given.options["--host"]);
   const runtime = otherRuntime(given);
+  if (host === undefined && runtime === undefined && given.command === undefined) {
+    const { planOfProject } = await import("./changes.ts");
+    const status = await planOfProject(given, source, loaded);
+    if (status !== undefined) return status;
+  }
   try {
     const wanted = onlyContainer(loaded.desired);
     const stored = await surveyedLayers(wanted, host);

@@ -52,6 +52,12 @@ const TIME_OPTION: OptionRow = {
   value: "SECONDS",
   help: "how long each may take to end, in place of what its spec says",
 };
+const PROFILE_OPTION: OptionRow = {
+  name: "--profile",
+  value: "NAME",
+  many: true,
+  help: "with the containers of this profile, besides those that are always there",
+};
 const ALL_OPTION: OptionRow = { name: "--all", short: "-a", help: "of every project" };
 
 export const COMMANDS: readonly CommandRow[] = [
@@ -88,17 +94,13 @@ export const COMMANDS: readonly CommandRow[] = [
       { name: "--keep-going", help: "without -d: the others go on when one fails" },
       TIME_OPTION,
       { name: "--no-cache", help: "read the spec anew, whatever was read before" },
-      {
-        name: "--profile",
-        value: "NAME",
-        many: true,
-        help: "with the containers of this profile, besides those that are always there",
-      },
+      PROFILE_OPTION,
       SET_OPTION,
     ],
     files: true,
     text: [
-      "Starts what is missing, replaces what has changed, removes what the spec has no more, and leaves the rest alone. " +
+      "Starts what is missing, changes what can be changed while it runs (limits, labels, checks), replaces what has changed " +
+      "otherwise, removes what the spec has no more, mends what has drifted, and leaves the rest alone. `plan` says it before. " +
       "There is no daemon: one small keeper per project stays, which notes how containers end and keeps their output.",
       "Without -d their output is shown until all have ended. ^C (SIGINT, SIGTERM, SIGHUP) ends them, dependents first; once more kills " +
       "them. When one fails (ends with other than 0 and is not started again) the others are ended too, unless --keep-going; one that " +
@@ -107,6 +109,35 @@ export const COMMANDS: readonly CommandRow[] = [
       "A project is its name and its file's path: two checkouts never touch each other.",
     ],
     examples: ["containerv up", "containerv up -d shop.yaml"],
+  },
+  {
+    name: "apply",
+    usage: "[FILE] [--yes]",
+    summary: "show what up -d would do, ask, and do it",
+    options: [
+      { name: "--yes", short: "-y", help: "do not ask" },
+      PROFILE_OPTION,
+      SET_OPTION,
+    ],
+    files: true,
+    text: [
+      "Without a terminal to ask at and without --yes nothing is done. What is done is compared anew, so that it is right " +
+      "also when something has changed since.",
+    ],
+    examples: ["containerv apply", "containerv apply --yes shop.yaml"],
+  },
+  {
+    name: "diff",
+    usage: "[FILE]",
+    summary: "say what of a project is not as its spec says, or not as it was made",
+    options: [JSON_OPTION, PROFILE_OPTION, SET_OPTION],
+    files: true,
+    text: [
+      "Exits with 3 when something differs: keys that have changed, containers that are missing, have failed or are not in " +
+      "the spec, and drift: values of limits that somebody else wrote, mounts that are gone, a keeper or supervisor that is lost. " +
+      "`up` mends all of it.",
+    ],
+    examples: ["containerv diff", "containerv diff --json shop.yaml"],
   },
   {
     name: "ps",
@@ -186,6 +217,28 @@ export const COMMANDS: readonly CommandRow[] = [
     files: false,
     text: [],
     examples: ["containerv restart web"],
+  },
+  {
+    name: "update",
+    usage: "NAME… --LIMIT VALUE…",
+    summary: "change limits of containers while they run",
+    options: [
+      { name: "--cpu", value: "CPUS", help: "processor time, as 1.5" },
+      { name: "--cpu-weight", value: "WEIGHT", help: "share of it, 1 to 10000" },
+      { name: "--cpuset", value: "CPUS", help: "which CPUs, as 0-3" },
+      { name: "--memory", value: "SIZE", help: "memory, as 512MiB" },
+      { name: "--memory-high", value: "SIZE", help: "where it is slowed down" },
+      { name: "--memory-low", value: "SIZE", help: "what is left to it" },
+      { name: "--swap", value: "SIZE", help: "memory that may be swapped out, 0 for none" },
+      { name: "--pids", value: "NUMBER", help: "processes and threads" },
+      FILE_OPTION,
+    ],
+    files: false,
+    text: [
+      "The values are written as in the YAML, read back, and taken back when one of them can't be held. The spec is not changed: " +
+      "diff shows what differs from it, and the next up makes it so again.",
+    ],
+    examples: ["containerv update web --memory 512MiB --cpu 2"],
   },
   {
     name: "kill",
@@ -295,7 +348,7 @@ export const COMMANDS: readonly CommandRow[] = [
   {
     name: "plan",
     usage: "[FILE | -] [-- CMD…]",
-    summary: "show what run would do, and do nothing",
+    summary: "show what run or up would do, and do nothing",
     options: [
       JSON_OPTION,
       { name: "--calls", help: "every system call of every operation" },
@@ -311,10 +364,13 @@ export const COMMANDS: readonly CommandRow[] = [
       },
       REPRODUCIBLE_OPTION,
       HOST_OPTION,
+      PROFILE_OPTION,
       SET_OPTION,
     ],
     files: true,
     text: [
+      "Of a project that is up, or that only up can start: which container is changed while it runs, which is replaced, started or " +
+      "removed, and which keys are why. `diff` says the same without the operations.",
       "Each line is one operation, as strace would print it, followed by the line of the YAML that asked for it, or " +
       "`default`. Needs no root and touches nothing; run does exactly this.",
     ],

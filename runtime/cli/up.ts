@@ -60,7 +60,7 @@ export async function bringUp(
 }
 
 /** The containers that are always there, and those of the profiles that were asked for. */
-function withProfiles(desired: Desired, { lists }: Arguments): Desired {
+export function withProfiles(desired: Desired, { lists }: Arguments): Desired {
   const asked = new Set(lists?.["--profile"] ?? []);
   const known = new Set(desired.containers.flatMap(({ profiles }) => profiles));
   const unknown = [...asked].find((name) => !known.has(name));

@@ -39,12 +39,13 @@ export async function carryOutChange(
   }
   if (change.differences.length === 0) return [];
   const { groups } = change;
+  // Values of secrets are settled: where they differ the container is made anew.
   const differs = (key: string): boolean =>
     change.differences.some((one) => one.key === key || one.key.startsWith(`${key}.`));
   writeRecord(view.places.desired, withoutSecrets(wanted));
   saveContainer(view, {
     ...record,
-    digest: { ...record.digest, ...specDigests(wanted) },
+    digest: { ...record.digest, spec: specDigests(wanted).spec },
     made: groups === undefined ? record.made : withGroups(record.made, groups),
     ...(differs("limits") ? { limits: limitsText(wanted) } : {}),
     ...(differs("stop") ? { stop: { ...record.stop, graceMs: wanted.stop.graceMs } } : {}),

@@ -161,7 +161,7 @@ function whileRunning(
 }
 
 /** What its limits depend on; all else of it is settled. */
-function machineOf(container: DesiredContainer, { id }: ContainerView, host: Host): Machine {
+export function machineOf(container: DesiredContainer, { id }: ContainerView, host: Host): Machine {
   const { rootfs } = container;
   const alone: DesiredContainer = {
     ...container,

@@ -18,17 +18,27 @@ export interface ShowOptions {
 const ORIGIN_COLUMN = 68;
 
 export function showPlan(plan: Plan, options: ShowOptions): string {
-  const lines = [`+ ${plan.container}   create, ${plan.ops.length} operations`];
+  const lines = [
+    `+ ${plan.container}   create, ${plan.ops.length} operations`,
+    ...planLines(plan, options),
+    "1 to create. Nothing was changed.",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** Its operations, what takes them back, and what is lost. */
+export function planLines(plan: Plan, options: ShowOptions): readonly string[] {
+  const lines: string[] = [];
   plan.ops.forEach((op, index) => lines.push(...opLines(op, `${index + 1}`, options)));
   const undo = plan.ops.flatMap((op) => undoOps(op).map((back) => ({ back, op }))).reverse();
   const after = undo.filter(({ back }) => back.kind !== "end");
-  if (after.length > 0) lines.push("  afterwards, and whenever a step fails:");
+  const when = plan.lasting === true ? "when" : "afterwards, and when";
+  if (after.length > 0) lines.push(`  ${when}ever a step fails:`);
   for (const { back } of after) lines.push(...opLines(back, "-", options));
   for (const loss of plan.losses) {
     lines.push(`! ${escapeControls(loss.message)} ${showOrigin(loss.origin, options.places)}`);
   }
-  lines.push("1 to create. Nothing was changed.");
-  return `${lines.join("\n")}\n`;
+  return lines;
 }
 
 function opLines(op: Op, number: string, options: ShowOptions): readonly string[] {

@@ -15,7 +15,7 @@ import {
   NO_RESTARTS,
   type RestartHistory,
 } from "../../subjects/supervision/restart.ts";
-import { type ContainerView, viewOne, viewSome } from "../containers.ts";
+import { type ContainerView, desiredOf, viewOne, viewSome } from "../containers.ts";
 import { startDetached } from "../detached.ts";
 import type { OpenProject } from "../project.ts";
 import { stopContainers } from "../stop.ts";
@@ -245,7 +245,9 @@ async function restart(one: Watched, options: SupervisionOptions): Promise<void>
     for (const facts of undoMade(now.record)) options.onFailure(name, facts);
     one.restarts++;
     try {
-      const { failure, leftovers } = await startDetached(project, one.container, { again: true });
+      // `update` may have given it other limits than its spec.
+      const container = { ...one.container, limits: desiredOf(now).limits };
+      const { failure, leftovers } = await startDetached(project, container, { again: true });
       for (const facts of [failure ?? [], ...leftovers].flat()) options.onFailure(name, facts);
     } catch (error) {
       options.onFailure(name, factsOf(error));

@@ -14,7 +14,12 @@ interface Row {
   /** Run before it in the same directory, and after it. */
   readonly before?: readonly string[];
   readonly after?: readonly string[];
+  /** What is typed at a terminal; absent: there is none. */
+  readonly typed?: string;
 }
+
+/** Runs what follows at a terminal. */
+const AT_TERMINAL = ["/bin/sh", "-c", 'exec script -qec "$*" /dev/null', "sh"];
 
 const shell = (script: string) => ["run", "-q", "--", "/bin/sh", "-c", script];
 
@@ -45,7 +50,7 @@ const RUN: readonly Row[] = [
   },
   { row: `${MANAGING} | 125`, args: ["up", "-d", "nobody.yaml"], want: 125 },
   {
-    row: "`up` without `-d` | that of the container",
+    row: "`up` without `-d` | that of the container that failed first",
     args: ["up", "seven.yaml"],
     want: 7,
     after: ["down", "seven.yaml"],
@@ -79,6 +84,27 @@ const RUN: readonly Row[] = [
     after: ["down", "idle.yaml"],
   },
   {
+    row: "`diff` | 0, 3",
+    args: ["diff", "idle.yaml"],
+    want: 0,
+    before: ["up", "-d", "idle.yaml"],
+    after: ["down", "idle.yaml"],
+  },
+  {
+    row: "`apply`, `update` | 0",
+    args: ["apply", "--yes", "good.yaml"],
+    want: 0,
+    after: ["down", "good.yaml"],
+  },
+  {
+    row: "`apply`, `update` | 0",
+    args: ["apply", "good.yaml"],
+    want: 0,
+    typed: "y\n",
+    after: ["down", "good.yaml"],
+  },
+  { row: "`apply`, `update`, `diff` | 125", args: ["apply", "--yes", "nobody.yaml"], want: 125 },
+  {
     row: "`wait` | that of the container",
     args: ["wait", "seven", "--file", "seven.yaml"],
     want: 7,
@@ -102,6 +128,10 @@ const PURE: readonly Row[] = [
   { row: "`plan` | 125", args: ["plan", "nobody.yaml"], want: 125 },
   { row: "`plan --exit-code` | 0, 3", args: ["plan", "--exit-code", "good.yaml"], want: 3 },
   { row: "`repro` | 125", args: ["repro", "good.yaml"], want: 125 },
+  { row: "`diff` | 0, 3", args: ["diff", "good.yaml"], want: 3 },
+  { row: "all of these | 2", args: ["apply", "good.yaml"], want: 2 },
+  { row: "`apply` | 3", args: ["apply", "good.yaml"], want: 3, typed: "n\n" },
+  { row: "all of these | 2", args: ["update", "nobody-has-this-name", "--cpu", "1"], want: 2 },
   { row: "`inspect` | 0, 1, 2", args: ["inspect", `${process.pid}`], want: 0 },
   { row: "`inspect` | 0, 1, 2", args: ["inspect", "nobody.yaml"], want: 1 },
   { row: "`inspect` | 0, 1, 2", args: ["inspect"], want: 2 },
@@ -119,7 +149,7 @@ const PURE: readonly Row[] = [
   { row: "an unknown command | 2", args: ["walk"], want: 2 },
 ];
 
-async function check({ args, want, before, after }: Row): Promise<void> {
+async function check({ args, want, before, after, typed }: Row): Promise<void> {
   using dir = tempDir();
   dir.write("good.yaml", "commands: [[/bin/true]]\n");
   dir.write("clock.yaml", "outputs: [{from: /tmp/a, to: ./a}]\ncommands: ['date > /tmp/a']\n");
@@ -129,7 +159,8 @@ async function check({ args, want, before, after }: Row): Promise<void> {
   dir.write("bad.yaml", "comands: [[/bin/true]]\n");
   dir.write("seven.yaml", "policy: none\ncommands: [[/bin/sh, -c, 'exit 7']]\n");
   if (before !== undefined) await runCli(before, { cwd: dir.path });
-  const { code, stdout, stderr } = await runCli(args, { cwd: dir.path });
+  const terminal = typed === undefined ? {} : { prefix: AT_TERMINAL, stdin: typed };
+  const { code, stdout, stderr } = await runCli(args, { cwd: dir.path, ...terminal });
   if (after !== undefined) await runCli(after, { cwd: dir.path });
   assertEquals(code, want, `${stdout}${stderr}`);
 }

@@ -1,0 +1,117 @@
+// runs-under: bun, deno
+/** What is wanted ⇄ what there is: plan and diff say it, up, apply and update make it so, while the container runs where that can be. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { controller, missing, root, tool } from "../../support/require.ts";
+import { observeHost } from "../../../runtime/observe/host.ts";
+import { guardWorld, sh } from "../cli/sandbox.ts";
+import { keeperOf, type Project, project, untilAsync } from "./project.ts";
+
+guardWorld();
+const skip = missing(root(), controller("memory"), controller("pids"), tool("nsenter"));
+
+const IDLE = sh("trap 'exit 0' TERM; while :; do sleep 0.05; done");
+const base = {
+  policy: "none",
+  commands: [IDLE],
+  volumes: [{ tmpfs: "1MiB", at: "/scratch" }],
+  stop: { grace: "1s" },
+};
+
+/** The file of the container's memory limit, on either version of cgroups. */
+function memoryFile(id: string): string {
+  const { v1, v2 } = observeHost({ cgroups: true, roots: [] }).cgroups;
+  return v1["memory"] === undefined
+    ? `${v2?.mount}/containerv/${id}/memory.max`
+    : `${v1["memory"]}/containerv/${id}/memory.limit_in_bytes`;
+}
+
+async function one(box: Project) {
+  const [first] = await box.ps();
+  if (first?.pid === undefined) throw new Error("it does not run");
+  return { id: first.id, pid: first.pid };
+}
+
+describe("a project that is up", { skip }, () => {
+  test("a limit and a label change while it runs; plan and diff say so before, and nothing after", async () => {
+    await using box = project({ ...base, limits: { memory: "64MiB", pids: 50 } });
+    assertEquals((await box.cv("diff")).code, 3);
+    assertEquals((await box.cv("up", "-d")).code, 0);
+    const before = await one(box);
+    const none = await box.cv("diff");
+    assertEquals([none.code, none.stdout, none.stderr], [0, "", "✔ no difference\n"]);
+    const limits = { memory: "32MiB", pids: 60 };
+    box.write({ ...base, limits, labels: { a: "b" } });
+    const plan = await box.cv("plan", "--exit-code");
+    assertEquals(plan.code, 3, plan.stderr);
+    assertMatch(plan.stdout, /^~ containerv {3}change while it runs, 3 operations\n/);
+    assertStringIncludes(plan.stdout, "limits.memory: 64MiB → 32MiB");
+    assertStringIncludes(plan.stdout, `write("${memoryFile(before.id)}", "33554432")`);
+    assertStringIncludes(plan.stdout, "1 to change. Nothing was changed.");
+    const diff = await box.cv("diff", "--json");
+    const [change] = JSON.parse(diff.stdout).changes;
+    assertEquals(
+      [diff.code, change.action, change.differences.map(({ key }: { key: string }) => key)],
+      [3, "change", ["labels", "limits.memory", "limits.pids"]],
+    );
+    const refused = await box.cv("apply");
+    assertEquals([refused.code, refused.stdout], [2, ""]);
+    const applied = await box.cv("apply", "--yes");
+    assertEquals(applied.code, 0, applied.stderr);
+    assertStringIncludes(applied.stderr, "changed without a restart: labels; limits.memory 64MiB");
+    assertEquals(readFileSync(memoryFile(before.id), "utf8"), "33554432\n");
+    assertEquals(await one(box), before);
+    assertEquals((await box.cv("plan", "--exit-code")).code, 0);
+    assertEquals((await box.cv("apply", "--yes")).stderr, "✔ nothing to do\n");
+  });
+
+  test("what drifted is said by diff and mended by up", async () => {
+    await using box = project({ ...base, limits: { memory: "64MiB" } });
+    await box.cv("up", "-d");
+    const before = await one(box);
+    writeFileSync(memoryFile(before.id), "4096000");
+    process.kill(keeperOf(before.id), "SIGKILL");
+    const first = await box.cv("diff");
+    assertEquals(first.code, 3);
+    assertMatch(first.stdout, /limits\.memory: drift: memory\.\S+ holds 4096000, not 67108864/);
+    assertStringIncludes(first.stdout, "! the keeper is gone");
+    assertEquals((await box.cv("up", "-d")).code, 0);
+    assertEquals(readFileSync(memoryFile(before.id), "utf8"), "67108864\n");
+    assertEquals(await one(box), before);
+    assertEquals((await box.cv("diff")).code, 0);
+    spawnSync("nsenter", ["-t", `${before.pid}`, "-m", "umount", "/scratch"]);
+    const second = await box.cv("diff");
+    assertEquals(second.code, 3);
+    assertStringIncludes(second.stdout, "volumes: drift: nothing is mounted at /scratch any more");
+    assertEquals((await box.cv("up", "-d")).code, 0);
+    const mended = await one(box);
+    const mounts = readFileSync(`/proc/${mended.pid}/mountinfo`, "utf8");
+    assert(mounts.includes(" /scratch "), mounts);
+    assertEquals((await box.cv("diff")).code, 0);
+    process.kill(mended.pid, "SIGKILL");
+    await untilAsync(async () => (await box.ps())[0]?.state === "exited", "it ended");
+    assertStringIncludes((await box.cv("diff")).stdout, "replace: it ended with 137");
+    await box.cv("up", "-d");
+    assertEquals((await box.cv("diff")).code, 0);
+  });
+
+  test("update changes a limit by hand: diff says what the spec says, and up makes it so again", async () => {
+    await using box = project({ ...base, limits: { memory: "64MiB" } });
+    await box.cv("up", "-d");
+    const before = await one(box);
+    const updated = await box.cv("update", "containerv", "--memory", "32MiB", "--pids", "70");
+    assertEquals(updated.code, 0, updated.stderr);
+    assertMatch(updated.stderr, /^! .*containerv.yaml says limits.memory 64MiB, limits.pids 4096/);
+    assertStringIncludes(updated.stderr, "✔ containerv changed: limits.memory 64MiB → 32MiB");
+    assertEquals(readFileSync(memoryFile(before.id), "utf8"), "33554432\n");
+    assertStringIncludes((await box.cv("diff")).stdout, "limits.memory: 32MiB → 64MiB");
+    assertEquals((await box.cv("update", "containerv", "--memory", "1MB2")).code, 2);
+    assertEquals((await box.cv("update", "containerv")).code, 2);
+    await box.cv("up", "-d");
+    assertEquals(readFileSync(memoryFile(before.id), "utf8"), "67108864\n");
+    assertEquals(await one(box), before);
+  });
+});
