@@ -272,6 +272,8 @@ async function settle(
 ): Promise<DetachedStart & { readonly layerGone?: boolean }> {
   const { view, intent, planned } = from;
   const reports = [...from.early, ...drainReports(stage)];
+  // The command may be executed before the stage, its parent, has come to say which process it is.
+  await collect(stage, reports, ({ kind }) => kind === "started" || kind === "failed");
   const name = intent.name;
   const pid = reports.find(({ kind }) => kind === "started")?.a;
   const process = pid === undefined ? undefined : identify(pid);
@@ -351,9 +353,14 @@ function finished(
   return { name, record, leftovers };
 }
 
-/** Reports until the stage has said its last. */
-async function collect(stage: Stage, reports: Report[]): Promise<void> {
-  const isLast = ({ kind }: Report): boolean => kind === "undone" || kind === "detached";
+/** Reports until the stage has said its last, or what is enough. */
+async function collect(
+  stage: Stage,
+  reports: Report[],
+  isEnough: (report: Report) => boolean = () => false,
+): Promise<void> {
+  const isLast = (one: Report): boolean =>
+    one.kind === "undone" || one.kind === "detached" || isEnough(one);
   while (!reports.some(isLast)) {
     await awaitReadable(stage.control);
     const more = drainReports(stage);
