@@ -1,5 +1,5 @@
 /** Answers a stage that asks for what only the runner can do: ids of a user namespace, and its own place in a group. */
-import { EBUSY, EINTR, ENODEV, ENOENT, ESRCH } from "../../ffi/abi/errno.ts";
+import { EBUSY, EINTR, ENODEV, ENOENT } from "../../ffi/abi/errno.ts";
 import { AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY } from "../../ffi/abi/fcntl.ts";
 import { MSG_DONTWAIT } from "../../ffi/abi/socket.ts";
 import { write } from "../../ffi/calls/io.ts";
@@ -17,6 +17,7 @@ import { spawnFile } from "../../ffi/linux/spawn.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { Ask, AskMaps, AskMove, IdMap } from "../plan/ops/ask.ts";
 import { ANSWER, type Report } from "../plan/report.ts";
+import { moveProcess } from "./freezer.ts";
 import { drainReports, type Stage } from "./stage.ts";
 
 /** How long the event loop stands still at a time while a stage is about to ask. */
@@ -185,12 +186,7 @@ function moveAll(from: string, to: string): void {
   for (let round = 0; round < ROUNDS; round++) {
     const pids = (readFile(`${from}/cgroup.procs`) ?? "").split("\n").filter((pid) => pid !== "");
     if (pids.length === 0) return;
-    for (const pid of pids) {
-      const call = write({ fd: target.number, buf: pid });
-      const result = Number(callSync(call));
-      // It ended meanwhile.
-      if (result < 0 && result !== -ESRCH) throw new SyscallError(call, -result);
-    }
+    for (const pid of pids) moveProcess(target, pid);
   }
 }
 

@@ -10,6 +10,7 @@ export type CommandFunction = (given: Arguments) => Promise<number> | number;
 const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction }>>> = {
   run: () => import("./run.ts"),
   up: () => import("./up.ts"),
+  create: () => import("./create.ts"),
   down: () => import("./down.ts"),
   diff: () => import("./diff.ts"),
   apply: () => import("./apply.ts"),
@@ -20,6 +21,8 @@ const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction 
   start: () => import("./start.ts"),
   restart: () => import("./restart.ts"),
   kill: () => import("./kill.ts"),
+  pause: () => import("./pause.ts"),
+  resume: () => import("./resume.ts"),
   wait: () => import("./wait.ts"),
   rm: () => import("./rm.ts"),
   gc: () => import("./gc.ts"),

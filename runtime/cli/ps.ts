@@ -32,7 +32,9 @@ export function command(given: Arguments): number {
 function stateText(view: ContainerView, now: number): string {
   const { state, record, ending, problem } = view;
   if (state === "running") {
-    return `${runningWord(view)} ${showDuration(now - (record?.started ?? now))}`;
+    return `${view.paused === true ? "paused" : runningWord(view)} ${
+      showDuration(now - (record?.started ?? now))
+    }`;
   }
   if (state === "broken") return `broken: ${problem}`;
   return ending === undefined ? state : endingText(ending);
@@ -49,7 +51,7 @@ function asJson(view: ContainerView): object {
   return {
     name,
     id,
-    state,
+    state: view.paused === true ? "paused" : state,
     ...(pid === undefined ? {} : { pid }),
     ...(record === undefined ? {} : {
       created: new Date(record.created).toISOString(),

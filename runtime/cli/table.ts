@@ -35,6 +35,12 @@ const REPRODUCIBLE_OPTION: OptionRow = {
   name: "--reproducible",
   help: "the same host name, locale, seeds, addresses, times each time",
 };
+const PROFILE_OPTION: OptionRow = {
+  name: "--profile",
+  value: "NAME",
+  many: true,
+  help: "with the containers of this profile, besides those that are always there",
+};
 const HOST_OPTION: OptionRow = {
   name: "--host",
   value: "FILE",
@@ -51,12 +57,6 @@ const TIME_OPTION: OptionRow = {
   short: "-t",
   value: "SECONDS",
   help: "how long each may take to end, in place of what its spec says",
-};
-const PROFILE_OPTION: OptionRow = {
-  name: "--profile",
-  value: "NAME",
-  many: true,
-  help: "with the containers of this profile, besides those that are always there",
 };
 const ALL_OPTION: OptionRow = { name: "--all", short: "-a", help: "of every project" };
 
@@ -138,6 +138,22 @@ export const COMMANDS: readonly CommandRow[] = [
       "`up` mends all of it.",
     ],
     examples: ["containerv diff", "containerv diff --json shop.yaml"],
+  },
+  {
+    name: "create",
+    usage: "[FILE]",
+    summary: "record the containers of a spec without starting them",
+    options: [
+      { name: "--no-cache", help: "read the spec anew, whatever was read before" },
+      PROFILE_OPTION,
+      SET_OPTION,
+    ],
+    files: true,
+    text: [
+      "Each is planned against this machine and its layers are unpacked, so that what can't be had is said now; start runs it, up all of " +
+      "them, rm removes it. One that is there already is left alone.",
+    ],
+    examples: ["containerv create shop.yaml", "containerv start db --file shop.yaml"],
   },
   {
     name: "ps",
@@ -253,6 +269,28 @@ export const COMMANDS: readonly CommandRow[] = [
     files: false,
     text: [],
     examples: ["containerv kill -s HUP web"],
+  },
+  {
+    name: "pause",
+    usage: "NAME…",
+    summary: "stop every process of containers until resume",
+    options: [FILE_OPTION],
+    files: false,
+    text: [
+      "By the kernel's freezer: nothing in the container can see it or undo it. It needs a cgroup: a container has one when " +
+      "it has a limit. stop lets a paused one go on first, kill ends it as it is (signals other than SIGKILL are taken after " +
+      "resume), exec is refused, health checks wait.",
+    ],
+    examples: ["containerv pause db"],
+  },
+  {
+    name: "resume",
+    usage: "NAME…",
+    summary: "let paused containers go on",
+    options: [FILE_OPTION],
+    files: false,
+    text: [],
+    examples: ["containerv resume db"],
   },
   {
     name: "wait",

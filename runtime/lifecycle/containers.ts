@@ -2,6 +2,7 @@
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { ContainervError } from "../plan/error.ts";
 import { readFile } from "../../ffi/linux/file.ts";
+import { isFrozen } from "../observe/frozen.ts";
 import { type Endings, readEndings } from "../state/endings.ts";
 import { bootId, isAlive } from "../state/identity.ts";
 import { type ContainerPlaces, containerPlaces, type ProjectPlaces } from "../state/places.ts";
@@ -32,6 +33,8 @@ export interface ContainerView {
   /** Pid of its first process, while it runs. */
   readonly pid?: number;
   readonly ending?: Ending;
+  /** It runs, and its processes are stopped until `resume`. */
+  readonly paused?: true;
   /** Somebody asked for its end: it is not started again. */
   readonly stopped: boolean;
   /** What its supervisor says of it. */
@@ -120,17 +123,21 @@ function viewContainer(project: ProjectPlaces, name: string, around: Surrounding
 function stateOf(
   record: ContainerRecord,
   { kept, endings }: Surroundings,
-): Pick<ContainerView, "state" | "pid" | "ending"> {
+): Pick<ContainerView, "state" | "pid" | "ending" | "paused"> {
   const { phase, process, ended, endingsFrom = 0 } = record;
   if (phase !== "started") return { state: phase };
   const ending = ended ?? (process && endings.of(process.pid, endingsFrom));
   if (ending !== undefined) return { state: "exited", ending };
   // A keeper that runs would have written its ending: only without one each process has to be asked for.
   if (process !== undefined && (kept || isAlive(process))) {
-    return { state: "running", pid: process.pid };
+    return { state: "running", pid: process.pid, ...pausedOf(record) };
   }
   return { state: "exited", ending: lostEnding() };
 }
+
+/** The kernel is asked: only of those that were paused. */
+const pausedOf = ({ paused }: ContainerRecord): Pick<ContainerView, "paused"> =>
+  paused !== undefined && isFrozen([paused]) ? { paused: true } : {};
 
 /** The ending of a container that nobody saw. */
 export function lostEnding(at = 0): Ending {

@@ -120,6 +120,25 @@ export function intentOf(
 /** How often its layers may be collected between our look and the stage's hold. */
 const TRIES = 10;
 
+/** Plans and records it, without starting anything. Throws what its start would: HostError, ContainervError. */
+export async function createDetached(
+  project: OpenProject,
+  container: DesiredContainer,
+  plan: DetachedPlanner,
+): Promise<ContainerRecord> {
+  const planned = plan(container, (await storedLayers(container))?.stored);
+  const view = {
+    places: containerPlaces(project.places, container.name),
+    project: project.places,
+  };
+  const record = intentOf(container, planned, "created");
+  makePrivateDirectory(view.places.directory);
+  writeRecord(view.places.desired, withoutSecrets(container));
+  saveContainer(view, record);
+  noteEvent(view.project, { type: "created", container: container.name });
+  return record;
+}
+
 /** Starts it and leaves it to the keeper. The caller holds the project's lock. Throws what keeps it from being tried. */
 export async function startDetached(
   project: OpenProject,

@@ -11,6 +11,7 @@ import { waitForFd } from "../../ffi/linux/poll.ts";
 import type { DesiredCommand, DesiredContainer } from "../../spec/model/desired.ts";
 import type { Stdio } from "../apply/stage.ts";
 import { observeHost } from "../observe/host.ts";
+import { isFrozen } from "../observe/frozen.ts";
 import { observeJoinable } from "../observe/joinable.ts";
 import { lookUpUser } from "../observe/users.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -36,6 +37,16 @@ export function notRunning(name: string): ContainervError {
     code: "NOT_RUNNING",
     message: `the container ${name} does not run`,
     fix: "start it first",
+    undone: "nothing was done",
+  });
+}
+
+/** What is thrown when its processes are stopped: one more would be stopped with them. */
+export function isPaused(name: string): ContainervError {
+  return new ContainervError({
+    code: "PAUSED",
+    message: `the container ${name} is paused`,
+    fix: `containerv resume ${name}`,
     undone: "nothing was done",
   });
 }
@@ -67,6 +78,7 @@ export function planExec(
   const host = observeHost({ cgroups: false, roots: [] });
   const joinable = observeJoinable(target.pid, host.privileged);
   if (joinable === undefined) throw unreadable(target);
+  if (isFrozen(joinable.groups)) throw isPaused(target.name);
   const { container } = target;
   const users = namedUser(target, command);
   const answers: Answers = {

@@ -6,6 +6,7 @@ import type { Usage } from "../observe/usage.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { CommandOptions, CommandPlace, ExecOptions, Process } from "./commands.ts";
 import type { ExecTarget } from "./exec.ts";
+import type { Frozen } from "../state/record.ts";
 import type { Exit, Output } from "./exits.ts";
 import type { LogLine, LogLines } from "./log_lines.ts";
 import { identify } from "../state/identity.ts";
@@ -45,7 +46,7 @@ export interface Container {
   readonly kill: (signal: keyof typeof SIGNALS) => void;
   /** The same as `kill`. */
   readonly signal: (signal: keyof typeof SIGNALS) => void;
-  /** Stops every process of it until `resume`. */
+  /** Stops every process of it, by the kernel's freezer, until `resume`. Throws `NO_GROUP` when it has no cgroup. */
   readonly pause: () => Promise<void>;
   readonly resume: () => Promise<void>;
   /** The same as `exited`. */
@@ -73,8 +74,25 @@ export function createHandle(parts: HandleParts): Container {
   const place: CommandPlace = { log, target: targetOf(parts) };
   const signal = (wanted: keyof typeof SIGNALS): void => started.signal(SIGNALS[wanted]);
   const wait = (): Promise<Exit> => keepAliveUntil(exited);
+  let frozen: Frozen | undefined;
+  const pause = async (): Promise<void> => {
+    const target = await place.target();
+    if (frozen !== undefined) return;
+    await (await import("./pause.ts")).pause(target, (made) => frozen = made);
+  };
+  const resume = async (): Promise<void> => {
+    const was = frozen;
+    frozen = undefined;
+    if (was !== undefined) await (await import("./pause.ts")).resume(was);
+  };
+  const stop = async (): Promise<Exit> => {
+    await resume();
+    await keepAliveUntil(stopStarted(started));
+    return await exited;
+  };
   const destroy = async (): Promise<void> => {
     started.signal(SIGKILL);
+    await resume();
     await keepAliveUntil(started.ended);
     stdio.close();
   };
@@ -97,13 +115,10 @@ export function createHandle(parts: HandleParts): Container {
     port: (port) => refusePort(name, port),
     kill: signal,
     signal,
-    pause: async () => (await import("./pause.ts")).pause(await place.target()),
-    resume: async () => (await import("./pause.ts")).resume(await place.target()),
+    pause,
+    resume,
     wait,
-    stop: async () => {
-      await keepAliveUntil(stopStarted(started));
-      return await exited;
-    },
+    stop,
     destroy,
     [Symbol.asyncDispose]: destroy,
   };

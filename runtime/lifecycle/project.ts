@@ -90,6 +90,12 @@ async function ensureKeeper({ places, name, file }: Named): Promise<Keeper> {
   return keeper;
 }
 
+/** Writes the project's record, of a project that has no keeper yet. Throws ContainervError. */
+export function recordProject({ places, name, file }: Named): void {
+  if (readProject(places) !== undefined) return;
+  saveProject(places, { version: RECORD_VERSION, boot: bootId(), name, file });
+}
+
 function saveProject(places: ProjectPlaces, record: ProjectRecord): void {
   const problem = writeRecord(places.record, record);
   if (problem !== undefined) throw noState(places, problem);

@@ -5,6 +5,7 @@ import { pidfdOpen, pidfdSendSignal } from "../../ffi/calls/pidfd.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
 import { callSync, SyscallError } from "../../ffi/linux/run.ts";
+import { setFrozen } from "../apply/freezer.ts";
 import { isAlive, type ProcessIdentity } from "../state/identity.ts";
 import type { ContainerView } from "./containers.ts";
 
@@ -57,6 +58,8 @@ export async function stopContainers(
       const graceMs = options.graceMs ?? record.stop.graceMs;
       stopping.push({ fd, deadline: performance.now() + graceMs, killed: false });
       signalProcess(fd.number, options.signal ?? record.stop.signal);
+      // It could do nothing about it else.
+      if (record.paused !== undefined) setFrozen(record.paused, false);
     }
     while (stopping.length > 0) {
       const hurry = options.hurry?.() === true;

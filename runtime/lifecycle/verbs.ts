@@ -1,6 +1,7 @@
 /** What is done to single detached containers: signals, waiting, starting again, removing. */
 import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
+import { setFrozen } from "../apply/freezer.ts";
 import { ContainervError, type ErrorFacts } from "../plan/error.ts";
 import { loadFile } from "./load.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
@@ -11,7 +12,9 @@ import type { Ending } from "../state/record.ts";
 import { markStopped } from "../state/supervised.ts";
 import { type ContainerView, desiredOf, viewOne, viewProject } from "./containers.ts";
 import { type DetachedStart, startDetached } from "./detached.ts";
-import { adoptLeft, type OpenProject, openProject } from "./project.ts";
+import { adoptLeft, type OpenProject, openProject, saveContainer } from "./project.ts";
+import { freezerGroup, pause, resume } from "./pause.ts";
+import { isPaused } from "./exec.ts";
 import { killMembers, removeContainer, undoMade } from "./remove.ts";
 import { openProcess, signalProcess, stopContainers, type StopOptions } from "./stop.ts";
 
@@ -45,6 +48,39 @@ export function signalContainer(view: ContainerView, signal: number): void {
   if (fd === undefined) throw notRunning(view);
   using open = fd;
   signalProcess(open.number, signal);
+  // Of the freezer of cgroup v1 not even SIGKILL lets a process go.
+  if (signal === SIGKILL && record?.paused !== undefined) setFrozen(record.paused, false);
+}
+
+/** Stops every process of it by the kernel's freezer; noted before it is done. Throws ContainervError. */
+export async function pauseContainer(view: ContainerView): Promise<void> {
+  const { record } = view;
+  if (view.state !== "running" || record?.process === undefined) throw notRunning(view);
+  if (view.paused === true) throw isPaused(view.name);
+  try {
+    await pause({ ...record.process, name: view.name }, (frozen) => {
+      const ops = frozen.from === undefined ? [] : [freezerGroup(frozen)];
+      saveContainer(view, { ...record, made: [...record.made, ...ops], paused: frozen });
+    });
+  } catch (error) {
+    saveContainer(view, record);
+    throw error;
+  }
+  noteEvent(view.project, { type: "paused", container: view.name });
+}
+
+/** Lets them go on. Throws ContainervError NOT_PAUSED. */
+export async function resumeContainer(view: ContainerView): Promise<void> {
+  if (view.state !== "running" || view.record === undefined) throw notRunning(view);
+  const { paused, ...record } = view.record;
+  if (paused === undefined) {
+    throw new ContainervError({ code: "NOT_PAUSED", message: `${view.name} is not paused` });
+  }
+  await resume(paused);
+  const isMade = ({ kind, path }: { kind: string; path?: string }): boolean =>
+    kind === "cgroup.make" && path === paused.path && paused.from !== undefined;
+  saveContainer(view, { ...record, made: record.made.filter((op) => !isMade(op)) });
+  noteEvent(view.project, { type: "resumed", container: view.name });
 }
 
 function notRunning({ name, state }: ContainerView): ContainervError {

@@ -33,6 +33,15 @@ export interface Ending {
   readonly maxRssKib: number;
 }
 
+/** A group whose processes are stopped by the kernel's freezer. */
+export interface Frozen {
+  /** Its directory. */
+  readonly path: string;
+  readonly version: 1 | 2;
+  /** It was made for that: where its processes were before, and go back to. Absent: it is the container's own. */
+  readonly from?: string;
+}
+
 /** A container of a project. */
 export interface ContainerRecord {
   readonly version: typeof RECORD_VERSION;
@@ -51,6 +60,8 @@ export interface ContainerRecord {
   readonly process?: ProcessIdentity;
   /** How long the file of endings was when it was started: its ending is behind. */
   readonly endingsFrom?: number;
+  /** It was paused, and not resumed. */
+  readonly paused?: Frozen;
   /** Ended before it was handed to the keeper. */
   readonly ended?: Ending;
   /** Name of its log, a word of eight characters. */

@@ -165,6 +165,8 @@ async function whileRunning(
   const { healthcheck } = one.container;
   const { process } = one;
   if (healthcheck === undefined || process === undefined) return undefined;
+  // It can't answer, and that is no fault of its own.
+  if (one.view?.paused === true) return undefined;
   if (one.action !== "none") await act(one, options);
   if (one.checking) return undefined;
   const dueMs = one.startedAt + one.health.dueMs - Date.now();

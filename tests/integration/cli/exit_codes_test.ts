@@ -24,7 +24,8 @@ const AT_TERMINAL = ["/bin/sh", "-c", 'exec script -qec "$*" /dev/null', "sh"];
 const shell = (script: string) => ["run", "-q", "--", "/bin/sh", "-c", script];
 
 /** At least one case for each row of the page. */
-const MANAGING = "`up`, `down`, `stop`, `start`, `restart`, `kill`, `rm`, `gc`";
+const MANAGING =
+  "`up`, `create`, `down`, `stop`, `start`, `restart`, `kill`, `pause`, `resume`, `rm`, `gc`";
 const RUN: readonly Row[] = [
   { row: "`run` | that of the container's main command", args: shell("exit 7"), want: 7 },
   { row: "`run` | that of the container's main command", args: shell("exit 125"), want: 125 },
@@ -49,6 +50,20 @@ const RUN: readonly Row[] = [
     before: ["up", "-d", "good.yaml"],
   },
   { row: `${MANAGING} | 125`, args: ["up", "-d", "nobody.yaml"], want: 125 },
+  { row: `${MANAGING} | 125`, args: ["create", "nobody.yaml"], want: 125 },
+  {
+    row: `${MANAGING} | 0`,
+    args: ["create", "good.yaml"],
+    want: 0,
+    after: ["down", "good.yaml"],
+  },
+  {
+    row: `${MANAGING} | 125`,
+    args: ["pause", "idle", "--file", "idle.yaml"],
+    want: 125,
+    before: ["create", "idle.yaml"],
+    after: ["down", "idle.yaml"],
+  },
   {
     row: "`up` without `-d` | that of the container that failed first",
     args: ["up", "seven.yaml"],

@@ -42,6 +42,25 @@ describe("verbs", { skip }, () => {
     assertEquals(await box.ps(), []);
   });
 
+  test("create plans and records, start runs it, up takes the others over", async () => {
+    await using box = project({
+      containers: {
+        one: { policy: "none", commands: [IDLE] },
+        two: { policy: "none", commands: [IDLE] },
+        three: { policy: "none", user: "nobody-here", commands: [IDLE] },
+      },
+    });
+    const created = await box.cv("create");
+    assertEquals(created.code, 125);
+    assertMatch(created.stderr, /✔ one created\n✔ two created\n.*error NO_SUCH_USER/);
+    const states = async () => (await box.ps()).map(({ name, state }) => `${name} ${state}`);
+    assertEquals(await states(), ["one created", "two created"]);
+    assertEquals((await box.cv("start", "one")).stderr, "✔ one started\n");
+    assertEquals(await states(), ["one running", "two created"]);
+    assertEquals((await box.cv("rm", "two")).stderr, "✔ two removed\n");
+    assertEquals((await box.cv("down")).stderr, "✔ 1 container removed\n");
+  });
+
   test("a container whose PID 1 ignores the signal is killed when its grace is over", async () => {
     await using box = project({
       policy: "none",

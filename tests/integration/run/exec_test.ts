@@ -1,5 +1,5 @@
 /** Commands in a container that runs: where they are, what they may, how they end; and the handle's other methods. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
 import {
@@ -8,6 +8,7 @@ import {
   assertLessOrEqual,
   assertMatch,
   assertRejects,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { type Container, ContainervError, type Spec, start } from "../../../mod.ts";
@@ -176,11 +177,15 @@ describe("a handle", { skip }, () => {
     await using box = await idle({ limits: { pids: 64 } });
     await using counting = await box.spawn("while :; do echo >> /tmp/i; done");
     await box.pause();
-    const states = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-      const group = gone(`/proc/${pid}/cgroup`);
-      return group.includes(`/${box.name}`) ? [gone(`/proc/${pid}/stat`).split(" ")[2]] : [];
-    });
-    assertEquals(states, ["T", "T"]);
+    const groups = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) =>
+      /^0::(.*)$/m.exec(gone(`/proc/${pid}/cgroup`))?.[1] ?? []
+    ).filter((path) => path.endsWith(`/${box.name}`));
+    assertEquals(groups.length, 2);
+    const [mount = ""] = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].filter((path) =>
+      existsSync(`${path}/cgroup.controllers`)
+    );
+    assertStringIncludes(readFileSync(`${mount}${groups[0]}/cgroup.events`, "utf8"), "frozen 1");
+    await assertRejects(() => box.exec(["true"]), ContainervError, "is paused");
     await box.resume();
     const first = Number((await box.exec("wc -l < /tmp/i")).stdout);
     const second = Number((await box.exec("sleep 0.1; wc -l < /tmp/i")).stdout);
