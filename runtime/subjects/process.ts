@@ -196,8 +196,19 @@ export function processOps(parts: ProcessParts): readonly Op[] {
       capabilities: keepsCapabilities ? rights.bounding : [],
       ambient: rights.explicit && user.uid !== 0,
     },
+    ...retetherOps(parts, { ...common, id: `${id}/retether` }),
     executeOp(parts, { ...common, id: `${id}/execute` }),
   ];
+}
+
+/** A child of the stage ends with it whoever it becomes; a child of PID 1 does so anyway. */
+function retetherOps(
+  { container, user, answers, joins }: ProcessParts,
+  common: ProcessCommon,
+): readonly Op[] {
+  const isOfStage = joins === true || !hasInit(container);
+  if (!isOfStage || answers.detached !== undefined || (user.uid === 0 && user.gid === 0)) return [];
+  return [{ ...common, kind: "retether", origin: DEFAULT }];
 }
 
 /** Limits and priorities, set while the process has all rights of the runner; what is not asked for stays as it is. */

@@ -77,14 +77,16 @@ describe("kill -9", { skip }, () => {
     assertEquals((await run.ended).signal, "SIGKILL");
   });
 
-  test("of the stage: the container ends, the runner cleans up and says so", async () => {
-    const name = `kill-stage-${process.pid}`;
-    const { run, stage, first } = await running({}, name);
-    process.kill(stage, "SIGKILL");
-    assertLess(await until(() => !lives(first), "the container ended", 1000), 1000);
-    assertEquals((await run.ended).code, 125);
-    assertEquals(groupsOf(name), []);
-  });
+  for (const user of ["0", "1000:1000"]) {
+    test(`of the stage: the container ends, the runner cleans up and says so (user ${user})`, async () => {
+      const name = `kill-stage-${process.pid}`;
+      const { run, stage, first } = await running({ user }, name);
+      process.kill(stage, "SIGKILL");
+      assertLess(await until(() => !lives(first), "the container ended", 1000), 1000);
+      assertEquals((await run.ended).code, 125);
+      assertEquals(groupsOf(name), []);
+    });
+  }
 
   test("of the stage with an init: the same", async () => {
     const name = `kill-stage-init-${process.pid}`;

@@ -6,7 +6,7 @@
 import { EINTR, ENOMEM } from "../../../ffi/abi/errno.ts";
 import { O_CLOEXEC } from "../../../ffi/abi/fcntl.ts";
 import { POLLIN } from "../../../ffi/abi/poll.ts";
-import { PR_SET_DUMPABLE, PR_SET_PDEATHSIG } from "../../../ffi/abi/prctl.ts";
+import { PR_SET_DUMPABLE } from "../../../ffi/abi/prctl.ts";
 import { CLONE_INTO_CGROUP, CLONE_PARENT, CLONE_PIDFD } from "../../../ffi/abi/sched.ts";
 import { SIGCHLD, SIGKILL } from "../../../ffi/abi/signal.ts";
 import { P_PIDFD, WEXITED } from "../../../ffi/abi/wait.ts";
@@ -20,7 +20,7 @@ import { clone3, exitGroup, setns, waitid } from "../../../ffi/calls/process.ts"
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { ANNOUNCE_FD, CONTROL_FD, JOIN_FD } from "../report.ts";
-import { CHILD_PIDFD, type Namespace, NAMESPACE_FLAGS } from "./namespace.ts";
+import { CHILD_PIDFD, endWithParent, type Namespace, NAMESPACE_FLAGS } from "./namespace.ts";
 import { processLabel } from "./supervise.ts";
 
 /** Starts the joiner, in the container's group where that is of version 2. */
@@ -99,7 +99,7 @@ export const joinNamespaces: OpDefinition<JoinNamespaces> = {
   lower(op, to) {
     to.call(close({ fd: CONTROL_FD }));
     to.call(close({ fd: result(LINK.read) }));
-    to.call(prctl({ option: PR_SET_PDEATHSIG, arg2: SIGKILL }));
+    endWithParent(to);
     to.call(prctl({ option: PR_SET_DUMPABLE, arg2: 0 }));
     const nstype = op.namespaces.reduce((flags, name) => flags | NAMESPACE_FLAGS[name][1], 0n);
     to.call(setns({ fd: JOIN_FD, nstype }));
@@ -121,7 +121,7 @@ export const joinEnter: OpDefinition<JoinEnter> = {
     to.call(write({ fd: JOIN_FD, buf: ENTERED, count: ENTERED.size }));
     to.call(exitGroup({ status: 0 }));
     to.add({ kind: "label", name: child });
-    to.call(prctl({ option: PR_SET_PDEATHSIG, arg2: SIGKILL }));
+    endWithParent(to);
     // The stage may have died before the prctl: then nobody reads the pipe any more, which poll says unasked.
     const cell = { cell: "link poll", size: POLLFD_BYTES };
     watchFd(to, cell, { fd: JOIN_FD, events: 0 });

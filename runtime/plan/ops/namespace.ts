@@ -26,7 +26,7 @@ import { prctl } from "../../../ffi/calls/prctl.ts";
 import { clone3, getpid, unshare } from "../../../ffi/calls/process.ts";
 import { socket } from "../../../ffi/calls/socket.ts";
 import { sethostname } from "../../../ffi/calls/uts.ts";
-import { branchOnErrno, FAIL, result } from "../emitter.ts";
+import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
 import { ANNOUNCE_FD, CONTROL_FD, FIRST_PASSED_FD } from "../report.ts";
@@ -94,6 +94,11 @@ export interface Tether extends OpCommon {
   readonly kind: "tether";
 }
 
+/** What `tether` bound is bound again: the kernel frees it when a process becomes another user. */
+export interface Retether extends OpCommon {
+  readonly kind: "retether";
+}
+
 /** A detached container outlives the stage that made it: what `tether` bound is free. */
 export interface Untether extends OpCommon {
   readonly kind: "untether";
@@ -138,12 +143,17 @@ export const cloneOp: OpDefinition<CloneOp> = {
   undo: (op) => [{ kind: "end", id: `${op.id}/undo`, where: "stage", origin: op.origin }],
 };
 
+/** The kernel kills this process when its parent, the stage, ends. */
+export function endWithParent(to: Emitter): void {
+  to.call(prctl({ option: PR_SET_PDEATHSIG, arg2: SIGKILL }));
+}
+
 export const tether: OpDefinition<Tether> = {
   describe: () => "prctl(PR_SET_PDEATHSIG, SIGKILL)",
   lower(_op, to) {
     // The stage's alone: who has it takes the runner's signals, and speaks as the stage.
     to.call(close({ fd: CONTROL_FD }));
-    to.call(prctl({ option: PR_SET_PDEATHSIG, arg2: SIGKILL }));
+    endWithParent(to);
     to.call(prctl({ option: PR_SET_DUMPABLE, arg2: 0 }));
     // The stage may have died before the prctl: then its pidfd is readable.
     const cell = { cell: "stage poll", size: 8 };
@@ -170,6 +180,14 @@ export const newKeyring: OpDefinition<NewKeyring> = {
       ...branchOnErrno([ENOSYS], { to: joined, otherwise: FAIL.container }),
       { kind: "label", name: joined },
     );
+  },
+};
+
+/** A SIGKILL of the stage between the change and this call, a microsecond, is not seen; the container then lives on. */
+export const retether: OpDefinition<Retether> = {
+  describe: () => "prctl(PR_SET_PDEATHSIG, SIGKILL)",
+  lower(_op, to) {
+    endWithParent(to);
   },
 };
 

@@ -52,6 +52,7 @@ export type Op =
   | join.JoinAdopt
   | namespace.Tether
   | namespace.NewKeyring
+  | namespace.Retether
   | namespace.Untether
   | namespace.MapIds
   | setns.OpenNamespace
@@ -123,6 +124,7 @@ export const OPS = {
   "join.adopt": join.joinAdopt,
   "tether": namespace.tether,
   "keyring": namespace.newKeyring,
+  "retether": namespace.retether,
   "untether": namespace.untether,
   "idmap": namespace.mapIds,
   "namespace.open": setns.openNamespace,

@@ -1,11 +1,12 @@
 /** `exec`, `cp`, `stats`, `top`: on containers that `up` left running. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type CliOptions, type CliResult, runCli } from "../../support/cli.ts";
 import { missing, root } from "../../support/require.ts";
 import { tempDir } from "../../support/temp.ts";
+import { childrenOf, lives, until } from "./sandbox.ts";
 
 const skip = missing(root());
 
@@ -68,6 +69,28 @@ containers:
     process.kill(pid, "SIGUSR1");
     assertEquals((await running).code, 5);
   });
+
+  for (const user of ["0", "1000"]) {
+    test(`exec: kill -9 of its stage or runner ends the command of user ${user}`, async () => {
+      for (const victim of ["stage", "runner"]) {
+        let runner = 0;
+        const running = cli(["exec", "-u", user, "idle", "--", "sleep", "600"], {
+          started: (started) => runner = started,
+        });
+        const stageOf = () => childrenOf(runner)[0] ?? 0;
+        const commandOf = () => childrenOf(stageOf())[0] ?? 0;
+        const isThere = () => {
+          const words = `/proc/${commandOf()}/cmdline`;
+          return existsSync(words) && readFileSync(words, "utf8") === "sleep\x00600\x00";
+        };
+        await until(isThere, "the command runs", 30_000);
+        const command = commandOf();
+        process.kill(victim === "stage" ? stageOf() : runner, "SIGKILL");
+        await until(() => !lives(command), `the command ends with the ${victim}`);
+        await running;
+      }
+    });
+  }
 
   test("cp: both ways, and what is wrong", async () => {
     const content = dir.write("in/file", "content");

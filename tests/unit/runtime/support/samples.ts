@@ -330,6 +330,7 @@ const NAMESPACES = {
     { ...stage, kind: "clone", id: "gate", namespaces: ["user"], announce: false, gate: true },
   ],
   "tether": [{ ...container, kind: "tether", id: "tether" }],
+  "retether": [{ ...process, kind: "retether", id: "retether" }],
   "untether": [{ ...container, kind: "untether", id: "untether" }],
   "idmap": [
     { ...container, kind: "idmap", id: "map", uid: 0, hostUid: 1000, gid: 5, hostGid: 1001 },
@@ -376,6 +377,7 @@ const NAMESPACES = {
     K in
       | "clone"
       | "tether"
+      | "retether"
       | "untether"
       | "keyring"
       | "idmap"
