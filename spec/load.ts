@@ -6,15 +6,16 @@ import { nameOfFile, nearestName } from "./model/name.ts";
 import { findNotYet } from "./model/not_yet.ts";
 import { nameProblem, normaliseProject } from "./model/project.ts";
 import { schema } from "./model/schema.ts";
+import type { ReadBelow } from "./merge/files.ts";
+import { type GivenFile, resolveFiles } from "./merge/resolve.ts";
 import type { Spec } from "./model/spec_type.ts";
 import { type Filled, fillVariables, type VariableSources } from "./model/variables.ts";
 import { hide } from "./text/hide.ts";
 import type { Lines } from "./text/lines.ts";
 import { findTree, listPlaces } from "./text/locate.ts";
 import { treeOf } from "./text/object.ts";
-import { parse } from "./text/parse.ts";
 import { type Problem, toDiagnostics } from "./text/problem.ts";
-import { keysOf, type Tree, valueOf } from "./text/tree.ts";
+import { join, keysOf, type Tree, valueOf } from "./text/tree.ts";
 import { hasErrorWithin, validate, valueAt } from "./text/validate.ts";
 
 export interface LoadSpecOptions {
@@ -27,6 +28,10 @@ export interface LoadSpecOptions {
   readonly command?: readonly string[];
   /** Where the values of its variables come from. */
   readonly variables?: VariableSources;
+  /** Reads what `extends:` and `include:` name, by its path below the spec's directory. Absent: nothing is there. */
+  readonly read?: ReadBelow;
+  /** Files that are merged over it, in this order. */
+  readonly over?: readonly GivenFile[];
 }
 
 export interface LoadObjectOptions {
@@ -42,18 +47,44 @@ export interface LoadObjectOptions {
  * the text holds. `desired` is there exactly when no diagnostic is an error.
  */
 export function loadSpec(options: LoadSpecOptions): LoadResult {
-  const { lines, tree, problems } = parse(options.text, options.file);
+  const { file, read, over = [] } = options;
+  const slash = file.lastIndexOf("/") + 1;
+  const root = { prefix: "", shown: file.slice(0, slash), read };
+  const first = { text: options.text, root, path: file.slice(slash) };
+  const { lines, tree, problems, several } = resolveFiles([first, ...over], preferNumber);
   if (tree === undefined) return { diagnostics: toDiagnostics(problems, { lines }), places: {} };
-  const read = problems.map((problem) => preferNumber(problem, lines.text));
-  return check({ tree, lines, problems: read }, { ...options, name: nameOfFile(options.file) });
+  const result = check({ tree, lines, problems }, { ...options, name: nameOfFile(file) });
+  // What it was made of can change without it.
+  return several ? { ...result, volatile: true } : result;
 }
 
 /** A spec as a JavaScript value, by the same rules; its diagnostics carry pointers and no places. */
 export function loadObject(value: Spec | unknown, options: LoadObjectOptions): LoadResult {
   const { tree, problems } = treeOf(value);
   const name = nameProblem(options.name);
-  const all = name === undefined ? problems : [...problems, name];
+  const all = [...problems, ...(name === undefined ? [] : [name]), ...ofFilesAlone(value)];
   return check({ tree, problems: all }, options);
+}
+
+/** `extends` and `include` name files: in an object they would do nothing. */
+function ofFilesAlone(value: unknown): readonly Problem[] {
+  const problem = (key: string, pointer: string): Problem => ({
+    code: "OF_FILES_ALONE",
+    message: `\`${key}\` is for specs in files`,
+    pointer,
+    part: "key",
+    note: "an object takes another in by {...other, …}",
+  });
+  if (typeof value !== "object" || value === null) return [];
+  const { containers = {}, ...top } = value as { readonly containers?: unknown };
+  const inner = typeof containers === "object" && containers !== null ? containers : {};
+  return [
+    ...["extends", "include"].filter((key) => Object.hasOwn(top, key))
+      .map((key) => problem(key, `/${key}`)),
+    ...Object.entries(inner).filter(([, one]) =>
+      typeof one === "object" && one !== null && Object.hasOwn(one, "extends")
+    ).map(([name]) => problem("extends", join("/containers", name, "extends"))),
+  ];
 }
 
 interface Document {

@@ -262,6 +262,17 @@ export function readFileInRoot(
   path: string,
   max: number,
 ): string | undefined | false {
+  const bytes = readBytesInRoot(root, path, max);
+  if (bytes === undefined || bytes === false) return bytes;
+  return bytes.length > max ? false : decoder.decode(bytes);
+}
+
+/** As `readFileInRoot`; of a longer file the first `max` + 1 bytes. */
+export function readBytesInRoot(
+  root: string,
+  path: string,
+  max: number,
+): Uint8Array | undefined | false {
   const directory = openat({ pathname: root, flags: O_PATH | O_DIRECTORY | O_CLOEXEC });
   const dirfd = Number(callSync(directory));
   if (isAbsent(dirfd)) return undefined;
@@ -274,8 +285,7 @@ export function readFileInRoot(
   if (fd < 0) return false;
   try {
     if (((status(fd, "", AT_EMPTY_PATH)?.mode ?? 0) & S_IFMT) !== S_IFREG) return false;
-    const bytes = readAll(fd, max + 1);
-    return bytes.length > max ? false : decoder.decode(bytes);
+    return readAll(fd, max + 1);
   } finally {
     callSync(close({ fd }));
   }

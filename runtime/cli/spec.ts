@@ -19,16 +19,17 @@ export interface Source {
 
 /** Reads the file that the arguments name. Throws UsageError, and ContainervError when it can't be read. */
 export function openSource(given: Arguments): Source {
-  const { operands, command, options } = given;
-  if (operands.length > 1) {
+  const { command, options } = given;
+  const operands = filesOf(given);
+  if (given.operands.length > 1) {
     throw new UsageError(
-      `one spec at a time, not ${operands.length}; a command stands behind \`--\``,
+      `one spec at a time, not ${operands.length} (files that are merged: -f A -f B); a command stands behind \`--\``,
     );
   }
   if (command !== undefined && command.length === 0) {
     throw new UsageError("there is no command behind `--`");
   }
-  const [file = findFile(command !== undefined)] = operands;
+  const [file = findFile(command !== undefined), ...over] = operands;
   const changes = changesOf(given);
   const asGiven = async (result: Promise<LoadResult>): Promise<LoadResult> =>
     await withChanges(await result, changes);
@@ -39,9 +40,15 @@ export function openSource(given: Arguments): Source {
     cache: options["--no-cache"] !== true && Object.keys(changes).length === 0,
     ...(variables === undefined ? {} : { variables }),
     ...(command === undefined ? {} : { command }),
+    ...(over.length === 0 ? {} : { over }),
   };
   const spec = readSpec(file, loading);
   return { spec, load: () => asGiven(loadRead(spec, loading)) };
+}
+
+/** The operand, then those of `--file`: each is merged over the ones before. */
+export function filesOf({ operands, lists }: Arguments): readonly string[] {
+  return [...operands, ...lists?.["--file"] ?? []];
 }
 
 /** What the command line gives in place of the spec's keys. */

@@ -41,6 +41,13 @@ const PROFILE_OPTION: OptionRow = {
   many: true,
   help: "with the containers of this profile, besides those that are always there",
 };
+const OVER_OPTION: OptionRow = {
+  name: "--file",
+  short: "-f",
+  value: "FILE",
+  many: true,
+  help: "the spec; each further one is merged over it",
+};
 const HOST_OPTION: OptionRow = {
   name: "--host",
   value: "FILE",
@@ -70,6 +77,7 @@ export const COMMANDS: readonly CommandRow[] = [
       { name: "--stdin", short: "-i", help: "pass standard input through, as `stdin: true`" },
       REPRODUCIBLE_OPTION,
       { name: "--no-cache", help: "read the spec anew, whatever was read before" },
+      OVER_OPTION,
       SET_OPTION,
     ],
     files: true,
@@ -95,6 +103,7 @@ export const COMMANDS: readonly CommandRow[] = [
       TIME_OPTION,
       { name: "--no-cache", help: "read the spec anew, whatever was read before" },
       PROFILE_OPTION,
+      OVER_OPTION,
       SET_OPTION,
     ],
     files: true,
@@ -403,6 +412,7 @@ export const COMMANDS: readonly CommandRow[] = [
       REPRODUCIBLE_OPTION,
       HOST_OPTION,
       PROFILE_OPTION,
+      OVER_OPTION,
       SET_OPTION,
     ],
     files: true,
@@ -422,7 +432,7 @@ export const COMMANDS: readonly CommandRow[] = [
     name: "repro",
     usage: "[FILE | -] [-- CMD…]",
     summary: "run a container twice and say whether it made the same",
-    options: [JSON_OPTION, SET_OPTION],
+    options: [JSON_OPTION, OVER_OPTION, SET_OPTION],
     files: true,
     text: [
       "Both runs are those of `run --reproducible`, in different seconds of the clock. What `outputs:` names is copied to a scratch " +
@@ -448,7 +458,7 @@ export const COMMANDS: readonly CommandRow[] = [
     name: "validate",
     usage: "[FILE | -]",
     summary: "check a spec; exit 0 good, 2 bad",
-    options: [JSON_OPTION, SET_OPTION],
+    options: [JSON_OPTION, OVER_OPTION, SET_OPTION],
     files: true,
     text: ["Prints all errors at once, each with its place, the reason and the fix."],
     examples: ["containerv validate web.yaml"],

@@ -3,16 +3,19 @@ import { loadFile } from "../lifecycle/load.ts";
 import { type Arguments, readVariables, UsageError } from "./arguments.ts";
 import { BAD_INPUT } from "./main.ts";
 import { stdout } from "./output.ts";
-import { showProblems } from "./spec.ts";
+import { filesOf, showProblems } from "./spec.ts";
 
 export async function command(given: Arguments): Promise<number> {
-  const { operands, options } = given;
+  const { options } = given;
   const variables = readVariables(given);
-  const [file] = operands;
-  if (file === undefined || operands.length > 1) throw new UsageError("name one spec, or `-`");
+  const [file, ...over] = filesOf(given);
+  if (file === undefined || given.operands.length > 1) {
+    throw new UsageError("name one spec, or `-`");
+  }
   const result = await loadFile(file, {
     cache: false,
     ...(variables === undefined ? {} : { variables }),
+    ...(over.length === 0 ? {} : { over }),
   });
   if (options["--json"] === true) stdout(`${JSON.stringify(result.diagnostics, null, 2)}\n`);
   else if (result.diagnostics.length > 0) await showProblems(result);

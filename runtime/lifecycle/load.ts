@@ -1,7 +1,14 @@
 /** A file, standard input, or an object → a checked spec. Reads through the cache of specs that were validated before. */
 import { SyscallError } from "../../ffi/linux/error.ts";
-import { getuid, NotRegularError, readBytes, readInput } from "../../ffi/linux/file.ts";
+import {
+  getuid,
+  NotRegularError,
+  readBytes,
+  readBytesInRoot,
+  readInput,
+} from "../../ffi/linux/file.ts";
 import { normalisePath } from "../../spec/model/context.ts";
+import type { GivenFile } from "../../spec/merge/resolve.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import { cacheDirectory, type CacheKey, readCache, writeCache } from "../state/spec_cache.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -14,6 +21,8 @@ export interface LoadOptions {
   readonly cache?: boolean;
   /** Values of declared variables, before all others: `--set NAME=value`. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Files that are merged over it, in this order. */
+  readonly over?: readonly string[];
 }
 
 /** A spec can be this long at most; more is refused by the parser, which is given one byte more to see it. */
@@ -37,7 +46,8 @@ export function readSpec(file: string, options: LoadOptions = {}): ReadSpec {
   const path = isInput ? `${process.cwd()}/-` : absolutePath(file, process.cwd());
   const bytes = isInput ? readInput(SPEC_BYTES_MAX) : readSpecFile(path, file);
   const directory = path.slice(0, Math.max(1, path.lastIndexOf("/")));
-  const cached = BUILD !== undefined && options.cache !== false && options.command === undefined &&
+  const cached = BUILD !== undefined && options.over === undefined && options.cache !== false &&
+    options.command === undefined &&
     options.variables === undefined && !isInput;
   const cache = cached ? cacheDirectory(process.env, getuid()) : undefined;
   const key = {
@@ -63,6 +73,10 @@ export async function loadRead(
     text: key.bytes,
     file: key.file,
     directory: key.directory,
+    read: readBeside(key.directory),
+    ...(options.over === undefined
+      ? {}
+      : { over: options.over.map((file) => readOver(file, key.directory)) }),
     ...(options.command === undefined ? {} : { command: options.command }),
     variables: {
       ...(options.variables === undefined ? {} : { set: options.variables }),
@@ -74,6 +88,46 @@ export async function loadRead(
     writeCache(cache, key, result);
   }
   return result;
+}
+
+/** Reads what a spec names by its path, where that does not lead out of its directory. */
+function readBeside(directory: string): (path: string) => Uint8Array | string {
+  return (path) => {
+    try {
+      const bytes = readBytesInRoot(directory, path, SPEC_BYTES_MAX - 1);
+      if (bytes === undefined) return "no such file";
+      return bytes === false ? "it is not a regular file, or may not be read" : bytes;
+    } catch (error) {
+      if (error instanceof SyscallError) return error.message;
+      throw error;
+    }
+  };
+}
+
+/** A further file of a spec in `directory`. Throws SPEC_UNREADABLE. */
+function readOver(file: string, directory: string): GivenFile {
+  const path = absolutePath(file, process.cwd());
+  const slash = path.lastIndexOf("/");
+  const own = path.slice(0, Math.max(1, slash));
+  return {
+    text: readSpecFile(path, file),
+    path: path.slice(slash + 1),
+    root: {
+      prefix: relativeWay(directory, own),
+      shown: file.slice(0, file.lastIndexOf("/") + 1),
+      read: readBeside(own),
+    },
+  };
+}
+
+/** From one absolute directory to another, with a `/` at its end; empty for the same. */
+export function relativeWay(from: string, to: string): string {
+  const steps = (path: string): string[] => path.split("/").filter((step) => step !== "");
+  const [mine, theirs] = [steps(from), steps(to)];
+  let common = 0;
+  while (common < mine.length && mine[common] === theirs[common]) common++;
+  return [...mine.slice(common).map(() => ".."), ...theirs.slice(common)]
+    .map((step) => `${step}/`).join("");
 }
 
 /** What was made of variables may be another the next time; of the value of a secret no copy is made. */

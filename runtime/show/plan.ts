@@ -53,7 +53,10 @@ export function showOrigin(origin: string, places: Places): string {
   if (!origin.startsWith("/")) return origin;
   const place = places[origin];
   const key = dotted(origin);
-  return place === undefined ? key : `:${place.line} ${key}`;
+  if (place === undefined) return key;
+  // Of another file than the spec's own: which.
+  const file = place.file === places[""]?.file ? "" : place.file;
+  return `${file}:${place.line} ${key}`;
 }
 
 /** `/commands/0/exec` → `commands[0].exec`. */

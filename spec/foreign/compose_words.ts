@@ -60,7 +60,7 @@ export const COMPOSE_SERVICE_WORDS: Readonly<Record<string, Answer>> = {
   env_file: here((value) => rewrite.nest(["environmentFiles"], rewrite.envFiles(value))),
   environment: same("a map of texts; NAME=value lists are not taken"),
   expose: why("containers of one file reach each other on every port"),
-  extends: why("use a YAML anchor: `&base` at the value, `*base` where it is wanted"),
+  extends: same("container in place of service"),
   external_links: why("only containers of one file reach each other"),
   extra_hosts: here((value) => rewrite.nest(["network", "names"], rewrite.hosts(value))),
   gpus: why("limits: {devices: […]} says it, by the devices' names"),
@@ -127,7 +127,7 @@ export const COMPOSE_SERVICE_WORDS: Readonly<Record<string, Answer>> = {
 export const COMPOSE_TOP_WORDS: Readonly<Record<string, Answer>> = {
   version: why("leave it out"),
   name: same(),
-  include: why("use a YAML anchor, or a file per project"),
+  include: same("a list of paths"),
   services: why("the word is containers"),
   models: why("language models have no key here"),
   networks: why("containers of one file share one network: network: private or bridge"),

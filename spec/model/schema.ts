@@ -12,6 +12,7 @@ import { PROCESS_SCHEMA } from "./process.ts";
 import { ROOTFS_SCHEMA } from "./rootfs.ts";
 import type { ContainerKeys, ProjectKeys } from "./spec_type.ts";
 import { SECRETS_SCHEMA } from "./secrets.ts";
+import { EXTENDS_SCHEMA, INCLUDE_SCHEMA } from "./files.ts";
 import { STOP_SCHEMA } from "./stop.ts";
 import { INPUTS_SCHEMA, OUTPUTS_SCHEMA } from "./storage.ts";
 import {
@@ -29,6 +30,7 @@ const BOOLEAN: Schema = { type: "boolean", "x-expects": "true or false" };
 
 /** In the order in which the documentation lists them. */
 const KEYS = {
+  extends: EXTENDS_SCHEMA,
   rootfs: ROOTFS_SCHEMA,
   commands: COMMANDS_SCHEMA,
   environment: ENVIRONMENT_SCHEMA,
@@ -104,6 +106,7 @@ export const CONTAINER_KEYS: Readonly<Record<string, Schema>> = KEYS;
 const TOP_KEYS = {
   name: NAME_SCHEMA,
   variables: VARIABLES_SCHEMA,
+  include: INCLUDE_SCHEMA,
 } satisfies Record<keyof ProjectKeys, Schema>;
 
 /** Keys that stand at the top of a file only. */

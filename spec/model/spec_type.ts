@@ -29,9 +29,13 @@ export interface ProjectKeys {
   readonly name?: string;
   /** Declared variables, put in as `${{ NAME }}`. */
   readonly variables?: Readonly<Record<string, VariableSpec>>;
+  /** In files alone: files whose containers are added. */
+  readonly include?: readonly string[];
 }
 
 export interface ContainerKeys {
+  /** In files alone: another container, whose keys this one has too. */
+  readonly extends?: string | { readonly file?: string; readonly container?: string };
   /** What the container sees as its file system. Default: `{layers: [{host: "system"}]}`. */
   readonly rootfs?: RootfsSpec;
   /** Run in order; each must exit 0; the last is the main process. */

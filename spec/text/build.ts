@@ -89,6 +89,10 @@ function build(builder: Builder, node: ParsedNode | null, at: At): Measured {
     : isSeq(node)
     ? buildList(builder, node, at)
     : { tree: buildScalar(builder, node as Scalar, at), nodes: 1, height: 0 };
+  const merging = MERGING.get(node.tag ?? "");
+  if (merging !== undefined) {
+    return { ...measured, tree: { ...measured.tree, merging } };
+  }
   if (measured.nodes > MAX_EXPANDED_NODES) {
     const message = `with its aliases put in, the spec has more than ${MAX_EXPANDED_NODES} values`;
     stop("TOO_LARGE", message, { pointer: at.pointer, start });
@@ -199,11 +203,16 @@ function buildScalar(builder: Builder, node: Scalar, at: At): ScalarTree {
 }
 
 const STRING_TAG = "tag:yaml.org,2002:str";
+/** What they mean is decided where files are merged; elsewhere they are refused (spec/merge). */
+const MERGING = new Map([["!reset", "reset"], ["!override", "override"]] as const) as ReadonlyMap<
+  string,
+  "reset" | "override"
+>;
 const KNOWN_TAGS = new Set([STRING_TAG, "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"]);
 
 function checkTag(builder: Builder, node: ParsedNode, at: At): void {
   const { tag } = node;
-  if (tag === undefined || KNOWN_TAGS.has(tag)) return;
+  if (tag === undefined || KNOWN_TAGS.has(tag) || MERGING.has(tag)) return;
   const [start, end] = node.range;
   const from = Math.max(0, builder.lines.text.lastIndexOf("!", start));
   const name = clip(tag.replace("tag:yaml.org,2002:", "!!"));

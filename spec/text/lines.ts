@@ -7,6 +7,34 @@ export interface Lines {
   readonly starts: Uint32Array;
   /** Offsets of the second halves of surrogate pairs, ascending: a character may be two units. */
   readonly pairs: readonly number[];
+  /** Of several files: each with the offset at which its own offsets begin, ascending; then `text` is the first's. */
+  readonly files?: readonly { readonly from: number; readonly lines: Lines }[];
+}
+
+/** One line index over several files: offsets of each begin where those of the one before end. */
+export function joinLines(all: readonly Lines[]): Lines {
+  const [first] = all;
+  if (first === undefined) throw new RangeError("no file has no lines");
+  let from = 0;
+  const files = all.map((lines) => {
+    const part = { from, lines };
+    // One more: the end of a file is no place of the next.
+    from += lines.text.length + 1;
+    return part;
+  });
+  return { ...first, files };
+}
+
+/** The file that an offset is in, and its offset there. */
+function partAt(lines: Lines, offset: number): { readonly lines: Lines; readonly from: number } {
+  const part = lines.files?.findLast(({ from }) => from <= offset);
+  return part ?? { lines, from: 0 };
+}
+
+/** The line that an offset is in, of whichever file. */
+export function sourceAt(lines: Lines, offset: number): string {
+  const part = partAt(lines, offset);
+  return sourceLine(part.lines, lineAt(part.lines, offset - part.from));
 }
 
 /** Finds the line starts of `text`; `\n` and `\r\n` end a line. */
@@ -28,6 +56,10 @@ export function indexLines(file: string, text: string): Lines {
  * caret line can only stand below one line.
  */
 export function placeAt(lines: Lines, start: number, end: number = start): Place {
+  if (lines.files !== undefined) {
+    const part = partAt(lines, start);
+    return placeAt(part.lines, start - part.from, end - part.from);
+  }
   const offset = Math.max(0, Math.min(start, lines.text.length));
   const index = lineIndexAt(lines, offset);
   const from = lines.starts[index] ?? 0;

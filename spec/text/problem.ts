@@ -1,6 +1,6 @@
 import { MAX_DIAGNOSTICS } from "./bounds.ts";
 import type { Diagnostic } from "./diagnostic.ts";
-import { type Lines, placeAt, sourceLine } from "./lines.ts";
+import { type Lines, placeAt, sourceAt } from "./lines.ts";
 import { findSpan } from "./locate.ts";
 import type { Tree } from "./tree.ts";
 
@@ -65,7 +65,7 @@ function toDiagnostic({ problem, start, end }: Located, lines: Lines | undefined
   } as const;
   if (lines === undefined) return base;
   const place = placeAt(lines, start, end);
-  return { ...base, place, source: sourceLine(lines, place.line) };
+  return { ...base, place, source: sourceAt(lines, start) };
 }
 
 function countRest(next: Located, rest: readonly Located[]): Located {

@@ -10,16 +10,21 @@ interface Span {
   readonly end: number;
 }
 
+/** How a value goes together with the one that it is merged over: `!reset` takes that away, `!override` takes its place whole. */
+interface Merging {
+  readonly merging?: "reset" | "override";
+}
+
 export type ScalarValue = string | number | boolean | null;
 
-export interface ScalarTree extends Span {
+export interface ScalarTree extends Span, Merging {
   readonly kind: "scalar";
   readonly value: ScalarValue;
   /** Exactly what was written, quotes included, when it is one plain or quoted word. */
   readonly source: string;
 }
 
-export interface MapTree extends Span {
+export interface MapTree extends Span, Merging {
   readonly kind: "map";
   readonly entries: ReadonlyMap<string, Entry>;
 }
@@ -29,7 +34,7 @@ export interface Entry {
   readonly value: Tree;
 }
 
-export interface ListTree extends Span {
+export interface ListTree extends Span, Merging {
   readonly kind: "list";
   readonly items: readonly Tree[];
 }

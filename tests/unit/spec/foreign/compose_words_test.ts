@@ -75,7 +75,7 @@ const WORDS: readonly (readonly [string, Value, string])[] = [
   ["env_file", ".env", "here: environmentFiles: [.env]"],
   ["environment", { A: "b" }, "and ours: a map of texts; NAME=value lists are not taken"],
   ["expose", ["80"], "here: containers of one file reach each other on every port"],
-  ["extends", "base", "here: use a YAML anchor: `&base` at the value, `*base` where it is wanted"],
+  ["extends", "base", "and ours: container in place of service"],
   ["external_links", ["db"], "here: only containers of one file reach each other"],
   ["extra_hosts", ["db:10.0.0.5"], 'here: network: {names: {db: "10.0.0.5"}}'],
   ["gpus", "all", "here: limits: {devices: […]} says it, by the devices' names"],
