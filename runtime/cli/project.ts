@@ -69,7 +69,8 @@ export async function eachContainer(
   act: (view: ContainerView) => Promise<string> | string,
 ): Promise<number> {
   let status = 0;
-  for (const view of meantContainers(given)) {
+  const views = new Map(meantContainers(given).map((view) => [view.id, view]));
+  for (const view of views.values()) {
     try {
       stderr(`✔ ${view.name} ${await act(view)}\n`);
     } catch (error) {

@@ -199,6 +199,29 @@ export const COMMANDS: readonly CommandRow[] = [
     examples: ["containerv logs -f --tail 20 web", "containerv logs --since 10m --json"],
   },
   {
+    name: "events",
+    usage: "[NAME…]",
+    summary: "print what happened to the containers of a project, as lines of JSON",
+    options: [
+      { name: "--follow", short: "-f", help: "go on with what happens" },
+      {
+        name: "--since",
+        value: "TIME",
+        help: "only what came since: 10m, or a time such as 2026-11-24T12:00:00Z",
+      },
+      { name: "--text", help: "lines for people" },
+      FILE_OPTION,
+      ALL_OPTION,
+    ],
+    files: false,
+    text: [
+      "created, started, healthy, unhealthy, paused, resumed, stopping, exited, oom, restarted, completed and failed (it is not started " +
+      "again), renamed, removed; each with time, project and container. There is no daemon: who acts notes it in the project's " +
+      "directory, and it goes with the project.",
+    ],
+    examples: ["containerv events --since 10m", "containerv events -f --all --text"],
+  },
+  {
     name: "down",
     usage: "[FILE]",
     summary: "end and remove the containers of a project",
@@ -318,6 +341,18 @@ export const COMMANDS: readonly CommandRow[] = [
     files: false,
     text: [],
     examples: ["containerv rm migrate"],
+  },
+  {
+    name: "rename",
+    usage: "NAME NEW",
+    summary: "give a container another name",
+    options: [FILE_OPTION],
+    files: false,
+    text: [
+      "Also while it runs. Where the spec has the new name, up finds nothing changed; where it has the old one, up removes the one and " +
+      "starts the other. Its groups and its host name keep the old name until it is started again.",
+    ],
+    examples: ["containerv rename web web-old"],
   },
   {
     name: "gc",

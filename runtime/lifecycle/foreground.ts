@@ -7,7 +7,6 @@ import type { Desired, DesiredContainer } from "../../spec/model/desired.ts";
 import { startOrder } from "../../spec/model/depends.ts";
 import { placesOf } from "../state/project.ts";
 import type { Ending } from "../state/record.ts";
-import { noteEvent } from "../state/events.ts";
 import { isAlive } from "../state/identity.ts";
 import { markStopped, readSupervisor } from "../state/supervised.ts";
 import { type ContainerView, viewProject } from "./containers.ts";
@@ -188,10 +187,7 @@ export async function stopInOrder(
   for (const layer of [...layers, rest].reverse()) {
     const running = layer.flatMap((name) => views.get(name) ?? [])
       .filter(({ state }) => state === "running");
-    for (const view of running) {
-      markStopped(view.places);
-      noteEvent(places, { type: "stopping", container: view.name });
-    }
+    for (const view of running) markStopped(view.places);
     await stopContainers(running, options);
   }
   await awaitNoted(views.values());

@@ -18,6 +18,11 @@ export function undoMade({ made }: Pick<ContainerRecord, "made">): readonly Erro
   return undoInRunner({ ops: made });
 }
 
+/** Directories of the groups of a container. */
+export function groupsOf({ made }: Pick<ContainerRecord, "made">): readonly string[] {
+  return made.flatMap((op) => op.kind === "cgroup.make" ? [op.path] : []);
+}
+
 /** How long what is killed may take to be gone from its groups. */
 const KILL_MS = 5000;
 
@@ -26,7 +31,7 @@ const KILL_MS = 5000;
  * its pid. They are the container's own, so nobody else is in them.
  */
 export function killMembers({ made }: Pick<ContainerRecord, "made">): void {
-  const groups = made.flatMap((op) => op.kind === "cgroup.make" ? [op.path] : []);
+  const groups = groupsOf({ made });
   for (const deadline = performance.now() + KILL_MS; performance.now() < deadline;) {
     const pids = new Set(groups.flatMap(membersOf));
     if (pids.size === 0) return;

@@ -7,6 +7,7 @@ import { waitForFd } from "../../ffi/linux/poll.ts";
 import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 import { setFrozen } from "../apply/freezer.ts";
 import { isAlive, type ProcessIdentity } from "../state/identity.ts";
+import { noteEvent } from "../state/events.ts";
 import type { ContainerView } from "./containers.ts";
 
 /** A descriptor of the very process; `undefined` when it has ended. Throws SyscallError. */
@@ -51,11 +52,12 @@ export async function stopContainers(
 ): Promise<void> {
   let stopping: Stopping[] = [];
   try {
-    for (const { record, state } of views) {
+    for (const { record, state, name, project } of views) {
       if (state !== "running" || record?.process === undefined) continue;
       const fd = openProcess(record.process);
       if (fd === undefined) continue;
       const graceMs = options.graceMs ?? record.stop.graceMs;
+      noteEvent(project, { type: "stopping", container: name });
       stopping.push({ fd, deadline: performance.now() + graceMs, killed: false });
       signalProcess(fd.number, options.signal ?? record.stop.signal);
       // It could do nothing about it else.

@@ -176,7 +176,6 @@ export async function stopOne(
   if (view.state !== "running") return view.ending;
   // Whoever supervises it must not take its end for a fault.
   markStopped(view.places);
-  noteEvent(view.project, { type: "stopping", container: view.name });
   await stopContainers([view], options);
   return await awaitEnding(view);
 }

@@ -5,7 +5,7 @@ import { decodeExit } from "../../ffi/linux/wait.ts";
 import type { Ending } from "./record.ts";
 
 /** Bytes of one ending and its parts; runtime/plan/keeper/protocol.ts says it to the keeper. */
-const ENDING_BYTES = 288;
+export const ENDING_BYTES = 288;
 const SIGINFO_AT = 16;
 const RUSAGE_AT = 144;
 
@@ -44,6 +44,24 @@ export function readEndings(path: string): Endings {
         : decode(bytes.subarray(first.offset, first.offset + ENDING_BYTES));
     },
   };
+}
+
+/** One ending of the file, and whose it is. */
+export interface NotedEnding {
+  readonly pid: number;
+  readonly ending: Ending;
+}
+
+/** Whole endings of a piece of the file, which begins at one; the rest is half of one. */
+export function decodeEndings(bytes: Uint8Array): readonly NotedEnding[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: Math.floor(bytes.length / ENDING_BYTES) }, (_, index) => {
+    const offset = index * ENDING_BYTES;
+    return {
+      pid: view.getInt32(offset + SIGINFO_AT + 16, true),
+      ending: decode(bytes.subarray(offset, offset + ENDING_BYTES)),
+    };
+  });
 }
 
 function decode(bytes: Uint8Array): Ending {

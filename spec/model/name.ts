@@ -3,6 +3,8 @@ import type { Schema } from "./fragment.ts";
 /** Short enough for one path component and for the 64 bytes of a host name, and no shell or path meaning in it. */
 const NAME = /^[a-z0-9][a-z0-9_.-]{0,62}$/;
 
+export const isName = (text: string): boolean => NAME.test(text);
+
 export const NAME_SCHEMA: Schema = {
   title: "Name",
   description:

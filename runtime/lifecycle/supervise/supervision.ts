@@ -6,6 +6,7 @@
 import type { DesiredContainer } from "../../../spec/model/desired.ts";
 import { factsOf } from "../../apply/facts.ts";
 import type { ErrorFacts } from "../../plan/error.ts";
+import { oomKills } from "../../observe/oom.ts";
 import type { ProcessIdentity } from "../../state/identity.ts";
 import type { ProjectPlaces } from "../../state/places.ts";
 import type { Known } from "../../subjects/supervision/dependencies.ts";
@@ -19,7 +20,7 @@ import { type ContainerView, desiredOf, viewOne, viewSome } from "../containers.
 import { startDetached } from "../detached.ts";
 import type { OpenProject } from "../project.ts";
 import { stopContainers } from "../stop.ts";
-import { undoMade } from "../remove.ts";
+import { groupsOf, undoMade } from "../remove.ts";
 import { type EventType, noteEvent } from "../../state/events.ts";
 import { markStopped, writeSupervised } from "../../state/supervised.ts";
 import { runCheck } from "./check.ts";
@@ -223,6 +224,10 @@ async function afterEnd(one: Watched, options: SupervisionOptions): Promise<numb
       one.history = decision.history;
     }
     save(one);
+    // Its groups go with the next start, and with them what they counted.
+    if (ending.status !== 0 && oomKills(groupsOf(record)) > 0) {
+      say(one, "oom", one.process === undefined ? {} : { pid: one.process.pid });
+    }
     if (one.restartAt === undefined) say(one, ending.status === 0 ? "completed" : "failed");
   }
   if (one.restartAt === undefined) return undefined;

@@ -25,7 +25,7 @@ const shell = (script: string) => ["run", "-q", "--", "/bin/sh", "-c", script];
 
 /** At least one case for each row of the page. */
 const MANAGING =
-  "`up`, `create`, `down`, `stop`, `start`, `restart`, `kill`, `pause`, `resume`, `rm`, `gc`";
+  "`up`, `create`, `down`, `stop`, `start`, `restart`, `kill`, `pause`, `resume`, `rename`, `rm`, `gc`";
 const RUN: readonly Row[] = [
   { row: "`run` | that of the container's main command", args: shell("exit 7"), want: 7 },
   { row: "`run` | that of the container's main command", args: shell("exit 125"), want: 125 },
@@ -155,7 +155,9 @@ const PURE: readonly Row[] = [
   { row: "`completions`, `help`, `version` | 0, 2", args: ["help", "run"], want: 0 },
   { row: "`completions`, `help`, `version` | 0, 2", args: ["help", "walk"], want: 2 },
   { row: "`completions`, `help`, `version` | 0, 2", args: ["version"], want: 0 },
-  { row: "`ps`, `logs` | 0", args: ["ps"], want: 0 },
+  { row: "`ps`, `logs`, `events` | 0", args: ["ps"], want: 0 },
+  { row: "`ps`, `logs`, `events` | 0", args: ["events"], want: 0 },
+  { row: "all of these | 2", args: ["rename", "nobody-has-this-name"], want: 2 },
   { row: "`cp` | 0, 1, 2", args: ["cp", "nobody-has-this-name:/x", "."], want: 2 },
   { row: "`stats`, `top` | 0, 2", args: ["top", "nobody-has-this-name"], want: 2 },
   { row: "all of these | 2", args: ["logs", "nobody-has-this-name"], want: 2 },

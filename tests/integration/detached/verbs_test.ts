@@ -42,7 +42,7 @@ describe("verbs", { skip }, () => {
     assertEquals(await box.ps(), []);
   });
 
-  test("create plans and records, start runs it, up takes the others over", async () => {
+  test("create plans and records, start runs it; rename changes nothing else, and up agrees", async () => {
     await using box = project({
       containers: {
         one: { policy: "none", commands: [IDLE] },
@@ -57,7 +57,15 @@ describe("verbs", { skip }, () => {
     assertEquals(await states(), ["one created", "two created"]);
     assertEquals((await box.cv("start", "one")).stderr, "✔ one started\n");
     assertEquals(await states(), ["one running", "two created"]);
-    assertEquals((await box.cv("rm", "two")).stderr, "✔ two removed\n");
+    assertEquals((await box.cv("rm", "two", "two")).stderr, "✔ two removed\n");
+    const [before] = await box.ps();
+    assertStringIncludes((await box.cv("rename", "one", "UNO")).stderr, "BAD_NAME");
+    assertEquals((await box.cv("rename", "one", "uno")).stderr, "✔ one is called uno\n");
+    box.write({ containers: { uno: { policy: "none", commands: [IDLE] } } });
+    assertEquals((await box.cv("up", "-d")).stderr, "✔ uno unchanged\n");
+    assertEquals((await box.ps()).map(({ name, pid }) => [name, pid]), [["uno", before?.pid]]);
+    assertEquals((await box.cv("logs")).stdout, "up\n");
+    assertEquals((await box.cv("restart", "uno")).code, 0);
     assertEquals((await box.cv("down")).stderr, "✔ 1 container removed\n");
   });
 

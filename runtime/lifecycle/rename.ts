@@ -1,0 +1,80 @@
+/** Another name for a container, whatever it does at the moment. */
+import { EEXIST } from "../../ffi/abi/errno.ts";
+import { RENAME_NOREPLACE } from "../../ffi/abi/fcntl.ts";
+import { renameat2 } from "../../ffi/calls/path.ts";
+import { callSync, SyscallError } from "../../ffi/linux/run.ts";
+import type { DesiredContainer } from "../../spec/model/desired.ts";
+import { isName } from "../../spec/model/name.ts";
+import { ContainervError } from "../plan/error.ts";
+import { noteEvent } from "../state/events.ts";
+import { containerPlaces } from "../state/places.ts";
+import { writeRecord } from "../state/record.ts";
+import { type ContainerView, desiredOf } from "./containers.ts";
+import { digestOf } from "./digest.ts";
+import { type OpenProject, saveContainer } from "./project.ts";
+import { supervisorOf } from "./supervise/launch.ts";
+import { needsSupervisor } from "./supervise/supervision.ts";
+
+/**
+ * Its directory, its record and its name in what was asked for. Groups, host name and the file of its log keep the names that they
+ * were made with, until it is started again. Throws ContainervError: BAD_NAME, NAME_TAKEN, SUPERVISED.
+ */
+export function renameContainer(project: OpenProject, view: ContainerView, to: string): void {
+  if (!isName(to)) {
+    throw new ContainervError({
+      code: "BAD_NAME",
+      message: `"${to.slice(0, 80)}" is no name for a container`,
+      fix: "small letters, digits, `_`, `.` and `-`, at most 63, the first a letter or digit",
+    });
+  }
+  const { record, name: from } = view;
+  if (record === undefined) throw broken(view);
+  const before = desiredOf(view);
+  if (needsSupervisor(before) && supervisorOf(project.places) !== undefined) {
+    throw new ContainervError({
+      code: "SUPERVISED",
+      message: `${from} is looked after by the project's supervisor, which knows it by its name`,
+      fix: `change its name in ${project.file}, then containerv up -d`,
+    });
+  }
+  const places = containerPlaces(project.places, to);
+  move(view, places.directory, to);
+  writeRecord(places.desired, { ...before, name: to });
+  const digest = { ...record.digest, spec: digestUnder(before, to) };
+  saveContainer({ places, project: project.places }, { ...record, name: to, digest });
+  noteEvent(project.places, { type: "renamed", container: to, from });
+}
+
+function move({ places, name }: ContainerView, newpath: string, to: string): void {
+  const call = renameat2({ oldpath: places.directory, newpath, flags: RENAME_NOREPLACE });
+  const result = Number(callSync(call));
+  if (result === -EEXIST) {
+    throw new ContainervError({
+      code: "NAME_TAKEN",
+      message: `${name} can't be renamed: the project has a container "${to}" already`,
+      fix: `containerv rm ${to}, or take another name`,
+    });
+  }
+  if (result < 0) throw new SyscallError(call, -result);
+}
+
+/** As if the spec had always said the new name: where it does, `up` finds nothing changed. */
+function digestUnder(container: DesiredContainer, to: string): string {
+  const pointer = `/containers/${container.name}`;
+  const text = JSON.stringify(
+    { ...container, name: to },
+    (_key, value: unknown) =>
+      typeof value === "string" && (value === pointer || value.startsWith(`${pointer}/`))
+        ? `/containers/${to}${value.slice(pointer.length)}`
+        : value,
+  );
+  return digestOf(JSON.parse(text));
+}
+
+function broken({ id }: ContainerView): ContainervError {
+  return new ContainervError({
+    code: "STATE_BROKEN",
+    message: `cannot rename ${id}: its record is broken`,
+    fix: `containerv rm --force ${id}`,
+  });
+}
