@@ -27,6 +27,7 @@ const RUNS = [
   ["bun", "tests/integration/run/images_test.ts"],
   ["bun", "tests/integration/run/secrets_test.ts"],
   ["bun", "tests/integration/run/rootfs_test.ts"],
+  ["bun", "tests/integration/run/mapped_layers_test.ts"],
   ["bun", "tests/integration/run/limits_test.ts"],
   ["deno", "tests/integration/run/library_test.ts"],
   ["bun", "tests/integration/ffi/run_test.ts"],
@@ -63,7 +64,8 @@ function parseOptions() {
 function script(runs) {
   // On the machine's disk: what lies in memory can't be id-mapped before Linux 6.3, nor on an overlay at all.
   const scratch = "export TMPDIR=/scratch/tmp CONTAINERV_RACES=5; mkdir $TMPDIR; " +
-    "chmod 1777 $TMPDIR; ";
+    "chmod 1777 $TMPDIR; mkdir -pm 700 /scratch/data /var/lib/containerv; " +
+    "mount --bind /scratch/data /var/lib/containerv; ";
   return scratch +
     runs.map(([runtime, file]) =>
       `node tools/run_tests.mjs --suite integration,security --runtime ${runtime} --file ${file} ` +

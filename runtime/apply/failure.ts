@@ -40,6 +40,8 @@ const GOALS: Partial<Record<Op["kind"], (op: never) => string>> = {
   "volume.attach": (op: Extract<Op, { kind: "volume.attach" }>) => `mount a volume at ${op.at}`,
   "secret": (op: Extract<Op, { kind: "secret" }>) => `put the secret ${op.at} in its place`,
   "upper": (op: Extract<Op, { kind: "upper" }>) => `use the disk ${op.path}`,
+  "layer.map": (op: Extract<Op, { kind: "layer.map" }>) =>
+    `give the layer ${op.path} the container's ids`,
   "layer.hold": (op: Extract<Op, { kind: "layer.hold" }>) => `hold the layer ${op.path}`,
   "clone": () => "make the container's namespaces",
   "execute": (op: Extract<Op, { kind: "execute" }>) => `execute "${op.argv[0]}"`,

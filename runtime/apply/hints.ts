@@ -124,6 +124,13 @@ export const HINTS: readonly Hint[] = [
   },
   { kind: "sysctl", errno: EINVAL, fix: "the kernel does not take this value" },
   {
+    kind: "layer.map",
+    errno: EINVAL,
+    fix:
+      "the file system of the layer can't be id-mapped on this kernel (an overlay never, tmpfs since Linux 6.3): put it on " +
+      "ext4, xfs or btrfs, or say `userns: host`",
+  },
+  {
     kind: "upper",
     errno: EWOULDBLOCK,
     fix: "another container uses this disk: give this one another name",

@@ -3,7 +3,7 @@
  * name and renamed when whole and on the disk, so that what has the name is good. `archives/` and `digests/` remember what an
  * archive's contents are, by the file's identity and by the digest of its compressed bytes.
  */
-import { EEXIST, ENOTEMPTY } from "../../ffi/abi/errno.ts";
+import { EEXIST, ENOENT, ENOTEMPTY } from "../../ffi/abi/errno.ts";
 import {
   LOCK_EX,
   LOCK_NB,
@@ -129,7 +129,11 @@ export function openStore(data: string): void {
 /** Waits until nobody else holds the lock of that name; the result ends the holding and takes its file away, the end of the process only ends it. */
 export async function lock(data: string, name: string): Promise<Disposable> {
   const pathname = `${data}/locks/${name.replace(":", "-")}`;
-  const fd = await lockFile(pathname);
+  const fd = await lockFile(pathname).catch((error: unknown) => {
+    if (!(error instanceof SyscallError) || error.errno !== ENOENT) throw error;
+    openStore(data);
+    return lockFile(pathname);
+  });
   return {
     [Symbol.dispose]() {
       callSync(unlinkat({ pathname, flags: 0 }));

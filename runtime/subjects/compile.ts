@@ -15,6 +15,7 @@ import { holdOps, imageOf, layerLosses, settleLayers, unpackOps } from "./layers
 import { DEFAULT, originOf } from "./origin.ts";
 import { becomesPause, compileProcesses, hasInit, passedFiles, signalNumber } from "./process.ts";
 import { type CompiledRootfs, compileRootfs } from "./rootfs/compile.ts";
+import type { LayerIds } from "./rootfs/mapped.ts";
 import { compileSecrets } from "./secrets.ts";
 import { compileVolumes } from "./volumes.ts";
 import { type CompiledUserns, compileUserns } from "./userns.ts";
@@ -79,7 +80,7 @@ function compileParts(asked: DesiredContainer, host: Host, answers: Answers) {
     room,
     asks,
     inside: userns.inside,
-    rootfs: compileRootfs(container, userns.inside, answers),
+    rootfs: compileRootfs(container, { host: userns.inside, ids: layerIds(host, userns) }, answers),
     volumes: compileVolumes(container, { host, outside: userns.outside }, answers),
     secrets: compileSecrets(container, answers),
     files: compileFiles(
@@ -88,6 +89,13 @@ function compileParts(asked: DesiredContainer, host: Host, answers: Answers) {
       answers,
     ),
   };
+}
+
+/** Root alone can show files under other ids. */
+function layerIds({ privileged }: Host, { maps }: CompiledUserns): LayerIds | undefined {
+  if (!privileged || maps === undefined) return undefined;
+  const { uids, gids } = maps;
+  return { uids, gids };
 }
 
 /** The stage's operations, then the container's, then those of each command. */

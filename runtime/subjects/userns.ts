@@ -6,6 +6,7 @@ import type { AskMaps } from "../plan/ops/ask.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import type { Loss } from "../plan/plan.ts";
 import { originOf } from "./origin.ts";
+import { hasUnmapped } from "./rootfs/mapped.ts";
 import { hasInit, usersOf } from "./process.ts";
 
 /** Ids that a container of root's gets of its own by `userns: auto`. */
@@ -97,8 +98,7 @@ function joinedUserns(container: DesiredContainer, host: Host): CompiledUserns {
 const unowned = (origin: string): Loss => ({
   code: "OWNERS_NOT_MAPPED",
   origin,
-  message:
-    "files of the host and of layers show as 65534's: their owners have no id in the user namespace",
+  message: "files of the host show as 65534's: their owners have no id in the user namespace",
 });
 
 /** One id each, the user's own: what the kernel lets a process map by itself. */
@@ -168,7 +168,7 @@ function mapped(
     inside: { ...host, privileged: false, setgroups: true },
     fresh: true,
     outside: ({ uid, gid }) => ({ uid: outside(maps.uids, uid), gid: outside(maps.gids, gid) }),
-    losses: host.privileged ? [unowned(origin)] : [],
+    losses: host.privileged && hasUnmapped(container) ? [unowned(origin)] : [],
     claim: [],
     first: [gate],
     maps: {

@@ -54,6 +54,7 @@ function removeEmpty(path: string): void {
     rmdirSync(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ENOTEMPTY" && code !== "ENOENT") throw error;
+    // A mount point stays.
+    if (code !== "ENOTEMPTY" && code !== "ENOENT" && code !== "EBUSY") throw error;
   }
 }

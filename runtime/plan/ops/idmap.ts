@@ -13,6 +13,7 @@ import { write } from "../../../ffi/calls/io.ts";
 import { close, dup3, openat } from "../../../ffi/calls/open.ts";
 import { prctl } from "../../../ffi/calls/prctl.ts";
 import { clone3, exitGroup, getpid, kill, unshare, waitid } from "../../../ffi/calls/process.ts";
+import type { IdMap } from "../../../spec/model/desired.ts";
 import { type Emitter, result } from "../emitter.ts";
 
 export interface Ids {
@@ -41,10 +42,16 @@ const CHILD = "map child";
 /** Slot: number of the descriptor of the child's directory in /proc, fixed before the two part. */
 const DIRECTORY = "map directory";
 
-/** Slot `into` = a descriptor of a user namespace that maps one owner. */
+/** The map of one owner; all others show as nobody's. */
+export function pairMap({ from, to }: IdPair): Parameters<typeof openIdMap>[1] {
+  const one = (inside: number, outside: number) => [{ inside, outside, count: 1 }];
+  return { uids: one(from.uid, to.uid), gids: one(from.gid, to.gid) };
+}
+
+/** Slot `into` = a descriptor of a user namespace with these maps: owners on the disk → ids of the host. */
 export function openIdMap(
   to: Emitter,
-  { from, to: seen }: IdPair,
+  { uids, gids }: { readonly uids: readonly IdMap[]; readonly gids: readonly IdMap[] },
   options: { readonly into: string },
 ): void {
   const inChild = to.label("map child");
@@ -62,8 +69,8 @@ export function openIdMap(
   to.add({ kind: "label", name: inChild });
   lowerChild(to);
   to.add({ kind: "label", name: stopped });
-  writeMap(to, "uid_map", `${from.uid} ${seen.uid} 1`);
-  writeMap(to, "gid_map", `${from.gid} ${seen.gid} 1`);
+  writeMap(to, "uid_map", lines(uids));
+  writeMap(to, "gid_map", lines(gids));
   to.call(
     openat({ dirfd: result(DIRECTORY), pathname: "ns/user", flags: O_RDONLY | O_CLOEXEC }),
     options,
@@ -72,6 +79,9 @@ export function openIdMap(
   to.call(waitid({ idtype: P_PID, id, options: WEXITED }));
   to.call(close({ fd: result(DIRECTORY) }), { onError: "continue" });
 }
+
+const lines = (maps: readonly IdMap[]): string =>
+  maps.map(({ inside, outside, count }) => `${inside} ${outside} ${count}`).join("\n");
 
 /** The child never comes back from here: it stops, and is killed. */
 function lowerChild(to: Emitter): void {

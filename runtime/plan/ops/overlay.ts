@@ -23,15 +23,22 @@ export interface PassedMount {
   readonly of: string;
 }
 
+/** A detached mount that the stage made. */
+export interface SlotMount {
+  readonly slot: string;
+  /** The directory. */
+  readonly of: string;
+}
+
 /** An overlay that becomes the container's root. */
 export interface Overlay extends OpCommon {
   readonly kind: "mount.overlay";
   /** Lowest first: paths on the host, and mounts that were handed over. */
-  readonly lowers: readonly (string | PassedMount)[];
-  /** `tmpfs`: at most `size` bytes; `disk`: a directory with `up` and `work`. */
+  readonly lowers: readonly (string | PassedMount | SlotMount)[];
+  /** `tmpfs`: at most `size` bytes; `disk`: a directory with `up` and `work`, perhaps mounted already. */
   readonly upper:
     | { readonly kind: "tmpfs"; readonly size?: number }
-    | { readonly kind: "disk"; readonly path: string };
+    | { readonly kind: "disk"; readonly path: string; readonly slot?: string };
   /** Further option of the overlay in a user namespace. */
   readonly userxattr: boolean;
 }
@@ -75,7 +82,7 @@ export const overlay: OpDefinition<Overlay> = {
   },
 };
 
-const nameOf = (lower: string | PassedMount): string =>
+const nameOf = (lower: string | PassedMount | SlotMount): string =>
   typeof lower === "string" ? lower : lower.of;
 
 /** Longest value that fsconfig(2) takes. */
@@ -102,9 +109,10 @@ function mountLong(to: Emitter, options: readonly (readonly string[])[]): void {
   );
 }
 
-function placePassed(to: Emitter, { fd }: PassedMount, name: string): void {
+function placePassed(to: Emitter, mount: PassedMount | SlotMount, name: string): void {
   to.call(mkdirat({ dirfd: result(WORKBENCH), pathname: name, mode: 0o755 }));
-  to.add({ kind: "add", into: "layer", left: fd, right: 0 });
+  const left = "fd" in mount ? mount.fd : result(mount.slot);
+  to.add({ kind: "add", into: "layer", left, right: 0 });
   moveToWorkbench(to, name);
 }
 
@@ -161,7 +169,8 @@ function placeUpper(
   upper: Overlay["upper"],
 ): readonly (readonly [string, string])[] {
   if (upper.kind === "disk") {
-    placeLayer(to, upper.path, "disk");
+    if (upper.slot === undefined) placeLayer(to, upper.path, "disk");
+    else placePassed(to, { slot: upper.slot, of: upper.path }, "disk");
     return [["upperdir", "disk/up"], ["workdir", "disk/work"]];
   }
   for (const pathname of ["up", "work"]) {

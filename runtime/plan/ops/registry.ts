@@ -10,6 +10,7 @@ import * as files from "./files.ts";
 import * as idle from "./idle.ts";
 import * as join from "./join.ts";
 import * as setns from "./setns.ts";
+import * as mapLayer from "./map_layer.ts";
 import * as mount from "./mount.ts";
 import * as overlay from "./overlay.ts";
 import * as pivot from "./pivot.ts";
@@ -78,6 +79,7 @@ export type Op =
   | process.Execute
   | unpack.Unpack
   | hold.HoldLayer
+  | mapLayer.MapLayer
   | upper.KeepUpper
   | prepare.Prepare
   | volume.KeepVolume
@@ -150,6 +152,7 @@ export const OPS = {
   "execute": process.execute,
   "unpack": unpack.unpack,
   "layer.hold": hold.holdLayer,
+  "layer.map": mapLayer.mapLayer,
   "upper": upper.keepUpper,
   "prepare": prepare.prepare,
   "volume.keep": volume.keepVolume,

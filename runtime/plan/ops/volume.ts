@@ -40,7 +40,7 @@ import { branchOnErrno, type CallOptions, type Emitter, FAIL, result } from "../
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
 import { mkdirUnlessThere } from "./cgroup.ts";
-import { type IdPair, openIdMap } from "./idmap.ts";
+import { type IdPair, openIdMap, pairMap } from "./idmap.ts";
 import {
   attachToTarget,
   attributeBits,
@@ -119,7 +119,7 @@ export const openVolume: OpDefinition<OpenVolume> = {
       { into: op.slot },
     );
     to.call(close({ fd: result("source") }), { onError: "continue" });
-    if (op.owner !== undefined) openIdMap(to, op.owner, { into: "ids" });
+    if (op.owner !== undefined) openIdMap(to, pairMap(op.owner), { into: "ids" });
     // What is mounted in the container must not reach the host, nor the other way round, unless that was asked for.
     const propagation = { private: MS_PRIVATE, slave: MS_SLAVE, shared: 0 }[op.propagation];
     to.call(mountSetattr({

@@ -6,6 +6,7 @@ import type { Loss } from "../../plan/plan.ts";
 import { HostError } from "../../plan/host_error.ts";
 import { DEFAULT, originOf } from "../origin.ts";
 import { checkImages, isImage, passedMount } from "./images.ts";
+import { type LayerIds, mapOps, mappedLayer, UPPER_SLOT } from "./mapped.ts";
 import { MOUNT_POINTS, systemOps } from "./system.ts";
 
 export interface CompiledRootfs {
@@ -28,7 +29,7 @@ interface Layers {
 
 export function compileRootfs(
   container: DesiredContainer,
-  host: Host,
+  { host, ids }: { readonly host: Host; readonly ids?: LayerIds | undefined },
   answers: Answers,
 ): CompiledRootfs {
   const layers = sortLayers(container);
@@ -36,17 +37,20 @@ export function compileRootfs(
   checkCollisions(layers, answers);
   checkImages(container, host);
   const kept = keptUpper(container, answers);
-  const root = rootOp(container, { layers, host, kept: kept?.path, losses });
+  const root = rootOp(container, { layers, host, ids, kept: kept?.path, losses });
   const origin = layers.system?.origin ?? root.origin;
   const inner: readonly Op[] = layers.system === undefined
     ? mountPoints(root)
     : systemOps(host, { origin, hostname: container.hostname });
   return {
-    stage: kept?.ops ?? [],
+    stage: [
+      ...kept?.ops ?? [],
+      ...mapOps(container, ids, layers.content.length > 0 ? kept : undefined),
+    ],
     container: once([
       root,
       ...inner,
-      ...layers.at.flatMap((layer) => atOps(container, layer)),
+      ...layers.at.flatMap((layer) => atOps(container, layer, ids)),
       ...workdirOps(container),
     ]),
     readOnly: container.rootfs.writable.kind === "readonly",
@@ -92,7 +96,7 @@ const UPPER_MODE = 0o700;
 function keptUpper(
   container: DesiredContainer,
   answers: Answers,
-): { path: string; ops: readonly Op[] } | undefined {
+): { path: string; origin: string; ops: readonly Op[] } | undefined {
   const { path: whole, writable } = container.rootfs;
   // A rootfs that is used as it is keeps what is written to it by itself.
   if (whole !== undefined || writable.kind !== "disk") return undefined;
@@ -102,6 +106,7 @@ function keptUpper(
   const op = { where: "stage", origin } as const;
   return {
     path,
+    origin,
     ops: [{ ...op, kind: "upper", id: "rootfs/upper", path, mode: UPPER_MODE }],
   };
 }
@@ -111,6 +116,7 @@ function rootOp(
   from: {
     layers: Layers;
     host: Host;
+    ids: LayerIds | undefined;
     kept: string | undefined;
     losses: Loss[];
   },
@@ -157,7 +163,13 @@ function tmpfsSize(container: DesiredContainer): number | undefined {
 function overlayOp(
   container: DesiredContainer,
   first: DesiredLayer,
-  from: { layers: Layers; host: Host; kept: string | undefined; losses: Loss[] },
+  from: {
+    layers: Layers;
+    host: Host;
+    ids: LayerIds | undefined;
+    kept: string | undefined;
+    losses: Loss[];
+  },
 ): Op {
   const common = { id: "rootfs", where: "container", origin: first.origin } as const;
   const hostRoot = from.layers.content.find((layer) => layer.kind === "host");
@@ -176,12 +188,18 @@ function overlayOp(
     ...common,
     kind: "mount.overlay",
     lowers: from.layers.content.map((layer) => {
+      const mapped = mappedLayer(container, layer, from.ids);
+      if (mapped !== undefined) return mapped;
       if (layer.kind === "dir") return layer.dir;
       return isImage(layer) ? passedMount(container, layer) : "/";
     }),
     // A read-only root gets an upper too, for mount points that the layers lack; it is closed at the end.
     upper: from.kept !== undefined
-      ? { kind: "disk", path: from.kept }
+      ? {
+        kind: "disk",
+        path: from.kept,
+        ...(from.ids === undefined ? {} : { slot: UPPER_SLOT }),
+      }
       : { kind: "tmpfs", ...(size === undefined ? {} : { size }) },
     userxattr: !from.host.privileged,
   };
@@ -253,8 +271,18 @@ export function directoryOps(
   });
 }
 
-function atOps(container: DesiredContainer, layer: DesiredLayer): readonly Op[] {
+function atOps(
+  container: DesiredContainer,
+  layer: DesiredLayer,
+  ids: LayerIds | undefined,
+): readonly Op[] {
   const common = { where: "container", origin: layer.origin } as const;
+  const mapped = mappedLayer(container, layer, ids);
+  if (mapped !== undefined) {
+    const id = `rootfs/at${layer.at}`;
+    const { slot } = mapped;
+    return [{ ...common, kind: "volume.attach", id, slot, at: layer.at, target: "directory" }];
+  }
   if (isImage(layer)) {
     const { fd, of } = passedMount(container, layer);
     const id = `rootfs/at${layer.at}`;

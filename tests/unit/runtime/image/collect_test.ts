@@ -1,5 +1,5 @@
 // runs-under: bun, deno
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, utimesSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { fileVersion } from "../../../../ffi/linux/file.ts";
@@ -68,6 +68,7 @@ test("who wants nothing any more is forgotten; what is torn too", async () => {
   const data = store(directory, "a");
   await noteUse(data, "gone", { file: directory.file("gone"), layers: [ID("a")] });
   writeFileSync(`${data}/uses/torn`, "{");
+  rmdirSync(`${data}/locks`);
   assertEquals(readUses(data, "all").over.length, 2);
   await collectLayers(data, OLD);
   assertEquals(readdirSync(`${data}/uses`), []);

@@ -9,7 +9,7 @@ import { ANSWERS, HOST_USER, HOST_V2 } from "../support/hosts.ts";
 import { opsOf, planOf, type Situation, wanted } from "../support/wanted.ts";
 
 const rootfsOf = (rootfs: unknown, { host = HOST_V2, answers }: Situation = {}) =>
-  compileRootfs(wanted({ rootfs }), host, { ...ANSWERS, ...answers });
+  compileRootfs(wanted({ rootfs }), { host }, { ...ANSWERS, ...answers });
 
 const paths = (ops: readonly Op[]): readonly string[] =>
   ops.flatMap((op) => op.kind === "directory" || op.kind === "symlink" ? [op.path] : []);

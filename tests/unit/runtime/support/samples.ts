@@ -209,6 +209,22 @@ const MOUNTS = {
     { ...container, kind: "pivot", id: "one", stacked: 1 },
     { ...container, kind: "pivot", id: "two", stacked: 2 },
   ],
+  "layer.map": [
+    {
+      ...stage,
+      kind: "layer.map",
+      id: "map",
+      path: "/srv/layer",
+      slot: "layer 0",
+      attributes: ["ro", "nosuid", "nodev"],
+      ids: {
+        uids: [{ inside: 0, outside: 100000, count: 65536 }],
+        gids: [{ inside: 0, outside: 200000, count: 1000 }, { inside: 1000, outside: 0, count: 1 }],
+      },
+      first: true,
+      last: true,
+    },
+  ],
   "layer.hold": [
     { ...stage, kind: "layer.hold", id: "hold", path: "/var/lib/containerv/layers/sha256-00" },
   ],
@@ -220,7 +236,9 @@ const MOUNTS = {
     mode: 0o700,
   }],
 } as const satisfies {
-  [K in (OpKind & `mount.${string}`) | "pivot" | "upper" | "layer.hold"]: readonly Sample<K>[];
+  [K in (OpKind & (`mount.${string}` | `layer.${string}`)) | "pivot" | "upper"]: readonly Sample<
+    K
+  >[];
 };
 
 const VOLUME = {
