@@ -13,6 +13,7 @@
 export {
   type CommandOptions,
   type Container,
+  type Copied,
   type CopyResult,
   type ExecOptions,
   type Exit,

@@ -126,6 +126,7 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [
       { name: "--yes", short: "-y", help: "do not ask" },
       PROFILE_OPTION,
+      OVER_OPTION,
       SET_OPTION,
     ],
     files: true,
@@ -139,7 +140,7 @@ export const COMMANDS: readonly CommandRow[] = [
     name: "diff",
     usage: "[FILE]",
     summary: "say what of a project is not as its spec says, or not as it was made",
-    options: [JSON_OPTION, PROFILE_OPTION, SET_OPTION],
+    options: [JSON_OPTION, PROFILE_OPTION, OVER_OPTION, SET_OPTION],
     files: true,
     text: [
       "Exits with 3 when something differs: keys that have changed, containers that are missing, have failed or are not in " +
@@ -155,6 +156,7 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [
       { name: "--no-cache", help: "read the spec anew, whatever was read before" },
       PROFILE_OPTION,
+      OVER_OPTION,
       SET_OPTION,
     ],
     files: true,

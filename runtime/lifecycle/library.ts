@@ -234,6 +234,6 @@ export async function start(
 export type { CommandOptions, ExecOptions, Process } from "./commands.ts";
 export type { CopyResult } from "./transfer.ts";
 export type { LogLine } from "./log_lines.ts";
-export type { Pressure } from "../apply/outcome.ts";
+export type { Copied, Pressure } from "../apply/outcome.ts";
 export type { Usage } from "../observe/usage.ts";
 export type { Container, Exit, Output, OutputOption, StdioOptions };
