@@ -46,7 +46,7 @@ async function showAll(
 ): Promise<boolean> {
   const { places, hidden } = wanted.result;
   const { shown, failed } = await withPlans(wanted, compared);
-  stdout(hide(showChanges(shown, { places }), hidden));
+  stdout(hide(showChanges(shown, { places, isBegun: true }), hidden));
   return !failed;
 }
 

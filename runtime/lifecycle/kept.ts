@@ -1,12 +1,21 @@
 /** What outlives `down` until somebody says that it shall not: a project's named volumes, and the disks of its containers. */
-import { dirname } from "node:path";
-import { LOCK_EX, LOCK_NB, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW } from "../../ffi/abi/fcntl.ts";
+import { basename, dirname } from "node:path";
+import { ENOTEMPTY } from "../../ffi/abi/errno.ts";
+import {
+  AT_REMOVEDIR,
+  LOCK_EX,
+  LOCK_NB,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+} from "../../ffi/abi/fcntl.ts";
 import { flock } from "../../ffi/calls/io.ts";
 import { openat } from "../../ffi/calls/open.ts";
+import { unlinkat } from "../../ffi/calls/path.ts";
 import { listDirectory, removeTree } from "../../ffi/linux/directory.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { getuid } from "../../ffi/linux/file.ts";
-import { callSync, check } from "../../ffi/linux/run.ts";
+import { callSync, check, SyscallError } from "../../ffi/linux/run.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { keptName } from "../../spec/model/volumes.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -57,4 +66,12 @@ export function removeKept(path: string): void {
     });
   }
   removeTree(path);
+  // The project's room for its volumes goes with the last of them; until then it is not empty.
+  const room = dirname(path);
+  if (basename(dirname(room)) === "volumes") {
+    const result = Number(callSync(unlinkat({ pathname: room, flags: AT_REMOVEDIR })));
+    if (result < 0 && result !== -ENOTEMPTY) {
+      throw new SyscallError(unlinkat({ pathname: room, flags: AT_REMOVEDIR }), -result);
+    }
+  }
 }

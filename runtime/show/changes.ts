@@ -40,13 +40,17 @@ const COUNTED = [
 const WIDTH = 68;
 
 /** For `plan`: every container, with its operations. */
-export function showChanges({ changes, lost }: ShownProject, options: ShowOptions): string {
+export function showChanges(
+  { changes, lost }: ShownProject,
+  options: ShowOptions & { /** It is about to be done. */ readonly isBegun?: boolean },
+): string {
   const lines = changes.flatMap((change) => [
     `${SIGNS[change.action]} ${change.name}   ${headOf(change)}`,
     ...reasonLines(change, options.places),
     ...(change.plan === undefined ? [] : planLines(change.plan, options)),
   ]);
-  lines.push(...lost.map(({ text }) => `! ${text}`), `${countsOf(changes)}. Nothing was changed.`);
+  const end = options.isBegun === true ? "" : " Nothing was changed.";
+  lines.push(...lost.map(({ text }) => `! ${text}`), `${countsOf(changes)}.${end}`);
   return `${lines.join("\n")}\n`;
 }
 

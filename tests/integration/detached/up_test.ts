@@ -1,6 +1,6 @@
 // runs-under: bun, deno
 /** Containers that outlive the command that started them: up -d, ps, logs, down. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { describe, test } from "node:test";
@@ -112,7 +112,7 @@ describe("up -d", { skip }, () => {
 
   test("volumes and disks outlive down, and go with down --volumes; another checkout has its own", async () => {
     const spec = {
-      name: "kept",
+      name: `kept-${process.pid}`,
       volumes: { data: {} },
       containers: {
         one: {
@@ -151,6 +151,10 @@ describe("up -d", { skip }, () => {
       "0 containers, 2 volumes removed",
     );
     assertStringIncludes((await other.cv("down", "--volumes")).stderr, "2 volumes removed");
+    const left = readdirSync("/var/lib/containerv/volumes").filter((name) =>
+      name.startsWith(`${spec.name}-`)
+    );
+    assertEquals(left, []);
   });
 
   test("secrets reach the container and no file of the state", async () => {
