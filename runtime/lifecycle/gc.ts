@@ -180,7 +180,12 @@ function collectGroups(found: Collected): void {
       if (!isDirectory || isYoung(`${top}/${name}`)) continue;
       const places = projects.get(name);
       const known = new Set(
-        places === undefined ? [] : viewProject(places).containers.map((one) => one.name),
+        places === undefined
+          ? []
+          : viewProject(places).containers.flatMap(({ name: one, record }) => [
+            one,
+            record?.instance?.split("/").at(-1) ?? one,
+          ]),
       );
       for (const inner of listDirectory(`${top}/${name}`)) {
         if (inner.isDirectory && !known.has(inner.name)) {

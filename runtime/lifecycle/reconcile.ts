@@ -161,7 +161,11 @@ function whileRunning(
 }
 
 /** What its limits depend on; all else of it is settled. */
-export function machineOf(container: DesiredContainer, { id }: ContainerView, host: Host): Machine {
+export function machineOf(
+  container: DesiredContainer,
+  { id, record }: ContainerView,
+  host: Host,
+): Machine {
   const { rootfs } = container;
   const alone: DesiredContainer = {
     ...container,
@@ -172,7 +176,7 @@ export function machineOf(container: DesiredContainer, { id }: ContainerView, ho
     volumes: [],
   };
   const answers = answer(alone, host, {
-    instance: id,
+    instance: record?.instance ?? id,
     dataDirectory: dataDirectory(process.env, host.uid),
     first: 1,
     announce: true,

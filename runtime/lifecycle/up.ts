@@ -5,14 +5,22 @@ import { observeHost } from "../observe/host.ts";
 import { factsOf } from "../apply/facts.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import { isAlive } from "../state/identity.ts";
-import { placesOf } from "../state/project.ts";
-import { type ContainerView, type ProjectView, viewOne, viewProject } from "./containers.ts";
+import { listContainers, placesOf } from "../state/project.ts";
+import {
+  type ContainerView,
+  desiredOf,
+  type ProjectView,
+  viewOne,
+  viewProject,
+  viewSome,
+} from "./containers.ts";
 import {
   createDetachedPlanner,
   type DetachedPlanner,
   type DetachedStart,
   startDetached,
 } from "./detached.ts";
+import { specDigests } from "./digest.ts";
 import { adoptLeft, type OpenProject, openProject } from "./project.ts";
 import { startOrder } from "../../spec/model/depends.ts";
 import { endSupervisor, startSupervisor } from "./supervise/launch.ts";
@@ -61,6 +69,7 @@ export async function up(
   // While the project is ours so is its supervision.
   await endSupervisor(places);
   const round = beginRound(project, options);
+  await settleLeft(round, desired);
   for (const change of changesOf(desired.containers, viewProject(places))) {
     if (change.action === "remove") await carryOut(round, change);
     else round.changes.set(change.name, change);
@@ -68,9 +77,13 @@ export async function up(
   const watched = watchedOf(desired.containers);
   const begin = async (container: DesiredContainer): Promise<void> => {
     const change = round.changes.get(container.name);
-    if (watched.has(container.name)) round.orderly.supervision.watch(container);
+    // What is checked as the new one says is the new one: not the old one beside it.
+    const late = container.update === "startFirst" && change?.action === "replace";
+    if (watched.has(container.name) && !late) round.orderly.supervision.watch(container);
     if (round.isAborted()) return;
     if (change !== undefined) await carryOut(round, change, container);
+    if (!watched.has(container.name) || !late) return;
+    for (const one of asTheyAre(round.project, [container])) round.orderly.supervision.watch(one);
   };
   const ordered = startOrder(desired.containers).flat();
   const independent = ordered.every(({ dependsOn }) => dependsOn.length === 0);
@@ -169,7 +182,11 @@ async function carryOut(
   if (change.problem !== undefined) return failed(change.problem);
   try {
     if (container !== undefined && action === "replace") await planFirst(round, container);
-    if (action === "remove" || action === "replace") {
+    const old = action === "replace" && container?.update === "startFirst"
+      ? viewOne(round.project.places, name)
+      : undefined;
+    const startsFirst = old?.state === "running";
+    if (action === "remove" || (action === "replace" && !startsFirst)) {
       for (const facts of await removeNamed(round.project, name)) failed(facts);
     }
     if (container !== undefined && action === "change") {
@@ -179,7 +196,9 @@ async function carryOut(
       const never = await round.orderly.awaitDependencies(container);
       if (round.isAborted()) return;
       if (never !== undefined) return failed(never);
-      start = await startDetached(round.project, container, { plan: plannerOf(round) });
+      start = startsFirst
+        ? await replaceFirst(round, container, old)
+        : await startDetached(round.project, container, { plan: plannerOf(round) });
       for (const facts of [start.failure ?? [], ...start.leftovers].flat()) failed(facts);
     }
   } catch (error) {
@@ -196,17 +215,35 @@ async function carryOut(
 
 /** What has to be looked after when `up` is gone is a supervisor's. */
 async function handOver(
-  { project: { places, name, file }, failures }: Round,
+  { project, failures }: Round,
   desired: Desired,
 ): Promise<number | undefined> {
-  const containers = desired.containers.filter(needsSupervisor);
-  if (containers.length === 0) return undefined;
+  const { places, name, file } = project;
+  const wanted = desired.containers.filter(needsSupervisor);
+  if (wanted.length === 0) return undefined;
   try {
+    const containers = asTheyAre(project, wanted).filter(needsSupervisor);
     return await startSupervisor({ places, name, file, containers });
   } catch (error) {
     failures.push({ name, facts: factsOf(error) });
     return undefined;
   }
+}
+
+/** As they were made: one that could not be changed goes on by the spec that it was made of. */
+function asTheyAre(
+  { places }: OpenProject,
+  containers: readonly DesiredContainer[],
+): readonly DesiredContainer[] {
+  const names = new Set(containers.map(({ name }) => name));
+  const views = new Map(viewSome(places, names).map((view) => [view.name, view]));
+  return containers.map((container) => {
+    const view = views.get(container.name);
+    if (view?.record === undefined) return container;
+    if (view.record.digest.spec === specDigests(container).spec) return container;
+    // Values of secrets are in no record.
+    return { ...desiredOf(view), secrets: container.secrets };
+  });
 }
 
 function plannerOf(round: Round): DetachedPlanner {
@@ -220,6 +257,26 @@ function plannerOf(round: Round): DetachedPlanner {
 /** What this machine can't have is said while the old container still runs. Throws HostError. */
 async function planFirst(round: Round, container: DesiredContainer): Promise<void> {
   plannerOf(round)(container, (await storedLayers(container))?.stored);
+}
+
+async function replaceFirst(
+  round: Round,
+  container: DesiredContainer,
+  old: ContainerView,
+): Promise<DetachedStart> {
+  const { startFirst } = await import("./start_first.ts");
+  const { project, orderly } = round;
+  return await startFirst(project, { container, old }, { plan: plannerOf(round), orderly });
+}
+
+/** A replacement that a killed runner began; where there is none, nothing is loaded. */
+async function settleLeft({ project, failures }: Round, { containers }: Desired): Promise<void> {
+  if (listContainers(project.places).every((name) => !name.includes("~"))) return;
+  const { settleReplacements } = await import("./start_first.ts");
+  const wanted = new Set(containers.map(({ name }) => name));
+  for (const facts of await settleReplacements(project, wanted)) {
+    failures.push({ name: project.name, facts });
+  }
 }
 
 /** What can be done while it runs; loaded where it is needed. */

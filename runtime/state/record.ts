@@ -47,6 +47,8 @@ export interface ContainerRecord {
   readonly version: typeof RECORD_VERSION;
   readonly boot: string;
   readonly name: string;
+  /** What its groups are called below ours; absent: `PROJECT-HASH/NAME`. */
+  readonly instance?: string;
   /** `created`: nothing was started yet. `starting`: what `made` names may be there. `started`: it ran, or runs. */
   readonly phase: "created" | "starting" | "started";
   /** Milliseconds since 1970. */

@@ -1,0 +1,143 @@
+/**
+ * `update: startFirst`: the new container is started beside the old one, under a name of its own; when it is ready the old one is ended
+ * and the new one takes the name. A runner that is killed on the way leaves both, and the next `up` settles which one stays.
+ */
+import { renameat2 } from "../../ffi/calls/path.ts";
+import { check } from "../../ffi/linux/run.ts";
+import type { DesiredContainer } from "../../spec/model/desired.ts";
+import { ContainervError, type ErrorFacts } from "../plan/error.ts";
+import { containerPlaces } from "../state/places.ts";
+import { noteEvent } from "../state/events.ts";
+import { writeRecord } from "../state/record.ts";
+import { type ContainerView, desiredOf, viewOne, viewProject } from "./containers.ts";
+import { type DetachedPlanner, type DetachedStart, startDetached } from "./detached.ts";
+import { specDigests } from "./digest.ts";
+import { type OpenProject, saveContainer } from "./project.ts";
+import { removeContainer } from "./remove.ts";
+import { stopContainers } from "./stop.ts";
+import { storedLayers } from "./stored.ts";
+import { healthOf, type Orderly } from "./supervise/orderly.ts";
+
+/** No name of a spec has this character. */
+const NUMBERED = /^(.+)~[12]$/;
+
+/** A name that neither the old one's record nor its groups have. */
+function otherName({ name, record }: ContainerView): string {
+  return record?.instance?.endsWith("~1") === true ? `${name}~2` : `${name}~1`;
+}
+
+export interface StartFirstOptions {
+  readonly plan: DetachedPlanner;
+  readonly orderly: Orderly;
+}
+
+/** The caller holds the project's lock, and nobody supervises. The result is a failure while the old one goes on. */
+export async function startFirst(
+  project: OpenProject,
+  { container, old }: { readonly container: DesiredContainer; readonly old: ContainerView },
+  { plan, orderly }: StartFirstOptions,
+): Promise<DetachedStart> {
+  const { healthcheck } = container;
+  const beside: DesiredContainer = {
+    ...container,
+    name: otherName(old),
+    restart: { policy: "no", backoffMs: 0 },
+    ...(healthcheck === undefined ? {} : { healthcheck: { ...healthcheck, onFailure: "none" } }),
+  };
+  const start = await startDetached(project, { ...container, name: beside.name }, { plan });
+  const wrong = start.failure ?? await readiness(project, beside, orderly);
+  if (wrong !== undefined) {
+    const left = await removeNamed(project, beside.name);
+    return { name: container.name, failure: keepsOld(wrong, container), leftovers: left };
+  }
+  await stopContainers([old]);
+  const left = removeContainer(old);
+  if (left.length > 0) return { name: container.name, leftovers: left };
+  await takeOver(project, beside.name);
+  const record = viewOne(project.places, container.name)?.record;
+  const { leftovers } = start;
+  return { name: container.name, leftovers, ...(record === undefined ? {} : { record }) };
+}
+
+function keepsOld(facts: ErrorFacts, { name }: DesiredContainer): ErrorFacts {
+  return {
+    ...facts,
+    message: facts.message.replaceAll(/~[12]\b/g, ""),
+    undone: `the new ${name} was removed, the old one goes on`,
+    fix: `containerv plan shows what the new one is`,
+  };
+}
+
+/** Why it is not: it has ended, or its check fails. */
+async function readiness(
+  { places }: OpenProject,
+  beside: DesiredContainer,
+  orderly: Orderly,
+): Promise<ErrorFacts | undefined> {
+  const view = viewOne(places, beside.name);
+  if (view?.state !== "running") {
+    const { status = "no status" } = view?.ending ?? {};
+    const message = `the new ${beside.name} ended with ${status} as soon as it was started`;
+    return { code: "NOT_RUNNING", message, pointer: beside.origins["update"] ?? "" };
+  }
+  if (beside.healthcheck === undefined) return undefined;
+  orderly.supervision.watch(beside);
+  await orderly.awaitHealth(beside);
+  const verdict = healthOf(beside, orderly.supervision);
+  if (verdict === "good") return undefined;
+  return verdict ??
+    { code: "ABORTED", message: "it was told to stop before the new one was ready" };
+}
+
+async function removeNamed(project: OpenProject, name: string): Promise<readonly ErrorFacts[]> {
+  const view = viewOne(project.places, name);
+  if (view === undefined) return [];
+  await stopContainers([view]);
+  return removeContainer(view);
+}
+
+/** The container `NAME~1` is `NAME` from now on; the names of its groups stay. Throws ContainervError, SyscallError. */
+async function takeOver(project: OpenProject, from: string): Promise<void> {
+  const view = viewOne(project.places, from);
+  const [, name] = NUMBERED.exec(from) ?? [];
+  if (view?.record === undefined || name === undefined) return;
+  const desired = { ...desiredOf(view), name };
+  const problem = writeRecord(view.places.desired, desired);
+  if (problem !== undefined) throw new ContainervError({ code: "NO_STATE", message: problem });
+  saveContainer(view, {
+    ...view.record,
+    name,
+    instance: view.record.instance ?? view.id,
+    digest: { ...view.record.digest, spec: specDigests(desired).spec },
+  });
+  const { directory } = containerPlaces(project.places, name);
+  check(renameat2({ oldpath: view.places.directory, newpath: directory }));
+  noteEvent(project.places, { type: "renamed", container: name, from });
+  const stored = (await storedLayers(desired))?.stored;
+  if (stored !== undefined) await (await import("./layers.ts")).keepLayers(directory, stored);
+}
+
+/**
+ * What an earlier replacement left that did not come to its end: a new one beside an old one that runs goes, without an old one it
+ * takes the name. Gives what is left.
+ */
+export async function settleReplacements(
+  project: OpenProject,
+  wanted: ReadonlySet<string>,
+): Promise<readonly ErrorFacts[]> {
+  const { containers } = viewProject(project.places);
+  const left: ErrorFacts[] = [];
+  for (const view of containers) {
+    const [, name] = NUMBERED.exec(view.name) ?? [];
+    if (name === undefined || !wanted.has(name)) continue;
+    const old = containers.find((one) => one.name === name);
+    if (old?.state === "running" || view.state !== "running") {
+      left.push(...await removeNamed(project, view.name));
+      continue;
+    }
+    const kept = old === undefined ? [] : removeContainer(old);
+    left.push(...kept);
+    if (kept.length === 0) await takeOver(project, view.name);
+  }
+  return left;
+}
