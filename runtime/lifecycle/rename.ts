@@ -41,7 +41,8 @@ export function renameContainer(project: OpenProject, view: ContainerView, to: s
   move(view, places.directory, to);
   writeRecord(places.desired, { ...before, name: to });
   const digest = { ...record.digest, spec: digestUnder(before, to) };
-  saveContainer({ places, project: project.places }, { ...record, name: to, digest });
+  const instance = record.instance ?? view.id;
+  saveContainer({ places, project: project.places }, { ...record, name: to, instance, digest });
   noteEvent(project.places, { type: "renamed", container: to, from });
 }
 
