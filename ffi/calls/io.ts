@@ -1,7 +1,7 @@
 /** Bytes in and out of descriptors, and what belongs to an open file. read(2), write(2), flock(2). */
 import { LOCKS, SEEKS, SYNC_FILE_RANGE_WRITE } from "../abi/fcntl.ts";
 import { utf8 } from "../abi/text.ts";
-import type { Cell, Syscall, Word } from "./call.ts";
+import type { Cell, ResultOf, Syscall, Word } from "./call.ts";
 import { isBytes, syscall } from "./record.ts";
 import { showBuffer, showFlags, showName, showPointer, showWord } from "./show.ts";
 
@@ -54,11 +54,18 @@ export function pread64(args: { fd: Word; buf: Cell; count: Word; offset: Word }
  * @see https://man7.org/linux/man-pages/man2/write.2.html
  */
 export function write(
-  args: { fd: Word; buf: string | Uint8Array | Cell; count?: Word },
+  args:
+    | { fd: Word; buf: string | Uint8Array | Cell; count?: Word }
+    // Bytes whose address is known at run time only: what is left of a write that was cut short.
+    | { fd: Word; buf: ResultOf; count: Word },
 ): Syscall {
   const { fd } = args;
   const buf = typeof args.buf === "string" ? utf8(args.buf) : args.buf;
   const word = buf instanceof Uint8Array ? { bytes: buf } : buf;
+  if ("result" in word) {
+    const words = [fd, word, args.count ?? 0] as const;
+    return syscall("write", { words, text: () => words.map(showWord) });
+  }
   const count = args.count ??
     ("bytes" in word ? word.bytes.length : word.size - (word.offset ?? 0));
   return syscall("write", {

@@ -18,9 +18,13 @@ export async function command(given: Arguments): Promise<number> {
   try {
     const startable = await startableOf(source);
     if (startable === undefined) return OWN_FAILURE;
+    const letGo = startable.summary.terminal === true
+      ? (await import("../lifecycle/terminal.ts")).holdTerminal()
+      : undefined;
     started = start(startable, [0, 1, 2], { announce: false, rehearse: true });
     const release = passSignals(started);
     outcome = await started.ended;
+    letGo?.();
     release();
   } catch (error) {
     return await ownFailure(error, source);

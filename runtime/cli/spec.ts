@@ -54,6 +54,7 @@ export function filesOf({ operands, lists }: Arguments): readonly string[] {
 /** What the command line gives in place of the spec's keys. */
 interface Changes {
   readonly stdin?: true;
+  readonly tty?: true;
   /** With the caller's SOURCE_DATE_EPOCH, or the default. */
   readonly reproducible?: { readonly epoch: number | undefined };
 }
@@ -61,6 +62,7 @@ interface Changes {
 function changesOf({ options }: Arguments): Changes {
   return {
     ...(options["--stdin"] === true ? { stdin: true } : {}),
+    ...(options["--tty"] === true ? { tty: true } : {}),
     ...(options["--reproducible"] === true ? { reproducible: { epoch: readEpoch() } } : {}),
   };
 }
@@ -75,11 +77,14 @@ export function readEpoch(): number | undefined {
 
 async function withChanges(result: LoadResult, changes: Changes): Promise<LoadResult> {
   const { desired } = result;
-  const { stdin, reproducible } = changes;
+  const { stdin = false, tty = false, reproducible } = changes;
   if (desired === undefined || Object.keys(changes).length === 0) return result;
-  const given = stdin === undefined
-    ? desired.containers
-    : desired.containers.map((container) => ({ ...container, stdin }));
+  const given = desired.containers.map((one) => ({
+    ...one,
+    // What follows from `tty: true`, where the spec does not say it otherwise.
+    ...(tty ? { tty, init: one.init || !("init" in one.origins) } : {}),
+    stdin: stdin || one.stdin || tty && !("stdin" in one.origins),
+  }));
   if (reproducible === undefined) return { ...result, desired: { ...desired, containers: given } };
   const { makeReproducible } = await import("../subjects/reproducible.ts");
   const containers = given.map((container) => makeReproducible(container, reproducible.epoch));

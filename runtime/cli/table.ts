@@ -76,6 +76,7 @@ export const COMMANDS: readonly CommandRow[] = [
       { name: "--quiet", short: "-q", help: "no status line" },
       { name: "--stdin", short: "-i", help: "pass standard input through, as `stdin: true`" },
       REPRODUCIBLE_OPTION,
+      { name: "--tty", short: "-t", help: "a terminal of its own, shown on ours, as `tty: true`" },
       { name: "--no-cache", help: "read the spec anew, whatever was read before" },
       OVER_OPTION,
       SET_OPTION,

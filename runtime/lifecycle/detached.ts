@@ -1,14 +1,12 @@
 /** Starts a container that outlives its runner: by the project's keeper, recorded before the first act. */
 import { createHash } from "node:crypto";
-import { O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_RDWR } from "../../ffi/abi/fcntl.ts";
+import { O_NONBLOCK } from "../../ffi/abi/fcntl.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
-import { S_IFIFO } from "../../ffi/abi/stat.ts";
-import { close, openat } from "../../ffi/calls/open.ts";
-import { mknodat, unlinkat } from "../../ffi/calls/path.ts";
+import { close } from "../../ffi/calls/open.ts";
 import { fileSize, makePrivateDirectory } from "../../ffi/linux/file.ts";
 import { openMessagePair, openPipe } from "../../ffi/linux/pair.ts";
 import { awaitReadable } from "../../ffi/linux/poll.ts";
-import { callSync, check } from "../../ffi/linux/run.ts";
+import { callSync } from "../../ffi/linux/run.ts";
 import { planFiles } from "../../ffi/linux/spawn.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { explainedOutcome, isLayerGone } from "../apply/explain.ts";
@@ -34,6 +32,7 @@ import { specDigests, withoutSecrets } from "./digest.ts";
 import { prepare } from "./prepare.ts";
 import { createPlanner, type Planned } from "./template.ts";
 import type { StoredLayers } from "./layers.ts";
+import { openStreams } from "./detached_streams.ts";
 import { undoMade } from "./remove.ts";
 import type { OpenCopies } from "./start.ts";
 import { storedLayers } from "./stored.ts";
@@ -176,7 +175,7 @@ async function tryDetached(
   let copies: OpenCopies | undefined;
   try {
     copies = await openFiles(planned);
-    stage = handToKeeper(keeper, { view, record: intent, planned, copies });
+    stage = handToKeeper(keeper, { view, record: intent, planned, copies, container: run });
     const early: Report[] = [];
     const { asks } = planned.summary;
     if (asks !== undefined) {
@@ -213,11 +212,12 @@ interface Handing {
   readonly record: ContainerRecord;
   readonly planned: Planned;
   readonly copies: OpenCopies | undefined;
+  readonly container: Pick<DesiredContainer, "stdin" | "tty">;
 }
 
 /** Everything that the new process gets is opened here, and closed again once the keeper has it. */
-function handToKeeper(keeper: Keeper, { view, record, planned, copies }: Handing): Stage {
-  const { output, errors } = view.places;
+function handToKeeper(keeper: Keeper, handing: Handing): Stage {
+  const { view, record, planned, copies } = handing;
   const open: number[] = [];
   const take = (fd: number): number => {
     open.push(fd);
@@ -239,9 +239,7 @@ function handToKeeper(keeper: Keeper, { view, record, planned, copies }: Handing
       control: theirs,
       report,
       announce,
-      stdin: take(check(openat({ pathname: "/dev/null", flags: O_RDONLY | O_CLOEXEC }))),
-      ...openNamedPipe(output, take, ["output", "stdout"] as const),
-      ...openNamedPipe(errors, take, ["errors", "stderr"] as const),
+      ...openStreams(view.places, handing.container, take),
     };
     const pid = startByKeeper(keeper, fds, {
       name: record.log,
@@ -257,23 +255,6 @@ function handToKeeper(keeper: Keeper, { view, record, planned, copies }: Handing
   } finally {
     for (const fd of open) callSync(close({ fd }));
   }
-}
-
-/**
- * A pipe with a name, so that another keeper can go on reading should the first be lost. The container's end is open for both:
- * while it runs it never gets EPIPE for want of a reader.
- */
-function openNamedPipe<Read extends string, Write extends string>(
-  pathname: string,
-  take: (fd: number) => number,
-  [read, write]: readonly [Read, Write],
-): Record<Read | Write, number> {
-  // Of its own at every start: what a former one left in it is not this one's.
-  callSync(unlinkat({ pathname, flags: 0 }));
-  check(mknodat({ pathname, mode: S_IFIFO | 0o600, dev: 0 }));
-  const reading = take(check(openat({ pathname, flags: O_RDONLY | O_NONBLOCK | O_CLOEXEC })));
-  const writing = take(check(openat({ pathname, flags: O_RDWR | O_CLOEXEC })));
-  return { [read]: reading, [write]: writing } as Record<Read | Write, number>;
 }
 
 interface Settling {

@@ -47,6 +47,8 @@ export interface Summary {
   /** What the runner copies in and out; absent: nothing. */
   readonly copies?: Copies;
   readonly stop: { readonly signal: number; readonly graceMs: number };
+  /** The caller's terminal is changed while the container runs. */
+  readonly terminal?: true;
 }
 
 /** Per reason of an exit the limit behind it: `limits.memory 64MiB`, and the line that asked for it. */

@@ -5,6 +5,7 @@
  *     container → runner   the same, through a pipe of its own
  *     runner → stage       0 u32 signal to be sent to the container's first process, or ANSWER; end of file = end it
  *                          DETACH, where the plan permits it: the stage ends and leaves the container to its parent
+ *                          RESIZE, where the container has a terminal: 4 u16 rows   6 u16 columns
  */
 
 /** Exit status of a stage that failed; the report says why. */
@@ -12,6 +13,9 @@ export const STAGE_FAILED = 125;
 
 /** In place of a signal. */
 export const DETACH = 0x100;
+
+/** In place of a signal: the container's terminal has another size. */
+export const RESIZE = 0x300;
 
 /** Descriptor of the stage's end. The container's first process closes it before anything else can run beside it. */
 export const CONTROL_FD = 3;

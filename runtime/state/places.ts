@@ -70,6 +70,10 @@ export interface ContainerPlaces {
   /** Named pipes: output and errors of the container's processes. */
   readonly output: string;
   readonly errors: string;
+  /** Named pipe: what is typed for it, with `stdin` or a terminal. */
+  readonly input: string;
+  /** Named pipe: messages for who has its terminal (runtime/plan/report.ts). */
+  readonly control: string;
 }
 
 export function containerPlaces(project: ProjectPlaces, name: string): ContainerPlaces {
@@ -80,6 +84,8 @@ export function containerPlaces(project: ProjectPlaces, name: string): Container
     desired: `${directory}/desired.json`,
     output: `${directory}/output`,
     errors: `${directory}/errors`,
+    input: `${directory}/input`,
+    control: `${directory}/control`,
   };
 }
 

@@ -17,6 +17,7 @@ import { becomesPause, compileProcesses, hasInit, passedFiles, signalNumber } fr
 import { type CompiledRootfs, compileRootfs } from "./rootfs/compile.ts";
 import type { LayerIds } from "./rootfs/mapped.ts";
 import { compileSecrets } from "./secrets.ts";
+import { terminalOps, terminalStage, watchedTerminal } from "./terminal.ts";
 import { compileVolumes } from "./volumes.ts";
 import { type CompiledUserns, compileUserns } from "./userns.ts";
 
@@ -56,6 +57,7 @@ function compileSettled(asked: DesiredContainer, host: Host, answers: Answers): 
       ...(asks.length === 0 ? {} : { asks }),
       ...(parts.files.copies === undefined ? {} : { copies: parts.files.copies }),
       stop: { signal: signalNumber(container), graceMs: container.stop.graceMs },
+      ...(container.tty && container.stdin ? { terminal: true } : {}),
     },
   };
 }
@@ -124,6 +126,7 @@ function inOrder(parts: Parts, answers: Answers): readonly Op[] {
     ...rootfs.container,
     ...compileKernelFs(container, inside, limits.groups),
     ...deviceNodes(container, answers),
+    ...terminalOps(container, answers),
     // Last: what others can change meanwhile must not be there when the kernel's own file systems are mounted and masked.
     ...volumes.container,
     ...secrets.files,
@@ -151,6 +154,7 @@ function beginOps(container: DesiredContainer, inside: Host, answers: Answers): 
       ...passedOf(container, inside),
     },
     ...(container.stdin ? [] : [{ kind: "stdin", id: "stdin", where: "stage", origin } as const]),
+    ...terminalStage(container, answers),
   ];
 }
 
@@ -273,6 +277,7 @@ function watchOp(container: DesiredContainer, answers: Answers): Op {
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(answers.detached === undefined ? {} : { detachable: true }),
     ...(answers.announce ? { announce: true } : {}),
+    ...watchedTerminal(container),
   };
 }
 

@@ -3,17 +3,28 @@ import type { DesiredCommand, DesiredContainer } from "../../spec/model/desired.
 import type { Answers, Host, Joinable } from "../plan/host.ts";
 import type { Namespace } from "../plan/ops/namespace.ts";
 import type { Op } from "../plan/ops/registry.ts";
+import type { TerminalSize } from "../plan/ops/terminal.ts";
 import type { Plan } from "../plan/plan.ts";
 import { commandSummary, policyText } from "./compile.ts";
 import { compileRights } from "./identity.ts";
 import { DEFAULT } from "./origin.ts";
 import { processOps, signalNumber, usersOf } from "./process.ts";
+import { terminalOps, terminalStage, watchedTerminal } from "./terminal.ts";
 
 export interface ExecParts {
   /** What the container is; its commands are left aside. */
   readonly container: DesiredContainer;
   readonly command: DesiredCommand;
   readonly target: Joinable;
+  /** It has a terminal of its own. */
+  readonly terminal?: ExecTerminal;
+}
+
+export interface ExecTerminal {
+  /** Absent: as large as the caller's. */
+  readonly size?: TerminalSize;
+  /** It gets what comes on standard input. */
+  readonly input: boolean;
 }
 
 /** What only the process that the container sees can do: all else is done before it is seen. */
@@ -21,8 +32,15 @@ const VISIBLE: readonly Op["kind"][] = ["session", "execute"];
 
 /** Throws HostError. */
 export function compileExec(parts: ExecParts, host: Host, answers: Answers): Plan {
-  const { command, target } = parts;
-  const container = { ...parts.container, commands: [command], init: false };
+  const { command, target, terminal } = parts;
+  // The container's own terminal is its first process's.
+  const container = {
+    ...parts.container,
+    commands: [command],
+    init: false,
+    tty: terminal !== undefined,
+    stdin: terminal?.input ?? parts.container.stdin,
+  };
   const process = commandOps({ container, command, target }, host, answers);
   const isVisible = ({ kind }: Op): boolean => VISIBLE.includes(kind);
   const { announce } = answers;
@@ -30,7 +48,9 @@ export function compileExec(parts: ExecParts, host: Host, answers: Answers): Pla
   const { timeoutMs } = command;
   const ops: readonly Op[] = [
     { ...stage, kind: "prepare", id: "stage/prepare", announce, passed: 1 },
+    ...terminalStage(container, answers, terminal?.size),
     ...joinOps(target, announce),
+    ...terminalInside(container, answers),
     ...process.filter((op) => !isVisible(op)).map((op): Op => ({ ...op, where: "container" })),
     { kind: "join.enter", id: "join/enter", where: "container", origin: DEFAULT },
     ...process.filter(isVisible),
@@ -40,6 +60,7 @@ export function compileExec(parts: ExecParts, host: Host, answers: Answers): Pla
       kind: "watch",
       id: "stage/watch",
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...watchedTerminal(container),
     },
   ];
   return {
@@ -56,6 +77,13 @@ export function compileExec(parts: ExecParts, host: Host, answers: Answers): Pla
       stop: { signal: signalNumber(container), graceMs: container.stop.graceMs },
     },
   };
+}
+
+/** One of the container's devpts, as the user of the command: ids of root have no name in a namespace that does not map them. */
+function terminalInside(container: DesiredContainer, answers: Answers): readonly Op[] {
+  return terminalOps(container, answers).map(({ below: _, ...op }): Op =>
+    op.kind === "terminal.make" ? { ...op, console: false, joins: true } : op
+  );
 }
 
 function commandOps(

@@ -6,6 +6,7 @@ import type { Op } from "../plan/ops/registry.ts";
 import type { GroupPlace } from "./limits/compile.ts";
 import { DEFAULT } from "./origin.ts";
 import { sysctlOps } from "./process.ts";
+import { type Inside, TTY_GROUP } from "./userns.ts";
 
 /** Character devices that every program may expect: path, major, minor. Documentation/admin-guide/devices.txt. */
 const DEVICES: readonly (readonly [string, number, number])[] = [
@@ -65,7 +66,7 @@ const HELD: readonly Held[] = ["/proc", "/sys", "/dev"];
 /** Everything of the kernel that is mounted into the root. */
 export function compileKernelFs(
   container: DesiredContainer,
-  host: Host,
+  host: Inside,
   groups: readonly GroupPlace[],
 ): readonly Op[] {
   return [
@@ -159,7 +160,7 @@ function groupMounts(
   ];
 }
 
-function devOps(host: Host): readonly Op[] {
+function devOps(host: Inside): readonly Op[] {
   const dev = filesystem("tmpfs", "/dev", {
     options: [["mode", "0755"], ["size", "65536"]],
     attributes: ["nosuid", "noexec"],
@@ -186,12 +187,12 @@ function devOps(host: Host): readonly Op[] {
     ...directories,
     ...links,
     filesystem("devpts", "/dev/pts", {
-      // The group tty has no id in a user namespace of one id.
+      // The group tty has no id in a user namespace that does not map it.
       options: [
         ["newinstance"],
         ["ptmxmode", "0666"],
         ["mode", "0620"],
-        ...(host.privileged ? [["gid", "5"] as const] : []),
+        ...(host.hasTtyGroup ?? host.privileged ? [["gid", `${TTY_GROUP}`] as const] : []),
       ],
       attributes: ["nosuid", "noexec"],
     }),

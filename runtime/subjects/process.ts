@@ -12,6 +12,9 @@ import type { Inside } from "./userns.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** What every emulator of a terminal understands, as other runtimes say it too. */
+const TERM = "xterm";
+
 /** True when the stage stays as PID 1. */
 export function hasInit(container: DesiredContainer): boolean {
   return container.init || container.commands.length !== 1;
@@ -175,7 +178,13 @@ export function processOps(parts: ProcessParts): readonly Op[] {
     : `${command.origin}/user`;
   const keepsCapabilities = user.uid === 0 || rights.explicit;
   return [
-    { ...common, kind: "session", id: `${id}/session`, origin: DEFAULT },
+    {
+      ...common,
+      kind: "session",
+      id: `${id}/session`,
+      origin: container.tty ? originOf(container, "tty") : DEFAULT,
+      ...(container.tty ? { terminal: true } : {}),
+    },
     bound(id, {
       where: "process",
       origin: rightsOrigin,
@@ -305,6 +314,7 @@ function executeOp({ container, command, user }: ProcessParts, common: ProcessCo
   const environment: Record<string, string> = {
     PATH,
     HOME: user.home,
+    ...(container.tty ? { TERM } : {}),
     ...container.environment,
     ...command.environment,
   };

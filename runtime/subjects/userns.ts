@@ -19,7 +19,12 @@ export const CLAIMS_PATH = "/run/containerv/ids";
 export interface Inside extends Host {
   /** Whether setgroups(2) is allowed. Absent: to root alone. */
   readonly setgroups?: boolean;
+  /** Whether the group tty has an id. Absent: with root's ids alone. */
+  readonly hasTtyGroup?: boolean;
 }
+
+/** Id of the group tty, which terminals belong to: the same in every distribution. */
+export const TTY_GROUP = 5;
 
 export interface CompiledUserns {
   /** The container is in a user namespace: nothing of the host is its root's. */
@@ -165,7 +170,12 @@ function mapped(
     dropGroups: true,
   };
   return {
-    inside: { ...host, privileged: false, setgroups: true },
+    inside: {
+      ...host,
+      privileged: false,
+      setgroups: true,
+      hasTtyGroup: isMapped(maps.gids, TTY_GROUP),
+    },
     fresh: true,
     outside: ({ uid, gid }) => ({ uid: outside(maps.uids, uid), gid: outside(maps.gids, gid) }),
     losses: host.privileged && hasUnmapped(container) ? [unowned(origin)] : [],
@@ -193,7 +203,7 @@ function outside(ranges: readonly IdMap[], id: number): number {
   return range.outside + id - range.inside;
 }
 
-const maps = (ranges: readonly IdMap[], id: number): boolean =>
+const isMapped = (ranges: readonly IdMap[], id: number): boolean =>
   ranges.some(({ inside, count }) => id >= inside && id < inside + count);
 
 /** Who the first process is while it builds the container: root if there is one inside, else the command's user. */
@@ -205,9 +215,9 @@ function firstIds(
   const init: ResolvedUser = { uid: 0, gid: 0, groups: [], home: "/" };
   const all = hasInit(container) ? [init, ...users] : users;
   for (const { uid, gid, groups } of all) {
-    const gone = [gid, ...groups].find((id) => !maps(gids, id));
-    if (maps(uids, uid) && gone === undefined) continue;
-    const what = maps(uids, uid) ? `the group ${gone}` : `the user ${uid}`;
+    const gone = [gid, ...groups].find((id) => !isMapped(gids, id));
+    if (isMapped(uids, uid) && gone === undefined) continue;
+    const what = isMapped(uids, uid) ? `the group ${gone}` : `the user ${uid}`;
     throw new HostError("ID_NOT_MAPPED", {
       origin: originOf(container, "userns"),
       message:
@@ -217,8 +227,8 @@ function firstIds(
   }
   const [first = init] = users;
   return {
-    uid: maps(uids, 0) ? 0 : first.uid,
-    gid: maps(gids, 0) ? 0 : first.gid,
+    uid: isMapped(uids, 0) ? 0 : first.uid,
+    gid: isMapped(gids, 0) ? 0 : first.gid,
   };
 }
 

@@ -69,7 +69,8 @@ export function normaliseContainer(
     userns: normaliseUserns(context, at("userns")),
     join: normaliseJoin(context, at("join"), value),
     ...(time === undefined ? {} : { time }),
-    init: value.init ?? commands.length > 1,
+    // As PID 1 a command would be deaf to `^C`, unless it handles the signal.
+    init: value.init ?? (commands.length > 1 || value.tty === true),
     tty: value.tty ?? false,
     stdin: value.stdin ?? value.tty ?? false,
     process: normaliseProcess(context, at("process")),

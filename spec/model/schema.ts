@@ -60,18 +60,17 @@ const KEYS = {
   init: {
     title: "Init",
     description:
-      "Our PID 1 reaps processes and forwards signals. Default: true for several commands, else false.",
+      "Our PID 1 reaps processes and forwards signals. Default: true for several commands and with `tty`, where a PID 1 of yours would not hear `^C`; else false.",
     ...BOOLEAN,
     examples: [true],
   },
   tty: {
     title: "Terminal",
     description:
-      "Give the commands a terminal of their own, which shows on ours. `containerv run -t` says the same.",
+      "Give the commands a terminal of their own, which shows on ours: job control, sizes, and keys such as `^C` are the container's. What they write to standard error comes with the rest, and TERM is `xterm`. `containerv run -t` says the same. Without a terminal of ours it still is one, 80 columns of 24 rows, and the end of our input is the end of its.",
     ...BOOLEAN,
     default: false,
-    examples: [false],
-    "x-not-yet-values": { true: "What works: false." },
+    examples: [true],
   },
   stdin: {
     title: "Standard input",

@@ -117,6 +117,7 @@ export const UNITS: readonly Unit[] = [
       "SHUT_WR SHUT_RDWR",
   }),
   unit(() => import("../../ffi/abi/stat.ts"), { includes: "sys/stat.h" }),
+  unit(() => import("../../ffi/abi/termbits.ts"), { includes: "asm/termbits.h asm/termios.h" }),
   unit(() => import("../../ffi/abi/timerfd.ts"), {
     includes: "time.h sys/time.h sys/timerfd.h",
     enums: "TFD_CLOEXEC TFD_NONBLOCK",

@@ -2,6 +2,7 @@
 import { CAPABILITIES, type Capability, capabilityMask } from "../../../ffi/abi/capability.ts";
 import { EACCES, ENOENT, ENOTDIR } from "../../../ffi/abi/errno.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../../ffi/abi/fcntl.ts";
+import { TIOCSCTTY } from "../../../ffi/abi/ioctl.ts";
 import { RESOLVE_NO_MAGICLINKS } from "../../../ffi/abi/openat2.ts";
 import {
   PR_CAP_AMBIENT,
@@ -13,6 +14,7 @@ import {
 import { SIG_SETMASK } from "../../../ffi/abi/signal.ts";
 import { capset } from "../../../ffi/calls/capability.ts";
 import { setgroups, setresgid, setresuid } from "../../../ffi/calls/credentials.ts";
+import { ioctl } from "../../../ffi/calls/ioctl.ts";
 import { openat2 } from "../../../ffi/calls/open.ts";
 import { fchdir, umask } from "../../../ffi/calls/path.ts";
 import { prctl } from "../../../ffi/calls/prctl.ts";
@@ -28,6 +30,8 @@ import { sendReport } from "./supervise.ts";
 /** A new session: no terminal of the host can be reached through it. */
 export interface NewSession extends OpCommon {
   readonly kind: "session";
+  /** The container's own terminal, which standard input is, becomes its controlling one: that is what `^C` goes by. */
+  readonly terminal?: true;
 }
 
 /** Bounding set and NoNewPrivs: what no process after this one can get back. */
@@ -73,10 +77,11 @@ export interface Execute extends OpCommon {
 }
 
 export const newSession: OpDefinition<NewSession> = {
-  describe: () => "setsid()",
-  lower(_op, to) {
+  describe: (op) => op.terminal === true ? "setsid(), ioctl(0, TIOCSCTTY)" : "setsid()",
+  lower(op, to) {
     // A container whose first process was cloned alone leads no group yet, so this can't fail with EPERM.
     to.call(setsid());
+    if (op.terminal === true) to.call(ioctl({ fd: 0, request: TIOCSCTTY, arg: 0 }));
   },
 };
 

@@ -21,6 +21,7 @@ import * as namespace from "./namespace.ts";
 import * as prepare from "./prepare.ts";
 import * as process from "./process.ts";
 import * as supervise from "./supervise.ts";
+import * as terminal from "./terminal.ts";
 import * as unpack from "./unpack.ts";
 import * as upper from "./upper.ts";
 import * as volume from "./volume.ts";
@@ -92,6 +93,10 @@ export type Op =
   | files.HandRoot
   | files.Input
   | files.Output
+  | terminal.PairTerminal
+  | terminal.RawTerminal
+  | terminal.RestoreTerminal
+  | terminal.MakeTerminal
   | supervise.Watch
   | supervise.EndContainer
   | supervise.RunCommand;
@@ -165,6 +170,10 @@ export const OPS = {
   "root.hand": files.handRoot,
   "input": files.input,
   "output": files.output,
+  "terminal.pair": terminal.pairTerminal,
+  "terminal.raw": terminal.rawTerminal,
+  "terminal.restore": terminal.restoreTerminal,
+  "terminal.make": terminal.makeTerminal,
   "watch": supervise.watch,
   "end": supervise.endContainer,
   "command": supervise.runCommand,

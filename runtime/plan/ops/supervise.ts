@@ -15,6 +15,19 @@ import { setitimer, timerfdCreate, timerfdSettime } from "../../../ffi/calls/tim
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import {
+  detachPump,
+  finishPump,
+  movePump,
+  passSize,
+  preparePump,
+  PUMP,
+  PUMP_ENTRIES,
+  PUMP_SLOT,
+  set,
+  takeTerminal,
+  waitFor,
+} from "./pump.ts";
+import {
   ANNOUNCE_FD,
   CONTROL_FD,
   DETACH,
@@ -36,6 +49,8 @@ export interface Watch extends OpCommon {
   readonly detachable?: true;
   /** The runner wants to know the first process's pid. */
   readonly announce?: true;
+  /** The container's terminal is shown on standard output; with `input` it gets what comes on standard input. */
+  readonly terminal?: { readonly input: boolean };
 }
 
 /** Kills the container's first process, and with it all others, and waits for it: what undoes `clone`. */
@@ -99,7 +114,7 @@ export function sendReport(
 
 /** struct pollfd: fd 0, events 4, revents 6. */
 const POLLFD_BYTES = 8;
-const POLL: Cell = { cell: "watched", size: 3 * POLLFD_BYTES };
+const POLL: Cell = { cell: "watched", size: PUMP_ENTRIES * POLLFD_BYTES };
 
 function watchFd(to: Emitter, index: number, fd: Word): void {
   const offset = index * POLLFD_BYTES;
@@ -148,24 +163,48 @@ export const watch: OpDefinition<Watch> = {
       watchFd(to, 2, result("timer"));
     }
     const failed = to.label("poll failed");
+    const { terminal } = op;
+    if (terminal !== undefined) {
+      if (op.timeoutMs === undefined) waitFor(to, 2, -1);
+      preparePump(to);
+    }
     to.add({ kind: "label", name: wait });
-    to.call(ppoll({ fds: POLL, nfds: op.timeoutMs === undefined ? 2 : 3 }), { onError: failed });
-    const control = to.label("control");
-    onReady(to, 0, control);
-    to.add({ kind: "jump", to: ended }, { kind: "label", name: control });
-    passSignal(to, wait, op.timeoutMs === undefined ? wait : to.label("timer"), op);
+    const nfds = terminal !== undefined ? PUMP_ENTRIES : op.timeoutMs === undefined ? 2 : 3;
+    to.call(ppoll({ fds: POLL, nfds }), { onError: failed });
+    if (terminal === undefined) {
+      const control = to.label("control");
+      onReady(to, 0, control);
+      to.add({ kind: "jump", to: ended }, { kind: "label", name: control });
+      passSignal(to, {
+        wait,
+        timer: op.timeoutMs === undefined ? wait : to.label("timer"),
+        done: wait,
+      }, op);
+    } else {
+      // The container's end is seen last: what it wrote before comes first.
+      takeTerminal(to, terminal.input);
+      const timer = op.timeoutMs === undefined ? PUMP.next : to.label("timer");
+      passSignal(to, { wait, timer, done: PUMP.next }, op);
+      movePump(to, wait);
+    }
     // ppoll(2) that failed wrote no revents: those of before must not be read again.
     to.add(
       { kind: "label", name: failed },
       ...branchOnErrno([EINTR, ENOMEM], { to: wait, otherwise: FAIL.stage }),
       { kind: "label", name: ended },
     );
+    if (terminal !== undefined) finishPump(to);
     reap(to);
   },
 };
 
 /** One message of the runner: a signal for the container; its end: the container's end. */
-function passSignal(to: Emitter, wait: string, timer: string, op: Watch): void {
+function passSignal(
+  to: Emitter,
+  // `done`: where it goes on when no time is up.
+  { wait, timer, done }: { readonly wait: string; readonly timer: string; readonly done: string },
+  op: Watch,
+): void {
   const command: Cell = { cell: "command", size: 8 };
   const gone = to.label("runner gone");
   const stay = to.label("stay");
@@ -175,10 +214,12 @@ function passSignal(to: Emitter, wait: string, timer: string, op: Watch): void {
     { kind: "branch", when: "less", left: result("count"), right: 4, to: gone },
     { kind: "load", into: "signal", address: command, width: 4 },
   );
+  if (op.terminal !== undefined) passSize(to, { wait, said: { ...command, offset: 4 } });
   if (op.detachable) {
     to.add(
       { kind: "branch", when: "less", left: result("signal"), right: DETACH, to: stay },
     );
+    if (op.terminal !== undefined) detachPump(to, wait);
     sendReport(to, "detached", { from: "stage" });
     to.call(exitGroup({ status: 0 }));
     to.add({ kind: "label", name: stay });
@@ -188,6 +229,7 @@ function passSignal(to: Emitter, wait: string, timer: string, op: Watch): void {
   });
   to.add({ kind: "jump", to: wait }, { kind: "label", name: gone });
   killContainer(to);
+  if (op.terminal !== undefined) set(to, PUMP_SLOT.gone, 1);
   // A negative descriptor is left out by poll: the end of file is not seen again.
   to.add(
     { kind: "store", value: -1, address: { ...POLL, offset: POLLFD_BYTES }, width: 4 },
@@ -195,7 +237,7 @@ function passSignal(to: Emitter, wait: string, timer: string, op: Watch): void {
   );
   if (op.timeoutMs === undefined) return;
   to.add({ kind: "label", name: timer });
-  onReady(to, 2, wait);
+  onReady(to, 2, done);
   sendReport(to, "timeout", { from: "stage" });
   killContainer(to);
   to.add(

@@ -2,7 +2,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { chownSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { after, describe, test } from "node:test";
-import { type CliResult, REPOSITORY, runCli } from "../../support/cli.ts";
+import {
+  cliCommand,
+  type CliOptions,
+  type CliResult,
+  REPOSITORY,
+  runCli,
+} from "../../support/cli.ts";
+import { openPty } from "../../support/pty.ts";
 import { assertGolden } from "../../support/golden.ts";
 import { missing, root, tool, userns } from "../../support/require.ts";
 import { exampleLayers, storeWithout } from "../../support/store.ts";
@@ -23,7 +30,29 @@ function inputOf(file: string): { stdin?: string } {
 const needsRoot = (file: string): boolean =>
   /^limits:/m.test(readFileSync(`${FOLDER}/${file}`, "utf8"));
 
-function assertGood(file: string, result: CliResult): void {
+type Shown = Pick<CliResult, "code" | "signal" | "stdout" | "stderr">;
+
+/** Runs an example; one that has a terminal on a terminal, where its input is typed, a line after each prompt. */
+async function runExample(file: string, options: CliOptions = {}): Promise<Shown> {
+  if (!/^tty: true/m.test(readFileSync(`${FOLDER}/${file}`, "utf8"))) {
+    return await runCli(["run", `examples/${file}`], { ...options, ...inputOf(file) });
+  }
+  using pty = openPty();
+  const words = [...options.prefix ?? [], ...cliCommand(options.runtime), "run"];
+  const run = pty.run([...words, `examples/${file}`], { cwd: REPOSITORY, env: options.env ?? {} });
+  let shown = "";
+  for (const line of inputOf(file).stdin?.split("\n").slice(0, -1) ?? []) {
+    shown += await pty.until("$ ");
+    pty.type(`${line}\n`);
+  }
+  shown += await pty.until(" ms · ") + await pty.until("\n");
+  const end = shown.lastIndexOf("✔");
+  // The runtime clears the line before it begins.
+  const stdout = shown.slice(shown.indexOf("box$"), end).replaceAll("\r", "");
+  return { ...await run.ended, stdout, stderr: shown.slice(end) };
+}
+
+function assertGood(file: string, result: Shown): void {
   assertEquals([result.code, result.signal], [0, null], result.stderr);
   assertMatch(result.stderr.trimEnd().split("\n").at(-1) ?? "", /^✔ exit 0 · \d+ ms · /);
   assertGolden(beside(file, ".out.txt"), result.stdout);
@@ -50,10 +79,7 @@ test("there are examples, each with a comment that says what it shows", () => {
 describe("run, as root", () => {
   for (const file of FILES) {
     test(file, { skip: missing(root()) }, async () => {
-      assertGood(
-        file,
-        await runCli(["run", `examples/${file}`], { runtime: "source", ...inputOf(file) }),
-      );
+      assertGood(file, await runExample(file, { runtime: "source" }));
     });
   }
 });
@@ -65,8 +91,7 @@ describe("run, as an ordinary user", () => {
   const home = tempDir();
   chownSync(home.path, 65534, 65534);
   after(() => home[Symbol.dispose]());
-  const asUser = (file: string) =>
-    runCli(["run", `examples/${file}`], { prefix, env: { HOME: home.path }, ...inputOf(file) });
+  const asUser = (file: string) => runExample(file, { prefix, env: { HOME: home.path } });
 
   // Changing a file of a layer takes the id of its owner, which the user of this test is not.
   const others = ["11-layers.yaml"];

@@ -468,7 +468,10 @@ const PROCESSES = {
     path: "kernel/sem",
     value: "250 32000 32 128",
   }],
-  "session": [{ ...process, kind: "session", id: "session" }],
+  "session": [
+    { ...process, kind: "session", id: "session" },
+    { ...process, kind: "session", id: "terminal", terminal: true },
+  ],
   "bound": [
     { ...process, kind: "bound", id: "some", keep: ["CHOWN"], last: 2, noNewPrivileges: true },
     { ...process, kind: "bound", id: "none", keep: [], last: 1, noNewPrivileges: false },
@@ -524,6 +527,15 @@ const PROCESSES = {
     { ...stage, kind: "watch", id: "timed", timeoutMs: 1500 },
     { ...stage, kind: "watch", id: "detachable", detachable: true },
     { ...stage, kind: "watch", id: "announced", announce: true },
+    { ...stage, kind: "watch", id: "terminal", terminal: { input: true } },
+    {
+      ...stage,
+      kind: "watch",
+      id: "terminal detachable",
+      detachable: true,
+      timeoutMs: 1500,
+      terminal: { input: false },
+    },
   ],
   "end": [{ ...stage, kind: "end", id: "end" }],
   "command": [
@@ -558,6 +570,30 @@ const PROCESSES = {
       | "watch"
       | "end"
       | "command"
+  ]: readonly Sample<K>[];
+};
+
+const TERMINALS = {
+  "terminal.pair": [
+    { ...stage, kind: "terminal.pair", id: "caller's" },
+    { ...stage, kind: "terminal.pair", id: "said", size: { columns: 132, rows: 43 } },
+  ],
+  "terminal.raw": [{ ...stage, kind: "terminal.raw", id: "raw" }],
+  "terminal.restore": [{ ...stage, kind: "terminal.restore", id: "restore" }],
+  "terminal.make": [
+    {
+      ...container,
+      kind: "terminal.make",
+      id: "first",
+      below: "/dev",
+      uid: 1000,
+      console: true,
+    },
+    { ...container, kind: "terminal.make", id: "joiner", uid: 1000, console: false, joins: true },
+  ],
+} as const satisfies {
+  [
+    K in "terminal.pair" | "terminal.raw" | "terminal.restore" | "terminal.make"
   ]: readonly Sample<K>[];
 };
 
@@ -606,6 +642,7 @@ export const SAMPLES: { readonly [K in OpKind]: readonly Sample<K>[] } = {
   ...IDLE,
   ...JOINS,
   ...PROCESSES,
+  ...TERMINALS,
 };
 
 /** All of them in one list. */

@@ -131,6 +131,20 @@ test("a whole spec", () => {
   assertEquals(container.origins["x-own"], undefined);
 });
 
+test("a terminal brings its input and a PID 1 of ours with it, unless the spec says otherwise", () => {
+  const of = (text: string) => {
+    const { tty, stdin, init } = desiredOf(`commands: [[sh]]\n${text}`).containers[0] ?? {};
+    return { tty, stdin, init };
+  };
+  assertEquals(of("tty: true"), { tty: true, stdin: true, init: true });
+  assertEquals(of("tty: true\nstdin: false\ninit: false"), {
+    tty: true,
+    stdin: false,
+    init: false,
+  });
+  assertEquals(of("tty: false"), { tty: false, stdin: false, init: false });
+});
+
 describe("one container below `containers:`", () => {
   const text = "name: shop\ncontainers:\n  web:\n    commands: [[a]]\n    limits: {pids: 9}\n";
   test("has its own name, its project's is beside it", () => {

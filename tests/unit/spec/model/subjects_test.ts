@@ -230,7 +230,6 @@ table("userns", [
 
 table("not yet", [
   ["environmentFiles: [a.env]", ["NOT_YET /environmentFiles"]],
-  ["tty: true", ["NOT_YET /tty"]],
   ["platform: windows", ["NOT_YET /platform"]],
   ["vm: {driver: qemu}", ["NOT_YET /vm"]],
   ["onUnsupported: warn", ["NOT_YET /onUnsupported"]],
