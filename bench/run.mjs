@@ -30,6 +30,7 @@ const HELP = `npm run bench -- [OPTIONS]        (needs root)
 What is measured; without any of these, all:
   --compare       start to exit of an isolated /bin/true: containerv, crun, runc, bwrap
   --first         the same with containerv's spec cache emptied before each sample
+  --exec          \`exec\` of /bin/true in a container that runs: containerv, crun, runc
   --plan          whole process of \`containerv plan\`, hot and cold
   --library       the library back to back in one Bun and one Deno process, beside the floor in C
 How:
@@ -49,6 +50,7 @@ function readOptions(argv) {
     options: {
       compare: { type: "boolean" },
       first: { type: "boolean" },
+      exec: { type: "boolean" },
       plan: { type: "boolean" },
       library: { type: "boolean" },
       samples: { type: "string" },
@@ -74,13 +76,14 @@ function readOptions(argv) {
   for (const name of only) {
     if (!["containerv", ...PEERS].includes(name)) throw new Error(`--only: unknown runner ${name}`);
   }
-  const all = !values.compare && !values.first && !values.plan && !values.library;
+  const all = !["compare", "first", "exec", "plan", "library"].some((name) => values[name]);
   return {
     help: values.help ?? false,
     rebuild: values.rebuild ?? false,
     lean: values.lean ?? false,
     compare: all || (values.compare ?? false),
     first: all || (values.first ?? false),
+    exec: all || (values.exec ?? false),
     plan: all || (values.plan ?? false),
     library: all || (values.library ?? false),
     samples: count(values.samples ?? (values.quick ? "10" : "60"), { name: "samples", least: 1 }),

@@ -1,7 +1,8 @@
-/** The four comparisons: each runs, prints its table and returns it with what the bars need. */
+/** The comparisons: each runs, prints its table and returns it with what the bars need. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { floorSteps } from "./floor.mjs";
+import { withExecCommands } from "./exec.mjs";
 import { PROBE_ARGV, showInside } from "./inside.mjs";
 import { capture } from "./machine.mjs";
 import { peerCommands } from "./peers.mjs";
@@ -77,10 +78,12 @@ function timeCommands({ work, helpers, options }, { title, commands, idleMs }) {
   return { title, idleMs, floorKiB, rows, samples };
 }
 
-const medianMs = (table, name) => {
+const figureMs = (table, name, what) => {
   const row = table.rows.find((candidate) => candidate.name === name);
-  return row ? row.median / 1e6 : NaN;
+  return row ? row[what] / 1e6 : NaN;
 };
+
+const medianMs = (table, name) => figureMs(table, name, "median");
 
 function runCompare(context, commands) {
   const tables = [];
@@ -115,6 +118,30 @@ function runFirst(context, peers) {
     timeCommands(context, { title, commands, idleMs })
   );
   return { tables, bars: [] };
+}
+
+function runExec(context, rootfs) {
+  const bars = [];
+  const { lean } = context.options;
+  const tables = withExecCommands(
+    { ...context, rootfs, lean },
+    (commands) =>
+      context.options.idles.map((idleMs) => {
+        const title = "exec of /bin/true in a container that runs";
+        const table = timeCommands(context, { title, commands, idleMs });
+        for (const what of ["median", "min"]) {
+          const value = figureMs(table, "containerv", what) / figureMs(table, "crun", what);
+          bars.push({
+            what: `exec, ${what}, idle ${idleMs} ms`,
+            value,
+            bar: BAR_CRUN,
+            unit: "× crun",
+          });
+        }
+        return table;
+      }),
+  );
+  return { tables, bars };
 }
 
 function runPlan(context) {
@@ -220,6 +247,7 @@ export function runTables(context) {
     parts.push({ tables: [inside], bars: [] }, runCompare(context, commands));
   }
   if (options.first && programs.containerv) parts.push(runFirst(context, peers));
+  if (options.exec) parts.push(runExec(context, rootfs));
   if (options.plan && programs.containerv) parts.push(runPlan(context));
   if (options.library && existsSync(join(root, "mod.ts"))) parts.push(runLibrary(context, plan));
   else if (options.library) console.log("note: mod.ts is not there: no library and no floor");

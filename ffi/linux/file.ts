@@ -314,7 +314,11 @@ export function isPrivateDirectory(path: string): boolean {
 /** Makes `path` (and what is missing above it) with mode 0700. Gives the reason when it can't be ours alone. */
 export function makePrivateDirectory(path: string): string | undefined {
   const parts = path.split("/");
-  for (let length = 2; length <= parts.length; length++) {
+  // Mostly what is above is there: then one call does it.
+  const first = Number(callSync(mkdirat({ pathname: path, mode: 0o700 }))) === -ENOENT
+    ? 2
+    : parts.length;
+  for (let length = first; length <= parts.length; length++) {
     const pathname = parts.slice(0, length).join("/");
     const call = mkdirat({ pathname, mode: 0o700 });
     const result = Number(callSync(call));

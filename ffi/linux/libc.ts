@@ -1,6 +1,6 @@
 /** The few functions of the C library that are used, opened once, and the raw call with the kernel's convention. */
 import { syscallNumber } from "../abi/syscalls.ts";
-import type { Seam } from "../seam/host.ts";
+import type { Callable, Seam } from "../seam/host.ts";
 import { LIBC, loadSeam } from "../seam/load.ts";
 
 // Each symbol that is opened costs a cold start some 10 µs, the first a third of a millisecond: two are enough to run calls.
@@ -12,6 +12,8 @@ const CALL_SYMBOLS = {
 /** The kernel, as far as one call of libc reaches it. */
 export interface Kernel {
   readonly seam: Seam;
+  /** syscall(2) of libc itself: the number and six words, −1 for every error. */
+  readonly raw: Callable;
   /** Six words, the kernel's own result: −4095…−1 are errors. */
   readonly call: (number: number, words: readonly (number | bigint)[]) => number | bigint;
 }
@@ -33,6 +35,7 @@ function openKernel(): Kernel {
   const { syscall } = libc;
   return {
     seam,
+    raw: syscall,
     call(number, words) {
       const result = syscall(
         number,

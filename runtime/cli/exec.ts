@@ -21,15 +21,24 @@ export async function command(given: Arguments): Promise<number> {
     const target = runningTarget(name, meantProject(given));
     const wanted = await commandOf(argv, optionsOf(given));
     const outcome = await run(target, wanted, given.options["--interactive"] === true);
-    const all = [...(outcome.failure === undefined ? [] : [outcome.failure]), ...outcome.leftovers];
-    for (const facts of all) await showFailure(facts, {});
+    await showFailures(outcome);
     return outcome.status;
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    const { factsOf } = await import("../apply/facts.ts");
-    await showFailure(factsOf(error), {});
-    return OWN_FAILURE;
+    return await ownFailure(error);
   }
+}
+
+/** Why it did not start, and what could not be taken back. */
+export async function showFailures({ failure, leftovers }: Outcome): Promise<void> {
+  for (const facts of [failure ?? [], ...leftovers].flat()) await showFailure(facts, {});
+}
+
+/** Nothing ran. */
+export async function ownFailure(error: unknown): Promise<number> {
+  const { factsOf } = await import("../apply/facts.ts");
+  await showFailure(factsOf(error), {});
+  return OWN_FAILURE;
 }
 
 async function run(

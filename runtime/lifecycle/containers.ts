@@ -145,7 +145,7 @@ export function lostEnding(at = 0): Ending {
 }
 
 /** What was asked for when the container was made. Throws ContainervError when it can't be read any more. */
-export function desiredOf({ id, places }: ContainerView): DesiredContainer {
+export function desiredOf({ id, places }: Pick<ContainerView, "id" | "places">): DesiredContainer {
   try {
     return JSON.parse(readFile(places.desired) ?? "") as DesiredContainer;
   } catch {

@@ -1,13 +1,6 @@
 /** A command in a container that runs: found by its first process, joined through a descriptor of it. */
 import { encode } from "../../ffi/stage/encode.ts";
-import { fcntl } from "../../ffi/calls/open.ts";
-import { pidfdOpen } from "../../ffi/calls/pidfd.ts";
-import { F_DUPFD_CLOEXEC } from "../../ffi/abi/fcntl.ts";
-import { ESRCH } from "../../ffi/abi/errno.ts";
-import { SyscallError } from "../../ffi/linux/error.ts";
-import { Fd } from "../../ffi/linux/fd.ts";
-import { check } from "../../ffi/linux/run.ts";
-import { waitForFd } from "../../ffi/linux/poll.ts";
+import type { Fd } from "../../ffi/linux/fd.ts";
 import type { DesiredCommand, DesiredContainer } from "../../spec/model/desired.ts";
 import type { Stdio } from "../apply/stage.ts";
 import { observeHost } from "../observe/host.ts";
@@ -19,27 +12,13 @@ import type { Answers, ResolvedUser } from "../plan/host.ts";
 import { lowerPlan } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
 import { compileExec } from "../subjects/exec.ts";
-import { identify, type ProcessIdentity } from "../state/identity.ts";
+import { identify } from "../state/identity.ts";
 import { userKey } from "../subjects/identity.ts";
 import type { Prepared } from "./prepare.ts";
-import { start, type Started, type StartOptions } from "./start.ts";
+import { start, type Startable, type Started, type StartOptions } from "./start.ts";
+import { type ExecTarget, isAlive, notRunning, openTarget, passedTarget } from "./target.ts";
 
-/** A container that runs, by its first process: a pid alone may be another's by now. */
-export interface ExecTarget extends ProcessIdentity {
-  /** Its name, for messages. */
-  readonly name: string;
-  readonly container: DesiredContainer;
-}
-
-/** What is thrown when the container has ended. */
-export function notRunning(name: string): ContainervError {
-  return new ContainervError({
-    code: "NOT_RUNNING",
-    message: `the container ${name} does not run`,
-    fix: "start it first",
-    undone: "nothing was done",
-  });
-}
+export { type ExecTarget, isAlive, notRunning, openTarget } from "./target.ts";
 
 /** What is thrown when its processes are stopped: one more would be stopped with them. */
 export function isPaused(name: string): ContainervError {
@@ -50,24 +29,6 @@ export function isPaused(name: string): ContainervError {
     undone: "nothing was done",
   });
 }
-
-/** A pidfd of the container's first process. Throws ContainervError when that is not there any more. */
-export function openTarget({ name, pid, startTicks }: Omit<ExecTarget, "container">): Fd {
-  let fd: Fd;
-  try {
-    fd = Fd.open(pidfdOpen({ pid }));
-  } catch (error) {
-    if (error instanceof SyscallError && error.errno === ESRCH) throw notRunning(name);
-    throw error;
-  }
-  // The descriptor holds the process, so what /proc says of the pid while it lives is said of this one.
-  if (identify(pid)?.startTicks === startTicks && isAlive(fd)) return fd;
-  fd[Symbol.dispose]();
-  throw notRunning(name);
-}
-
-/** True until the process of a pidfd has ended. */
-export const isAlive = (pidfd: Fd): boolean => waitForFd({ fd: pidfd.number, timeoutMs: 0 }) === 0;
 
 /** The plan that runs `command` in the container. Throws HostError and ContainervError. Changes nothing. */
 export function planExec(
@@ -118,8 +79,18 @@ export function startExec(
   command: DesiredCommand,
   options: StartOptions & { readonly stdio: Stdio },
 ): Started {
-  using pidfd = openTarget(target);
   const { stdio, ...rest } = options;
+  using pidfd = openTarget(target);
+  return start(plannedExec(target, command, { ...options, pidfd }), stdio, rest);
+}
+
+/** What `startExec` starts: good as long as `pidfd`, of the container's first process, is open. Throws as that. */
+export function plannedExec(
+  target: ExecTarget,
+  command: DesiredCommand,
+  options: { readonly announce: boolean; readonly pidfd: Fd },
+): Startable {
+  const { pidfd } = options;
   const { plan, architecture } = planExec(target, command, options);
   // All that was read about the pid was about this process.
   if (!isAlive(pidfd)) throw notRunning(target.name);
@@ -131,12 +102,11 @@ export function startExec(
     memorable: false,
     files: [],
   };
-  const startable = {
+  return {
     image: encoded.image,
-    open: () => [check(fcntl({ fd: pidfd.number, cmd: F_DUPFD_CLOEXEC, arg: 3 }))],
+    open: () => [passedTarget(pidfd)],
     summary: plan.summary,
     explain: () => Promise.resolve(prepared),
     rename: () => Promise.reject(new Error("a joined container has its name")),
   };
-  return start(startable, stdio, rest);
 }

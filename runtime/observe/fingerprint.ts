@@ -6,8 +6,8 @@
 import { AT_FDCWD } from "../../ffi/abi/fcntl.ts";
 import { fileVersion, modificationTime, readFile, readLink } from "../../ffi/linux/file.ts";
 
-/** From `Uid:` to the line before `FDSize:`, and from `CapEff:` to the line before `CapAmb:`. */
-function identity(status: string): string {
+/** Who a process is and what it may do, of its /proc/PID/status: from `Uid:` to the line before `FDSize:`, and from `CapEff:` to the line before `CapAmb:`. */
+export function identityIn(status: string): string {
   const part = (from: string, to: string): string => {
     const start = status.indexOf(from);
     return status.slice(start, status.indexOf(to, start));
@@ -22,7 +22,7 @@ function identity(status: string): string {
  */
 export function fingerprint(switches: readonly string[], watched: readonly string[] = []): string {
   const { HOME, XDG_DATA_HOME } = process.env;
-  let text = identity(readFile("/proc/self/status", { once: true }) ?? "");
+  let text = identityIn(readFile("/proc/self/status", { once: true }) ?? "");
   // A root of another user namespace is another one.
   text += `\n${readLink("/proc/self/ns/user")}`;
   // Changes whenever /bin, /lib and their like are made, removed or replaced.
