@@ -1,7 +1,7 @@
 /** A command in a container that runs: found by its first process, joined through a descriptor of it. */
 import { encode } from "../../ffi/stage/encode.ts";
 import type { Fd } from "../../ffi/linux/fd.ts";
-import type { DesiredCommand, DesiredContainer } from "../../spec/model/desired.ts";
+import type { DesiredCommand } from "../../spec/model/desired.ts";
 import type { Stdio } from "../apply/stage.ts";
 import { observeHost } from "../observe/host.ts";
 import { isFrozen } from "../observe/frozen.ts";
