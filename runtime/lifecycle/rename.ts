@@ -39,8 +39,9 @@ export function renameContainer(project: OpenProject, view: ContainerView, to: s
   }
   const places = containerPlaces(project.places, to);
   move(view, places.directory, to);
-  writeRecord(places.desired, { ...before, name: to });
-  const digest = { ...record.digest, spec: digestUnder(before, to) };
+  const after = named(before, to);
+  writeRecord(places.desired, after);
+  const digest = { ...record.digest, spec: digestUnder(before.name, after) };
   const instance = record.instance ?? view.id;
   saveContainer({ places, project: project.places }, { ...record, name: to, instance, digest });
   noteEvent(project.places, { type: "renamed", container: to, from });
@@ -59,14 +60,22 @@ function move({ places, name }: ContainerView, newpath: string, to: string): voi
   if (result < 0) throw new SyscallError(call, -result);
 }
 
+/** The host name is the container's where the spec does not say another. */
+function named(container: DesiredContainer, to: string): DesiredContainer {
+  const hostname = container.origins["hostname"] === undefined ? to : container.hostname;
+  return { ...container, name: to, hostname };
+}
+
 /** As if the spec had always said the new name: where it does, `up` finds nothing changed. */
-function digestUnder(container: DesiredContainer, to: string): string {
-  const pointer = `/containers/${container.name}`;
+function digestUnder(before: string, container: DesiredContainer): string {
+  const pointer = `/containers/${before}`;
+  const renamed = (value: unknown): boolean =>
+    typeof value === "string" && (value === pointer || value.startsWith(`${pointer}/`));
   const text = JSON.stringify(
-    { ...container, name: to },
+    container,
     (_key, value: unknown) =>
-      typeof value === "string" && (value === pointer || value.startsWith(`${pointer}/`))
-        ? `/containers/${to}${value.slice(pointer.length)}`
+      renamed(value)
+        ? `/containers/${container.name}${String(value).slice(pointer.length)}`
         : value,
   );
   return digestOf(JSON.parse(text));
