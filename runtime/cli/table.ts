@@ -101,6 +101,7 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [
       { name: "--detach", short: "-d", help: "come back when everything was started" },
       { name: "--keep-going", help: "without -d: the others go on when one fails" },
+      { name: "--watch", help: "without -d: do it again whenever the spec or its .env changes" },
       TIME_OPTION,
       { name: "--no-cache", help: "read the spec anew, whatever was read before" },
       PROFILE_OPTION,
@@ -116,6 +117,8 @@ export const COMMANDS: readonly CommandRow[] = [
       "them. When one fails (ends with other than 0 and is not started again) the others are ended too, unless --keep-going; one that " +
       "ends well ends no other. The exit status is that of the first that failed, 125 when one could not be made, else 0. They stay " +
       "recorded: down removes them. Whoever is killed by SIGKILL leaves everything as -d does.",
+      "With --watch it goes on until ^C, also when all have ended: each change of the spec, of the files that it is made of, or of .env is " +
+      "compared with what runs, and only what differs is replaced. A spec that is wrong is said to be, and changes nothing.",
       "A project is its name and its file's path: two checkouts never touch each other.",
     ],
     examples: ["containerv up", "containerv up -d shop.yaml"],

@@ -14,12 +14,13 @@ import { factsOf } from "../apply/facts.ts";
 const SHOWN_MAX = 20;
 
 export async function command(given: Arguments): Promise<number> {
-  const source = openSource(given);
-  const loaded = await loadSource(source);
-  if (loaded === undefined) return BAD_INPUT;
-  const desired = withProfiles(loaded.desired, given);
-  const wanted = { desired, file: absoluteSpec(source), result: loaded.result };
-  if (given.options["--detach"] === true) return (await bringUp(wanted)).status;
+  const isDetached = given.options["--detach"] === true;
+  if (isDetached && given.options["--watch"] === true) {
+    throw new UsageError("--watch is for up without -d: somebody must be there to see the change");
+  }
+  const wanted = await readWanted(given);
+  if (wanted === undefined) return BAD_INPUT;
+  if (isDetached) return (await bringUp(wanted)).status;
   return await (await import("./up_foreground.ts")).upInForeground(wanted, given);
 }
 
@@ -29,6 +30,15 @@ export interface Wanted {
   /** Absolute path of the spec. */
   readonly file: string;
   readonly result: LoadResult;
+}
+
+/** What the arguments say is wanted; `undefined`: the spec is wrong, and that has been said. Throws UsageError, ContainervError. */
+export async function readWanted(given: Arguments): Promise<Wanted | undefined> {
+  const source = openSource(given);
+  const loaded = await loadSource(source);
+  if (loaded === undefined) return undefined;
+  const desired = withProfiles(loaded.desired, given);
+  return { desired, file: absoluteSpec(source), result: loaded.result };
 }
 
 /** Makes it true, and says what is done. Without a `result` nothing was: it could not begin. */

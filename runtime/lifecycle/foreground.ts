@@ -29,6 +29,8 @@ export interface ForegroundOptions {
   readonly onEnded: (ended: Ended) => void;
   /** False: the others go on when one fails. */
   readonly stopOnFailure: boolean;
+  /** True: it goes on when nothing runs any more. */
+  readonly endless: boolean;
 }
 
 export interface Foreground {
@@ -39,6 +41,8 @@ export interface Foreground {
   /** Ends what still runs, dependents first. */
   readonly stop: (options: StopOptions) => Promise<void>;
   readonly wake: () => void;
+  /** Another form of what is wanted; of the same project. */
+  readonly want: (desired: Desired) => void;
   readonly [Symbol.dispose]: () => void;
 }
 
@@ -89,26 +93,30 @@ export function lookAt(desired: Desired, options: ForegroundOptions): Foreground
       await follower.bell.wait();
     }
   };
-  let pumping: Promise<void> = Promise.resolve();
-  const watched = { ...options, desired, told, show, look: follower.look };
+  let pumping: Promise<void> | undefined;
+  let wanted = desired;
+  const watched = { ...options, told, show, look: follower.look };
   return {
     begin: () => {
-      pumping = pump();
+      pumping ??= pump();
     },
     wake: follower.bell.ring,
+    want: (next) => {
+      wanted = next;
+    },
     async untilOver(isAsked) {
       const over = Promise.withResolvers<Over>();
       judge = async (views) => {
-        const found = await verdict(views, { ...watched, isAsked });
+        const found = await verdict(views, { ...watched, desired: wanted, isAsked });
         if (found !== undefined) over.resolve(found);
         return found !== undefined;
       };
-      pumping.catch(over.reject);
+      pumping?.catch(over.reject);
       follower.bell.ring();
       return await keepAliveUntil(over.promise);
     },
     async stop(how) {
-      await stopInOrder(desired, options.file, how);
+      await stopInOrder(wanted, options.file, how);
       closed = true;
       follower.bell.ring();
       await pumping;
@@ -151,8 +159,8 @@ async function verdict(
     tell(fresh, watched);
   }
   const failed = firstFailed(ended);
-  const isOver = endings.every(({ ending }) => ending !== undefined) || watched.isAsked() ||
-    (failed !== undefined && watched.stopOnFailure);
+  const isDone = endings.every(({ ending }) => ending !== undefined) && !watched.endless;
+  const isOver = isDone || watched.isAsked() || (failed !== undefined && watched.stopOnFailure);
   if (!isOver) return undefined;
   return failed === undefined ? {} : { failed };
 }

@@ -1,8 +1,9 @@
 // runs-under: bun, deno
 /** `up` at a terminal: output, who ends whom, exit statuses, signals, and what a kill -9 of it leaves. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { missing, root } from "../../support/require.ts";
 import { guardWorld, lives, sh } from "../cli/sandbox.ts";
@@ -20,10 +21,10 @@ interface Running {
 }
 
 /** `up` that runs until somebody ends it. */
-function begin(of: Project): Running {
+function begin(of: Project, ...options: readonly string[]): Running {
   let pid = 0;
   const cwd = of.file.slice(0, of.file.lastIndexOf("/"));
-  const result = runCli(["up"], { cwd, started: (started) => pid = started });
+  const result = runCli(["up", ...options], { cwd, started: (started) => pid = started });
   return { pid, result };
 }
 
@@ -116,5 +117,39 @@ describe("up without -d", { skip }, () => {
     const logs = (await box.cv("logs")).stdout.trim().split("\n").sort();
     assertEquals(logs, ["one | up", "two | up"]);
     assertEquals((await box.cv("down")).code, 0);
+  });
+});
+
+describe("up --watch", { skip }, () => {
+  test("makes each change of the spec and of .env true; a wrong one is said and changes nothing", async () => {
+    const spec = (more: object) => ({
+      variables: { WORD: { default: "first" } },
+      containers: {
+        one: base(IDLE),
+        two: { ...base(sh("echo ${{ WORD }}; sleep 100")), stop: { grace: "0s" } },
+        ...more,
+      },
+    });
+    await using box = project(spec({}));
+    const running = begin(box, "--watch");
+    const log = async (name: string) => (await box.cv("logs", name).catch(() => undefined))?.stdout;
+    await untilAsync(async () => (await log("two")) === "first\n", "it is up");
+    const pid = (await box.ps()).find(({ name }) => name === "one")?.pid;
+    writeFileSync(box.file.replace("containerv.yaml", ".env"), "WORD=second\n");
+    await untilAsync(async () => (await log("two")) === "second\n", ".env was read");
+    box.write({ containers: { one: { comands: [] } } });
+    await sleep(400);
+    await sleep(300);
+    box.write(spec({ three: base(sh("echo third")) }));
+    await untilAsync(async () => (await log("three")) === "third\n", "the third came");
+    assertEquals((await box.ps()).find(({ name }) => name === "one")?.pid, pid);
+    process.kill(running.pid, "SIGINT");
+    process.kill(running.pid, "SIGINT");
+    const { code, stdout, stderr } = await running.result;
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stderr, "unknown key `comands`");
+    assertStringIncludes(stderr, "what runs is left as it is");
+    assertMatch(stdout, /two \| first\n[^]*two \| second\n[^]*three \| third\n/);
+    assertEquals((await box.cv("up", "--watch", "-d")).code, 2);
   });
 });
