@@ -127,11 +127,15 @@ export function namesIn(directory: Fd): string[] {
 const NAMES = { cell: "attribute names", size: 65_536 } as const;
 const VALUE = { cell: "attribute value", size: 65_536 } as const;
 
-/** Copies those extended attributes that `wanted` names; file systems that keep none lose them. Throws SyscallError. */
-export function copyAttributes(from: Fd, to: Fd, wanted: (name: string) => boolean): void {
+/** Those extended attributes that `wanted` names; none where the file system keeps none. Throws SyscallError. */
+export function attributesOf(
+  from: Fd,
+  wanted: (name: string) => boolean,
+): ReadonlyMap<string, Uint8Array> {
+  const found = new Map<string, Uint8Array>();
   const call = flistxattr({ fd: from.number, list: NAMES, size: NAMES.size });
   const length = Number(callSync(call));
-  if (length === -ENOTSUP || length === 0) return;
+  if (length === -ENOTSUP || length === 0) return found;
   if (length < 0) throw new SyscallError(call, -length);
   const names = decoder.decode(readCell(NAMES).slice(0, length)).split("\0");
   for (const name of names) {
@@ -140,7 +144,15 @@ export function copyAttributes(from: Fd, to: Fd, wanted: (name: string) => boole
     const count = Number(callSync(read));
     if (count === -ENODATA || count === -ERANGE) continue;
     if (count < 0) throw new SyscallError(read, -count);
-    const write = fsetxattr({ fd: to.number, name, value: readCell(VALUE).slice(0, count) });
+    found.set(name, readCell(VALUE).slice(0, count));
+  }
+  return found;
+}
+
+/** Copies those extended attributes that `wanted` names; file systems that keep none lose them. Throws SyscallError. */
+export function copyAttributes(from: Fd, to: Fd, wanted: (name: string) => boolean): void {
+  for (const [name, value] of attributesOf(from, wanted)) {
+    const write = fsetxattr({ fd: to.number, name, value });
     const result = Number(callSync(write));
     if (result < 0 && result !== -ENOTSUP) throw new SyscallError(write, -result);
   }

@@ -402,17 +402,20 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: "cp",
-    usage: "NAME:PATH PATH | PATH NAME:PATH",
+    usage: "NAME:PATH PATH | PATH NAME:PATH | - NAME:DIR | NAME:PATH -",
     summary: "copy files into a container that runs, or out of it",
     options: [JSON_OPTION, FILE_OPTION],
     files: true,
     text: [
       "Files and trees, with modes, times, links, extended attributes and, as root, owners; setuid bits do not come out. A " +
       "path that ends in `/` or is a directory is where the copy goes into. Missing directories are made.",
+      "`-` is a tar archive: on standard input (plain, gzip or zstd) it is checked whole and then unpacked into DIR, on standard " +
+      "output it is written. --json then says its digest, for an archive that goes out on standard error.",
     ],
     examples: [
       "containerv cp ./site web:/usr/share/nginx/html",
       "containerv cp web:/var/log/app.log .",
+      "containerv cp web:/srv - | tar -tv",
     ],
   },
   {

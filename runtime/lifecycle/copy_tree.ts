@@ -92,6 +92,20 @@ const DEPTH_MAX = 200;
 export function copyTree(from: Fd, to: Entry, rules: CopyRules): CopyResult {
   const tally: Tally = { files: 0, directories: 0, bytes: 0, lines: [], skipped: [] };
   copyAny(from, { to, rules, tally, path: "", depth: 0 });
+  return resultOf(tally);
+}
+
+/** Copies what is in the directory `from` into the directory `to`, which itself stays as it is. */
+export function copyChildren(from: Fd, to: Fd, rules: CopyRules): CopyResult {
+  const tally: Tally = { files: 0, directories: 0, bytes: 0, lines: [], skipped: [] };
+  for (const name of namesIn(from).sort()) {
+    using entry = openEntry(from, name);
+    copyAny(entry, { to: { directory: to, name }, rules, tally, path: name, depth: 1 });
+  }
+  return resultOf(tally);
+}
+
+function resultOf(tally: Tally): CopyResult {
   const { files, directories, bytes, skipped, lines } = tally;
   const [only = ""] = lines;
   const isFile = directories === 0 && files === 1;

@@ -114,7 +114,7 @@ function ownerRule(
 }
 
 /** The ids of the container's user namespace: numbers inside and the kernel's. What is not mapped belongs to its root. */
-function idsOf(pid: number): {
+export function idsOf(pid: number): {
   readonly toKernel: (ids: Ids) => Ids;
   readonly toInside: (ids: Ids) => Ids;
 } {
@@ -164,7 +164,7 @@ function openHost(path: string): Fd {
 }
 
 /** What goes wrong says what was to be done. */
-function explained<Result>(what: string, make: () => Result): Result {
+export function explained<Result>(what: string, make: () => Result): Result {
   try {
     return make();
   } catch (error) {
