@@ -94,20 +94,23 @@ function ustar(entry: WrittenEntry, type: string = TYPES[entry.type]): Uint8Arra
   const block = new Uint8Array(BLOCK_BYTES);
   const text = (at: number, length: number, value: string): void =>
     block.set(encoder.encode(value).subarray(0, length), at);
-  const octal = (at: number, length: number, value: number, max: number): void =>
-    text(at, length, Math.min(Math.max(0, value), max).toString(8).padStart(length - 1, "0"));
+  /** As many digits as the field holds, and a NUL. */
+  const octal = (at: number, length: number, value: number): void => {
+    const number = Math.min(Math.max(0, value), 8 ** (length - 1) - 1);
+    text(at, length, number.toString(8).padStart(length - 1, "0"));
+  };
   text(0, NAME_BYTES, entry.path);
-  octal(100, 8, entry.mode & 0o7777, ID_MAX);
-  octal(108, 8, entry.uid, ID_MAX);
-  octal(116, 8, entry.gid, ID_MAX);
-  octal(124, 12, entry.size, NUMBER_MAX);
-  octal(136, 12, entry.mtime.sec, NUMBER_MAX);
+  octal(100, 8, entry.mode & 0o7777);
+  octal(108, 8, entry.uid);
+  octal(116, 8, entry.gid);
+  octal(124, 12, entry.size);
+  octal(136, 12, entry.mtime.sec);
   text(148, 8, " ".repeat(8));
   text(156, 1, type);
   text(157, NAME_BYTES, entry.link ?? "");
   text(257, 8, "ustar\x0000");
-  octal(329, 8, 0, ID_MAX);
-  octal(337, 8, 0, ID_MAX);
+  octal(329, 8, 0);
+  octal(337, 8, 0);
   const sum = block.reduce((total, byte) => total + byte, 0);
   text(148, 8, `${sum.toString(8).padStart(6, "0")}\0 `);
   return block;

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { cliCommand, runCli } from "../../support/cli.ts";
 import { missing, root, tool } from "../../support/require.ts";
-import { tempDir } from "../../support/temp.ts";
+import { type TempDir, tempDir } from "../../support/temp.ts";
 import { guardWorld } from "./sandbox.ts";
 
 guardWorld();
@@ -68,21 +68,32 @@ test("in, out, and back", { skip }, async () => {
     assertEquals(readFileSync(directory.file(`back/new/d/${"x".repeat(150)}`), "utf8"), "deep\n");
     assertEquals(statSync(directory.file("back/new/a")).uid, 1000);
 
-    // Cut short, out of its directory, larger than the place: the first two change nothing.
-    const short = await cp(["-", "box:/srv/none"], sent.subarray(0, 100));
-    assertEquals([short.code, /ARCHIVE_DAMAGED/.test(short.stderr)], [2, true], short.stderr);
-    const evil = tar("-c", "-P", "--transform=s,^a$,../../evil,", "-C", "tree", "a");
-    const refused = await cp(["-", "box:/srv/none"], evil);
-    assertMatch(refused.stderr, /ARCHIVE_REFUSED/);
-    directory.write("big", new Uint8Array(2 << 20));
-    const full = await cp(["-", "box:/small"], tar("-c", "big"));
-    assertEquals([full.code, /ENOSPC/.test(full.stderr)], [2, true], full.stderr);
-    const none = await cp(["box:/srv/none", "-"]);
-    assertEquals([none.code, none.stdout], [2, ""]);
-    assert(/ENOENT/.test(none.stderr), none.stderr);
+    await refuseBad({ cp, sent, tar, directory });
   } finally {
     const down = await runCli(["down", "box.yaml"], { cwd });
     assertEquals(down.code, 0, down.stderr);
   }
   assertEquals(scratch(), before);
 });
+
+interface Trying {
+  readonly cp: (args: readonly string[], stdin?: Uint8Array) => ReturnType<typeof runCli>;
+  readonly tar: (...args: readonly string[]) => Uint8Array;
+  readonly sent: Uint8Array;
+  readonly directory: TempDir;
+}
+
+async function refuseBad({ cp, sent, tar, directory }: Trying): Promise<void> {
+  // Cut short, out of its directory, larger than the place: the first two change nothing.
+  const short = await cp(["-", "box:/srv/none"], sent.subarray(0, 100));
+  assertEquals([short.code, /ARCHIVE_DAMAGED/.test(short.stderr)], [2, true], short.stderr);
+  const evil = tar("-c", "-P", "--transform=s,^a$,../../evil,", "-C", "tree", "a");
+  const refused = await cp(["-", "box:/srv/none"], evil);
+  assertMatch(refused.stderr, /ARCHIVE_REFUSED/);
+  directory.write("big", new Uint8Array(2 << 20));
+  const full = await cp(["-", "box:/small"], tar("-c", "big"));
+  assertEquals([full.code, /ENOSPC/.test(full.stderr)], [2, true], full.stderr);
+  const none = await cp(["box:/srv/none", "-"]);
+  assertEquals([none.code, none.stdout], [2, ""]);
+  assert(/ENOENT/.test(none.stderr), none.stderr);
+}
