@@ -41,23 +41,13 @@ test("in, out, and back", { skip }, async () => {
     const said = JSON.parse(into.stdout);
     const digest = createHash("sha256").update(sent).digest("hex");
     assertEquals([said.files, said.directories, said.archive], [2, 1, `sha256:${digest}`]);
-    const seen = await runCli(
-      [
-        "exec",
-        "box",
-        "--file",
-        "box.yaml",
-        "--",
-        "/bin/sh",
-        "-c",
-        "stat -c %u:%g /srv/new/a; readlink /srv/new/link",
-      ],
-      { cwd },
-    );
+    const look = "stat -c %u:%g /srv/new/a; readlink /srv/new/link";
+    const words = ["exec", "box", "--file", "box.yaml", "--", "/bin/sh", "-c", look];
+    const seen = await runCli(words, { cwd });
     assertEquals(seen.stdout, "1000:100\n/etc/shadow\n");
 
-    const [program = "", ...words] = cliCommand();
-    const out = spawnSync(program, [...words, "cp", "--file", "box.yaml", "box:/srv/new", "-"], {
+    const [program = "", ...own] = cliCommand();
+    const out = spawnSync(program, [...own, "cp", "--file", "box.yaml", "box:/srv/new", "-"], {
       cwd,
       maxBuffer: 1 << 24,
     });
