@@ -1,5 +1,6 @@
 /** Changes a container that runs: the plan of the change is carried out by a stage of its own, then its record says what it is now. */
 import { O_CLOEXEC, O_RDWR } from "../../ffi/abi/fcntl.ts";
+import { CLD_EXITED } from "../../ffi/abi/signal.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
@@ -14,11 +15,12 @@ import { lowerPlan } from "../plan/lower.ts";
 import type { MakeGroup } from "../plan/ops/cgroup.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import type { Plan } from "../plan/plan.ts";
-import { writeRecord } from "../state/record.ts";
+import { type ContainerRecord, writeRecord } from "../state/record.ts";
 import { LIMITS } from "../subjects/limits/compile.ts";
-import { compileChange } from "../subjects/change/plan.ts";
+import { compileChange, joins } from "../subjects/change/plan.ts";
 import type { ContainerView } from "./containers.ts";
 import { specDigests, withoutSecrets } from "./digest.ts";
+import { openTarget } from "./exec.ts";
 import { saveContainer } from "./project.ts";
 import type { Change } from "./reconcile.ts";
 
@@ -34,7 +36,8 @@ export async function carryOutChange(
   const { record, id } = view;
   if (record === undefined) return [];
   if (change.ops.length > 0) {
-    const failures = await runChange(compileChange(wanted, { instance: id, ops: change.ops }));
+    const plan = compileChange(wanted, { instance: record.instance ?? id, ops: change.ops });
+    const failures = await runChange(plan, record);
     if (failures.length > 0) return failures;
   }
   if (change.differences.length === 0) return [];
@@ -64,23 +67,35 @@ function limitsText({ limits }: DesiredContainer): readonly string[] {
   return LIMITS.filter((limit) => limit.asked(limits)).flatMap((limit) => limit.text(limits) ?? []);
 }
 
-/** Gives what failed; nothing of it is done then. */
-async function runChange(plan: Plan): Promise<readonly ErrorFacts[]> {
+/** Gives what failed; nothing of it is done then. Throws ContainervError when the container has ended meanwhile. */
+async function runChange(
+  plan: Plan,
+  { process, name }: ContainerRecord,
+): Promise<readonly ErrorFacts[]> {
   const encoded = encode(lowerPlan(plan), kernel().seam.architecture);
   using none = Fd.open(openat({ pathname: "/dev/null", flags: O_RDWR | O_CLOEXEC }));
-  const stage = startStage(encoded.image, [none.number, none.number, none.number]);
+  using target = joins(plan.ops) && process !== undefined
+    ? openTarget({ name, ...process })
+    : undefined;
+  const stage = startStage(encoded.image, [none.number, none.number, none.number], {
+    announce: false,
+    ...(target === undefined ? {} : { passed: [target.number] }),
+  });
   await awaitChild(stage.pid);
   const reports = drainReports(stage);
   releaseStage(stage);
   const { failure, leftovers } = explainedOutcome(reports, plan, encoded.records);
-  if (failure !== undefined) return [failure, ...leftovers];
-  if (reports.some(({ kind }) => kind === "undone")) return leftovers;
-  return [
-    {
-      code: "CHANGE_LOST",
-      message: `${plan.container} is as it was: the stage that was to change it was killed`,
-      fix: "run the command again",
-    },
-    ...undoInRunner(plan),
-  ];
+  const undone = reports.some(({ kind }) => kind === "undone");
+  const exit = reports.find(({ kind }) => kind === "exited")?.exit;
+  const whole = undone && (exit === undefined || (exit.code === CLD_EXITED && exit.status === 0));
+  if (whole) return failure === undefined ? leftovers : [failure, ...leftovers];
+  // What failed in the container is no failure to the stage: it left all that it had done.
+  const { ops } = plan;
+  const left = undoInRunner({ ops: ops.filter(({ kind }) => kind !== "join.clone") });
+  const lost = {
+    code: "CHANGE_LOST",
+    message: `${plan.container} is as it was: the program that was to change it was killed`,
+    fix: "run the command again",
+  };
+  return [failure ?? lost, ...leftovers, ...left];
 }

@@ -34,17 +34,22 @@ export interface OpenProject {
 export const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
 export const LOG_FILES = 3;
 
-/** Waits for the project's lock. Throws ContainervError where there can be no state. */
+/**
+ * Waits for the project's lock. Without a `file` it is the project's that is recorded then: what was read before may have been
+ * written since. Throws ContainervError where there can be no state.
+ */
 export async function openProject(
   places: ProjectPlaces,
-  { name, file }: { readonly name: string; readonly file: string },
+  asked: { readonly name: string; readonly file: string },
 ): Promise<OpenProject> {
   const lock = await lockProject(places);
   if (typeof lock === "string") throw noState(places, lock);
+  let { name, file } = asked;
   try {
     const known = readProject(places);
-    if (known !== undefined && !isBroken(known) && known.file !== file) {
-      throw noState(places, `it is that of ${known.file}`);
+    if (known !== undefined && !isBroken(known)) {
+      if (file === "") ({ name, file } = known);
+      if (known.file !== file) throw noState(places, `it is that of ${known.file}`);
     }
   } catch (error) {
     lock[Symbol.dispose]();

@@ -4,17 +4,20 @@ import { observeHost } from "../observe/host.ts";
 import { observeMounts, readFiles } from "../observe/held.ts";
 import { factsOf } from "../apply/facts.ts";
 import type { ErrorFacts } from "../plan/error.ts";
-import type { Host } from "../plan/host.ts";
+import { lookUpUser } from "../observe/users.ts";
+import type { Host, ResolvedUser } from "../plan/host.ts";
 import { HostError } from "../plan/host_error.ts";
 import type { MakeGroup } from "../plan/ops/cgroup.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { isAlive } from "../state/identity.ts";
 import type { ContainerRecord } from "../state/record.ts";
-import { compareContainers, type Difference } from "../subjects/change/compare.ts";
+import { attachOps, volumesSettled } from "../subjects/change/attach.ts";
+import { addedVolumes, compareContainers, type Difference } from "../subjects/change/compare.ts";
 import { type Action, decide, type Seen } from "../subjects/change/decide.ts";
 import { type Drift, driftOf, expectedOf, lookAt } from "../subjects/change/drift.ts";
 import { changeLimits, type Machine } from "../subjects/change/limits.ts";
+import { userKey } from "../subjects/identity.ts";
 import { answer } from "./answers.ts";
 import { type ContainerView, desiredOf, type ProjectView } from "./containers.ts";
 import { dataDirectory } from "./data.ts";
@@ -129,35 +132,70 @@ function whileRunning(
   { was, wanted, seen, host }: Running,
 ): Omit<Change, "name"> {
   const { differences } = seen;
-  const settled = decide({ ...seen, drift: [] });
+  const first = decide({ ...seen, drift: [] });
   // What is made anew needs no further look.
-  if (settled.action === "replace") return { ...NOTHING, ...settled, differences };
-  const before = machineOf(was, view, host());
+  if (first.action === "replace") return { ...NOTHING, ...first, differences };
+  const before = machineOf({ ...was, volumes: [] }, view, host());
   const drift = driftNow(was, view, before);
   const limits = differences.some(({ key, cost }) => cost === "live" && key.startsWith("limits."))
-    ? changeLimits(was, wanted, machineOf(wanted, view, host()))
+    ? changeLimits(was, wanted, machineOf({ ...wanted, volumes: [] }, view, host()))
     : { ops: [], groups: [] };
-  if ("why" in limits) {
-    return {
-      ...NOTHING,
-      ...decide({ ...seen, drift, limitsSettled: limits.why }),
-      differences,
-      drift,
-    };
+  const mounts = attaching(view, { was, wanted, drift, host: host() });
+  const settled = "why" in limits
+    ? { keys: "limits.", why: limits.why }
+    : typeof mounts === "string"
+    ? { keys: "volumes", why: mounts }
+    : undefined;
+  const decision = decide({ ...seen, drift, ...(settled === undefined ? {} : { settled }) });
+  if (decision.action !== "change" || "why" in limits || typeof mounts === "string") {
+    return { ...NOTHING, ...decision, differences, drift };
   }
   const written = new Set(limits.ops.map(({ id }) => id));
   const mending = drift.flatMap(({ mend }) =>
     mend !== undefined && "op" in mend && !written.has(mend.op.id) ? [mend.op] : []
   );
-  const decision = decide({ ...seen, drift });
   const { groups } = limits;
   return {
     ...decision,
     differences,
     drift,
-    ops: decision.action === "change" ? [...mending, ...limits.ops] : [],
+    ops: [...mending, ...limits.ops, ...mounts],
     ...(groups.length === 0 ? {} : { groups }),
   };
+}
+
+/** Volumes that are new, and those that are gone, mounted while it runs; or why they can't be. Throws HostError. */
+function attaching(
+  { record, ...view }: ContainerView,
+  { was, wanted, drift, host }: {
+    readonly was: DesiredContainer;
+    readonly wanted: DesiredContainer;
+    readonly drift: readonly Drift[];
+    readonly host: Host;
+  },
+): readonly Op[] | string {
+  const lost = drift.flatMap(({ mend }) => mend !== undefined && "at" in mend ? [mend.at] : []);
+  const added = addedVolumes(was.volumes, wanted.volumes).map(({ at }) => at);
+  const volumes = wanted.volumes.filter(({ at }) => lost.includes(at) || added.includes(at));
+  if (volumes.length === 0) return [];
+  const why = volumesSettled(wanted, host);
+  if (why !== undefined || record === undefined) return why ?? "it has no record";
+  const { answers } = machineOf({ ...wanted, volumes }, { ...view, record }, host);
+  const users = usersInside(wanted, record.process?.pid ?? 0);
+  return attachOps({ ...wanted, volumes }, { host, answers: { ...answers, users } });
+}
+
+/** Named users, as the container's own passwd has them now. */
+function usersInside(
+  { user, commands }: DesiredContainer,
+  pid: number,
+): Readonly<Record<string, ResolvedUser>> {
+  const users = [user, ...commands.flatMap((command) => command.user ?? [])];
+  return Object.fromEntries(users.flatMap((one) => {
+    if (typeof one.user !== "string" && typeof one.group !== "string") return [];
+    const known = lookUpUser(one, [`/proc/${pid}/root`]);
+    return known === undefined ? [] : [[userKey(one), known]];
+  }));
 }
 
 /** What its limits depend on; all else of it is settled. */
@@ -173,7 +211,6 @@ export function machineOf(
     user: { user: 0 },
     userns: "host",
     commands: [],
-    volumes: [],
   };
   const answers = answer(alone, host, {
     instance: record?.instance ?? id,

@@ -191,6 +191,12 @@ async function carryOut(
     }
     if (container !== undefined && action === "change") {
       const failures = await changeNamed(round.project, change, container);
+      // A place that can't be made in a root that is read-only, and the like: then it is made anew.
+      const [first] = failures;
+      if (first !== undefined && change.ops.some(({ kind }) => kind === "join.clone")) {
+        const why = `${change.why}; while it runs: ${first.message}`;
+        return await carryOut(round, { ...change, action: "replace", why }, container);
+      }
       if (failures.length > 0) return failures.forEach(failed);
     } else if (container !== undefined && action !== "none") {
       const never = await round.orderly.awaitDependencies(container);

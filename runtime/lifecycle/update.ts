@@ -31,7 +31,7 @@ export async function updateLimits(
   const wanted = { ...was, limits: { ...was.limits, ...given, ...pids } };
   const differences = compareContainers(was, wanted);
   const host = observeHost({ cgroups: true, roots: SYSTEM_ROOTS });
-  const limits = changeLimits(was, wanted, machineOf(wanted, view, host));
+  const limits = changeLimits(was, wanted, machineOf({ ...wanted, volumes: [] }, view, host));
   if (view.state === "running" && "why" in limits) throw needsRestart(view, differences, limits);
   const [failure] = await carryOutChange(view, wanted, {
     name: view.name,

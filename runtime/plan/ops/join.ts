@@ -4,7 +4,7 @@
  * the process that the container sees (security rule R7).
  */
 import { EINTR, ENOMEM } from "../../../ffi/abi/errno.ts";
-import { O_CLOEXEC } from "../../../ffi/abi/fcntl.ts";
+import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../../ffi/abi/fcntl.ts";
 import { POLLIN } from "../../../ffi/abi/poll.ts";
 import { PR_SET_DUMPABLE } from "../../../ffi/abi/prctl.ts";
 import { CLONE_INTO_CGROUP, CLONE_PARENT, CLONE_PIDFD } from "../../../ffi/abi/sched.ts";
@@ -12,7 +12,7 @@ import { SIGCHLD, SIGKILL } from "../../../ffi/abi/signal.ts";
 import { P_PIDFD, WEXITED } from "../../../ffi/abi/wait.ts";
 import type { Cell, Word } from "../../../ffi/calls/call.ts";
 import { read, write } from "../../../ffi/calls/io.ts";
-import { close, closeRange, dup3, pipe2 } from "../../../ffi/calls/open.ts";
+import { close, closeRange, dup3, openat, pipe2 } from "../../../ffi/calls/open.ts";
 import { pidfdOpen, pidfdSendSignal } from "../../../ffi/calls/pidfd.ts";
 import { ppoll } from "../../../ffi/calls/poll.ts";
 import { prctl } from "../../../ffi/calls/prctl.ts";
@@ -21,6 +21,7 @@ import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { ANNOUNCE_FD, CONTROL_FD, JOIN_FD } from "../report.ts";
 import { CHILD_PIDFD, endWithParent, type Namespace, NAMESPACE_FLAGS } from "./namespace.ts";
+import { ROOT } from "./root.ts";
 import { processLabel } from "./supervise.ts";
 
 /** Starts the joiner, in the container's group where that is of version 2. */
@@ -36,6 +37,13 @@ export interface JoinClone extends OpCommon {
 export interface JoinNamespaces extends OpCommon {
   readonly kind: "join.namespaces";
   readonly namespaces: readonly Namespace[];
+  /** The container's root is opened: mounts are attached below it. */
+  readonly root?: true;
+}
+
+/** The joiner has done what it was there for, and ends. */
+export interface JoinLeave extends OpCommon {
+  readonly kind: "join.leave";
 }
 
 /** The joiner makes the process that the container sees, as a child of the stage, and ends. */
@@ -106,7 +114,14 @@ export const joinNamespaces: OpDefinition<JoinNamespaces> = {
     // The container's own process is named no more; the pipe has the number that is known from here on.
     to.call(dup3({ oldfd: result(LINK.write), newfd: JOIN_FD, flags: O_CLOEXEC }));
     to.call(close({ fd: result(LINK.write) }));
+    if (op.root !== true) return;
+    to.call(openat({ pathname: "/", flags: O_PATH | O_DIRECTORY | O_CLOEXEC }), { into: ROOT });
   },
+};
+
+export const joinLeave: OpDefinition<JoinLeave> = {
+  describe: () => "exit_group(0)",
+  lower: (_op, to) => to.call(exitGroup({ status: 0 })),
 };
 
 export const joinEnter: OpDefinition<JoinEnter> = {

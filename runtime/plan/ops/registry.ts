@@ -51,6 +51,7 @@ export type Op =
   | join.JoinClone
   | join.JoinNamespaces
   | join.JoinEnter
+  | join.JoinLeave
   | join.JoinAdopt
   | namespace.Tether
   | namespace.NewKeyring
@@ -128,6 +129,7 @@ export const OPS = {
   "join.clone": join.joinClone,
   "join.namespaces": join.joinNamespaces,
   "join.enter": join.joinEnter,
+  "join.leave": join.joinLeave,
   "join.adopt": join.joinAdopt,
   "tether": namespace.tether,
   "keyring": namespace.newKeyring,

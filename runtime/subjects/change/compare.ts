@@ -128,9 +128,6 @@ function environmentDifferences(
 const isIdle = ({ commands, rootfs }: DesiredContainer): boolean =>
   commands.length === 0 && rootfs.layers.every(({ kind }) => kind !== "image");
 
-/** Volumes are settled when a container is made. */
-export const ATTACHED_LIVE = false;
-
 /** A mount that is added below none of the others can be attached while the container runs. */
 function volumesCost(
   was: readonly DesiredVolume[],
@@ -147,7 +144,7 @@ function volumesCost(
   ].join(", ");
   const kept = wanted.filter((volume) => !added.includes(volume));
   const covers = added.some((volume) => was.some(({ at }) => at.startsWith(`${volume.at}/`)));
-  const live = isSame(was, kept) && !covers && ATTACHED_LIVE;
+  const live = isSame(was, kept) && !covers;
   return { cost: live ? "live" : "recreate", ...(text === "" ? {} : { text }) };
 }
 

@@ -16,8 +16,8 @@ export interface Seen {
   readonly stopped?: boolean;
   readonly differences: readonly Difference[];
   readonly drift: readonly Drift[];
-  /** Why its limits can't be changed while it runs, though their keys could. */
-  readonly limitsSettled?: string;
+  /** Why some keys can't be changed while it runs, though of others they could: how the keys begin, and the reason. */
+  readonly settled?: { readonly keys: string; readonly why: string };
 }
 
 export interface Decision {
@@ -44,13 +44,14 @@ export function decide(seen: Seen | undefined): Decision {
   }
 }
 
-function whileRunning({ differences, drift, limitsSettled }: Seen): Decision {
-  const settled = differences.filter(({ cost }) => cost === "recreate");
-  if (settled.length > 0) return { action: "replace", why: changed(settled) };
-  const live = differences.filter(({ cost }) => cost === "live");
-  if (limitsSettled !== undefined) {
-    const limits = live.filter(({ key }) => key.startsWith("limits."));
-    return { action: "replace", why: `${changed(limits)}: ${limitsSettled}` };
+function whileRunning({ differences, drift, settled }: Seen): Decision {
+  const made = differences.filter(({ cost }) => cost === "recreate");
+  if (made.length > 0) return { action: "replace", why: changed(made) };
+  if (settled !== undefined) {
+    const these = differences.filter(({ key, cost }) =>
+      cost === "live" && key.startsWith(settled.keys)
+    );
+    return { action: "replace", why: `${changed(these)}: ${settled.why}` };
   }
   const lost = drift.find(({ mend }) => mend === undefined);
   if (lost !== undefined) return { action: "replace", why: lost.text };
@@ -65,7 +66,8 @@ function afterEnd({ differences, status, stopped }: Seen): Decision {
   const settled = differences.filter(({ cost }) => cost === "recreate");
   if (settled.length > 0) return { action: "replace", why: changed(settled) };
   if (stopped === true) return { action: "replace", why: "it was stopped" };
-  if (status !== 0) return { action: "replace", why: `it ended with ${status ?? "no status"}` };
+  if (status === undefined) return { action: "replace", why: "it has ended, nobody saw how" };
+  if (status !== 0) return { action: "replace", why: `it ended with ${status}` };
   if (differences.length > 0) return { action: "change", why: changed(differences) };
   return { action: "none", why: "it is completed" };
 }

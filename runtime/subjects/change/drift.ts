@@ -4,7 +4,7 @@ import type { WriteKnob } from "../../plan/ops/cgroup.ts";
 import type { Op } from "../../plan/ops/registry.ts";
 import { compileLimits } from "../limits/compile.ts";
 import { groupsHost } from "../limits/delegated.ts";
-import { ATTACHED_LIVE } from "./compare.ts";
+import { volumesSettled } from "./attach.ts";
 import { knobsOf, type Machine } from "./limits.ts";
 
 /** A mount of the container's own. */
@@ -43,10 +43,11 @@ export interface Drift {
 
 /** What has to hold of a container that was made as `container` says. Throws HostError. */
 export function expectedOf(container: DesiredContainer, { host, answers }: Machine): Expected {
+  const settled = volumesSettled(container, host) !== undefined;
   return {
     knobs: knobsOf(compileLimits(container, groupsHost(host), answers))
       .filter(({ holds }) => holds !== undefined),
-    mounts: mountsOf(container),
+    mounts: mountsOf(container).map((one) => settled ? { ...one, volume: false } : one),
   };
 }
 
@@ -68,7 +69,7 @@ function mountsOf(container: DesiredContainer): readonly ExpectedMount[] {
       readonly,
       origin,
       key: "volumes",
-      volume: ATTACHED_LIVE,
+      volume: true,
     })),
   ];
 }

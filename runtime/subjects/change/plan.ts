@@ -6,6 +6,9 @@ import { policyText } from "../compile.ts";
 import { DEFAULT } from "../origin.ts";
 import { signalNumber } from "../process.ts";
 
+/** True: a process of the container is handed to the stage. */
+export const joins = (ops: readonly Op[]): boolean => ops.some(({ kind }) => kind === "join.clone");
+
 /** A plan whose effects stay; when one of its operations fails, those before it are taken back. */
 export function compileChange(
   container: DesiredContainer,
@@ -17,6 +20,8 @@ export function compileChange(
     kind: "prepare",
     id: "stage/prepare",
     announce: false,
+    // The process whose namespaces are joined.
+    ...(joins(ops) ? { passed: 1 } : {}),
   };
   return {
     version: 1,

@@ -18,6 +18,11 @@ export interface Project {
   readonly file: string;
   /** Runs the command line in the project's directory. */
   readonly cv: (...args: readonly string[]) => Promise<CliResult>;
+  /** As `cv`, with words before the command. */
+  readonly cvUnder: (
+    prefix: readonly string[],
+    args: readonly string[],
+  ) => Promise<CliResult>;
   readonly ps: () => Promise<readonly Listed[]>;
   readonly write: (spec: SpecObject) => void;
   /** The directory of its records. */
@@ -44,6 +49,7 @@ export function project(spec: SpecObject, options: CliOptions = {}): Project {
   return {
     file,
     cv,
+    cvUnder: (prefix, args) => runCli(args, { cwd: directory.path, ...options, prefix }),
     ps: async () => {
       const { code, stdout, stderr } = await cv("ps", "--json");
       if (code !== 0) throw new Error(`ps: ${stderr}`);

@@ -87,15 +87,43 @@ describe("a project that is up", { skip }, () => {
     assertEquals(second.code, 3);
     assertStringIncludes(second.stdout, "volumes: drift: nothing is mounted at /scratch any more");
     assertEquals((await box.cv("up", "-d")).code, 0);
-    const mended = await one(box);
-    const mounts = readFileSync(`/proc/${mended.pid}/mountinfo`, "utf8");
-    assert(mounts.includes(" /scratch "), mounts);
+    assertEquals(await one(box), before);
+    assertMatch(
+      readFileSync(`/proc/${before.pid}/mountinfo`, "utf8"),
+      / \/scratch rw,nosuid,nodev/,
+    );
     assertEquals((await box.cv("diff")).code, 0);
-    process.kill(mended.pid, "SIGKILL");
+    process.kill(before.pid, "SIGKILL");
     await untilAsync(async () => (await box.ps())[0]?.state === "exited", "it ended");
-    assertStringIncludes((await box.cv("diff")).stdout, "replace: it ended with 137");
+    // Its keeper adopted it, and is no parent of it.
+    assertStringIncludes((await box.cv("diff")).stdout, "replace: it has ended, nobody saw how");
     await box.cv("up", "-d");
     assertEquals((await box.cv("diff")).code, 0);
+  });
+
+  test("a volume that is added is mounted while it runs; one that can't be is a reason to replace it", async () => {
+    await using box = project({ ...base, limits: { pids: 50 } });
+    await box.cv("up", "-d");
+    const before = await one(box);
+    const more = { ...base, volumes: [...base.volumes, "./:/data/spec:ro"], limits: { pids: 51 } };
+    box.write(more);
+    const up = await box.cv("up", "-d");
+    assertEquals(up.code, 0, up.stderr);
+    assertStringIncludes(up.stderr, "changed without a restart: volumes + /data/spec; limits.pids");
+    assertEquals(await one(box), before);
+    const found = await box.cv("exec", "containerv", "--", "cat", "/data/spec/containerv.yaml");
+    assertEquals(found.stdout, JSON.stringify(more), found.stderr);
+    assertMatch(readFileSync(`/proc/${before.pid}/mountinfo`, "utf8"), / \/data\/spec ro,/);
+    assertEquals((await box.cv("diff")).code, 0);
+    const missing = { ...more, volumes: [...more.volumes, "./none:/none"] };
+    box.write(missing);
+    const refused = await box.cv("up", "-d");
+    assertEquals(refused.code, 125);
+    assertStringIncludes(refused.stderr, "there is no ./none");
+    assertEquals(await one(box), before);
+    box.write({ ...more, volumes: [...base.volumes] });
+    assertEquals((await box.cv("up", "-d")).code, 0);
+    assert((await one(box)).pid !== before.pid);
   });
 
   test("update changes a limit by hand: diff says what the spec says, and up makes it so again", async () => {

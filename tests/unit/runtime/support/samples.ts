@@ -426,8 +426,15 @@ const JOINS = {
     kind: "join.namespaces",
     id: "namespaces",
     namespaces: ["user", "mount", "pid", "cgroup"],
+  }, {
+    ...container,
+    kind: "join.namespaces",
+    id: "mounts",
+    namespaces: ["mount"],
+    root: true,
   }],
   "join.enter": [{ ...container, kind: "join.enter", id: "enter" }],
+  "join.leave": [{ ...container, kind: "join.leave", id: "leave" }],
   "join.adopt": [{ ...stage, kind: "join.adopt", id: "adopt" }],
 } as const satisfies { [K in OpKind & `join.${string}`]: readonly Sample<K>[] };
 

@@ -49,6 +49,12 @@ describe("two specs of one container", () => {
     ["volumes", { volumes: [{ tmpfs: "1MiB", at: "/a" }, { tmpfs: "1MiB", at: "/b" }] }, {
       volumes: [{ tmpfs: "2MiB", at: "/b" }, { tmpfs: "1MiB", at: "/c" }],
     }, [["volumes", "recreate", "+ /c, - /a, ~ /b"]]],
+    ["a volume more", { volumes: [{ tmpfs: "1MiB", at: "/a/b" }] }, {
+      volumes: [{ tmpfs: "1MiB", at: "/a/b" }, { tmpfs: "1MiB", at: "/a/b/c" }],
+    }, [["volumes", "live", "+ /a/b/c"]]],
+    ["a volume that would cover another", { volumes: [{ tmpfs: "1MiB", at: "/a/b" }] }, {
+      volumes: [{ tmpfs: "1MiB", at: "/a" }, { tmpfs: "1MiB", at: "/a/b" }],
+    }, [["volumes", "recreate", "+ /a"]]],
   ];
   for (const [name, was, now, expected] of rows) {
     test(name, () => assertEquals(shown(was, now), expected));

@@ -30,7 +30,7 @@ describe("what is done, and why", () => {
       {
         ...running,
         differences: [key("labels", "told"), key("limits.memory", "live")],
-        limitsSettled: "it was started without a group",
+        settled: { keys: "limits.", why: "it was started without a group" },
       },
       "replace",
       "its spec has changed: limits.memory: it was started without a group",
@@ -50,7 +50,7 @@ describe("what is done, and why", () => {
       "nobody saw how it ended",
       { state: "exited", differences: [], drift: [] },
       "replace",
-      "it ended with no status",
+      "it has ended, nobody saw how",
     ],
     ["created", { ...running, state: "created" }, "start", "it was not started"],
     ["starting", { ...running, state: "starting" }, "replace", "its start was not finished"],

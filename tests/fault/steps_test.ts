@@ -1,0 +1,185 @@
+// runs-under: bun, deno
+// timeout-seconds: 1800
+/**
+ * kill -9 of the runner before a call that changes something, by strace: after one gc and a down nothing of the project is there, and
+ * in between the command can be said again. CONTAINERV_KILL_STEPS=all goes through every such call of every verb, one kill each;
+ * the default is a few of them. CONTAINERV_KILL_VERBS=up,down names the verbs.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { findTool, missing, root, tool } from "../support/require.ts";
+import { guardWorld, sh, type SpecObject } from "../integration/cli/sandbox.ts";
+import { type Project, project } from "../integration/detached/project.ts";
+
+guardWorld();
+const skip = missing(root(), tool("strace"));
+const ALL = process.env["CONTAINERV_KILL_STEPS"] === "all";
+const VERBS = process.env["CONTAINERV_KILL_VERBS"]?.split(",");
+
+/** Calls by which the runner changes the machine, or tells another process to. */
+const CALLS = [
+  "mkdirat",
+  "mknodat",
+  "renameat2",
+  "unlinkat",
+  "ftruncate",
+  "flock",
+  "memfd_create",
+  "bind",
+  "connect",
+  "listen",
+  "sendmsg",
+  "sendto",
+  "kill",
+  "pidfd_send_signal",
+  "clone",
+  "clone3",
+  "vfork",
+];
+
+const IDLE = sh("trap 'exit 0' TERM; while :; do sleep 0.02; done");
+const one = { policy: "none", commands: [IDLE], limits: { pids: 20 }, stop: { grace: "2s" } };
+const two = { ...one, init: true, limits: { pids: 20, memory: "64MiB" } };
+const SPEC: SpecObject = { containers: { one, two: { ...two, restart: "always" } } };
+const first = { ...one, update: "startFirst" };
+
+interface Verb {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** What is up before; absent: nothing is. */
+  readonly before?: SpecObject;
+  readonly spec?: SpecObject;
+  /** Said before it. */
+  readonly prepare?: readonly string[];
+  /** Killed at by default: the call, and which of them. */
+  readonly sample: readonly (readonly [string, number])[];
+}
+
+const MEMORY = { ...two, limits: { pids: 20, memory: "32MiB" } };
+const VERB_LIST: readonly Verb[] = [
+  {
+    name: "up",
+    args: ["up", "-d"],
+    sample: [["sendmsg", 1]],
+  },
+  {
+    name: "change",
+    args: ["up", "-d"],
+    before: { containers: { ...SPEC["containers"] as object, gone: one } },
+    spec: { containers: { one: { ...one, hostname: "other" }, two: MEMORY, three: one } },
+    sample: [],
+  },
+  {
+    name: "startFirst",
+    args: ["up", "-d"],
+    before: { containers: { one: first } },
+    spec: { containers: { one: { ...first, hostname: "other" } } },
+    sample: [["pidfd_send_signal", 1]],
+  },
+  { name: "update", args: ["update", "two", "--pids", "30"], before: SPEC, sample: [] },
+  { name: "stop", args: ["stop"], before: SPEC, sample: [] },
+  { name: "start", args: ["start", "one"], before: SPEC, prepare: ["stop", "one"], sample: [] },
+  { name: "restart", args: ["restart", "one"], before: SPEC, sample: [] },
+  { name: "rm", args: ["rm", "--force", "one"], before: SPEC, sample: [] },
+  { name: "down", args: ["down"], before: SPEC, sample: [["unlinkat", 5]] },
+];
+
+/** Directories of the project's groups, in every hierarchy. */
+function groupsOf(key: string): readonly string[] {
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n")
+    .filter((line) => / - cgroup2? /.test(line)).map((line) => line.split(" ")[4] ?? "");
+  return mounts.map((mount) => `${mount}/containerv/${key}`).filter((path) => existsSync(path));
+}
+
+/** Processes that are in the project's groups, or are its keeper or supervisor. */
+function processesOf(key: string): readonly string[] {
+  return readdirSync("/proc").filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(`/containerv/${key}/`);
+    } catch {
+      return false; // it has ended meanwhile
+    }
+  });
+}
+
+async function prepared(verb: Verb): Promise<Project> {
+  const box = project(verb.before ?? verb.spec ?? SPEC);
+  if (verb.before !== undefined) {
+    const up = await box.cv("up", "-d");
+    assertEquals(up.code, 0, up.stderr);
+  }
+  if (verb.prepare !== undefined) await box.cv(...verb.prepare);
+  if (verb.spec !== undefined) box.write(verb.spec);
+  return box;
+}
+
+const strace = (...words: readonly string[]): readonly string[] => [
+  findTool("strace") ?? "strace",
+  "-qq",
+  ...words,
+];
+
+/** How often its main thread makes each call. */
+async function countCalls(verb: Verb): Promise<readonly (readonly [string, number])[]> {
+  await using box = await prepared(verb);
+  const log = `${dirname(box.file)}/calls`;
+  const traced = CALLS.map((call) => `?${call}`).join(",");
+  const { code, stderr } = await box.cvUnder(strace("-o", log, "-e", `trace=${traced}`), verb.args);
+  assertEquals(code, 0, stderr);
+  const lines = readFileSync(log, "utf8").split("\n");
+  return CALLS.flatMap((call) => {
+    const count = lines.filter((line) => line.startsWith(`${call}(`)).length;
+    return Array.from({ length: count }, (_, index) => [call, index + 1] as const);
+  });
+}
+
+async function killAt(verb: Verb, [call, when]: readonly [string, number]): Promise<boolean> {
+  const where = `${verb.name}: ${call} ${when}`;
+  await using box = await prepared(verb);
+  // Made here, so that where it lies is known before there is a record.
+  mkdirSync("/run/containerv", { recursive: true, mode: 0o700 });
+  const { code, signal } = await box.cvUnder(
+    strace(
+      "-o",
+      "/dev/null",
+      "-e",
+      `trace=${call}`,
+      "-e",
+      `inject=${call}:signal=KILL:when=${when}`,
+    ),
+    verb.args,
+  );
+  const killed = signal === "SIGKILL" || code === 137;
+  assert(killed || code === 0, `${where}: ${code} ${signal}`);
+  const gc = await box.cv("gc");
+  assertEquals(gc.code, 0, `${where}: ${gc.stderr}`);
+  if (verb.args[0] === "up") {
+    const again = await box.cv(...verb.args);
+    assertEquals(again.code, 0, `${where}: ${again.stderr}`);
+    const diff = await box.cv("diff");
+    assertEquals([diff.code, diff.stdout], [0, ""], where);
+  }
+  const key = box.state().split("/").at(-1) ?? "";
+  const down = await box.cv("down", "--time", "1");
+  if (key !== "none") assertEquals(down.code, 0, `${where}: ${down.stderr}`);
+  assertEquals([groupsOf(key), processesOf(key)], [[], []], where);
+  assertEquals(box.state(), "/run/containerv/none", `${where}: records are left`);
+  return killed;
+}
+
+describe("kill -9 of the runner before a call", { skip }, () => {
+  for (const verb of VERB_LIST.filter(({ name }) => VERBS?.includes(name) ?? true)) {
+    if (!ALL && verb.sample.length === 0) continue;
+    test(`of ${verb.name}: one gc and a down, and nothing is left`, async () => {
+      const points = ALL ? await countCalls(verb) : verb.sample;
+      let killed = 0;
+      for (const point of points) if (await killAt(verb, point)) killed++;
+      if (ALL) console.log(`${verb.name}: ${points.length} points, ${killed} kills, nothing left`);
+      assert(killed > 0, "no call was reached");
+    });
+  }
+});
