@@ -6,9 +6,9 @@ import { desiredOf, viewProject } from "../lifecycle/containers.ts";
 import type { ProjectPlaces } from "../state/places.ts";
 import { disksOf, type KeepingProject, keptOf, removeKept } from "../lifecycle/kept.ts";
 import { openProject } from "../lifecycle/project.ts";
+import { ContainervError, type ErrorFacts } from "../plan/error.ts";
 import { readProject } from "../state/project.ts";
 import { isBroken } from "../state/record.ts";
-import type { ErrorFacts } from "../plan/error.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
@@ -49,7 +49,14 @@ export async function command(given: Arguments): Promise<number> {
 
 /** Those whose spec can be read: what is broken is removed all the same, but nobody knows of its disk. */
 function knownContainers(places: ProjectPlaces): readonly DesiredContainer[] {
-  return viewProject(places).containers.filter(({ state }) => state !== "broken").map(desiredOf);
+  return viewProject(places).containers.flatMap((view) => {
+    try {
+      return view.state === "broken" ? [] : [desiredOf(view)];
+    } catch (error) {
+      if (error instanceof ContainervError) return [];
+      throw error;
+    }
+  });
 }
 
 interface Result {

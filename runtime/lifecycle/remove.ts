@@ -1,11 +1,12 @@
 /** Takes back what was made of a container: the undo of its recorded operations, then its records. */
 import { listDirectory, removeTree } from "../../ffi/linux/directory.ts";
+import { ENOTEMPTY } from "../../ffi/abi/errno.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";
 import { ppoll } from "../../ffi/calls/poll.ts";
 import { kill } from "../../ffi/calls/process.ts";
 import { readFile } from "../../ffi/linux/file.ts";
-import { callSync } from "../../ffi/linux/run.ts";
+import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 import { undoInRunner } from "../apply/undo.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import type { ProjectPlaces } from "../state/places.ts";
@@ -55,8 +56,24 @@ export function removeContainer(view: ContainerView): readonly ErrorFacts[] {
   if (left.length > 0) return left;
   if (view.record !== undefined) removeLogs(view.project, view.record.log);
   noteEvent(view.project, { type: "removed", container: view.name });
-  removeTree(view.places.directory);
+  // First: what is left of a directory without a record is nobody's, should we be killed in between.
+  callSync(unlinkat({ pathname: view.places.record, flags: 0 }));
+  removeDirectory(view.places.directory);
   return [];
+}
+
+/** How often a supervisor may write what it knows into a directory that is being emptied. */
+const TRIES = 20;
+
+function removeDirectory(path: string): void {
+  for (let tries = 1;; tries++) {
+    try {
+      return removeTree(path);
+    } catch (error) {
+      const again = error instanceof SyscallError && error.errno === ENOTEMPTY && tries < TRIES;
+      if (!again) throw error;
+    }
+  }
 }
 
 function removeLogs({ logs }: ProjectPlaces, log: string): void {

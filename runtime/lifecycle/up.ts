@@ -314,6 +314,8 @@ export async function down(
   project: OpenProject,
   options: StopOptions = {},
 ): Promise<DownResult> {
+  // It would take the ends for failures, and write into what is being removed.
+  await endSupervisor(project.places);
   const view = viewProject(project.places);
   await stopContainers(view.containers, options);
   const removed: string[] = [];
