@@ -29,6 +29,7 @@ import { noteEvent } from "../state/events.ts";
 import { clearStopped } from "../state/supervised.ts";
 import { removeTree } from "../../ffi/linux/directory.ts";
 import { specDigests, withoutSecrets } from "./digest.ts";
+import { openJoined } from "./joined.ts";
 import { prepare } from "./prepare.ts";
 import { createPlanner, type Planned } from "./template.ts";
 import type { StoredLayers } from "./layers.ts";
@@ -81,6 +82,7 @@ export function createDetachedPlanner(
     plan(container, {
       ...(stored === undefined ? {} : { stored }),
       ...(host === undefined ? {} : { host }),
+      joined: () => openJoined(container, places),
       instance: (name) => `${places.key}/${name}`,
       announce: true,
       detached: true,

@@ -15,7 +15,7 @@ import { onlyContainer } from "./only.ts";
 import { nearestPlace } from "./places.ts";
 import { type InputOption, openStdio, type OutputOption, type StdioOptions } from "./stdio.ts";
 import { start as startImage, withCopies } from "./start.ts";
-import { storedLayers, surveyedLayers } from "./stored.ts";
+import { joinedByName, storedLayers, surveyedLayers } from "./stored.ts";
 import { uniqueStartable } from "./unique.ts";
 
 /** A spec that was read from a file and is good. Made by `load`. */
@@ -143,9 +143,9 @@ export async function run(spec: Spec | LoadedSpec, options: RunOptions = {}): Pr
   const container = await asAsked(onlyContainer(resolved.desired), options);
   const stdio = openStdio({ ...options, stdin: inputOf(container, options) }, "capture");
   try {
-    const stored = await storedLayers(container);
+    const others = { ...await storedLayers(container), ...await joinedByName(container) };
     const startable = await withCopies(
-      uniqueStartable(container, { announce: false, ...stored }),
+      uniqueStartable(container, { announce: false, ...others }),
     );
     const started = startImage(startable, stdio.fds);
     stdio.handOver();
@@ -207,9 +207,9 @@ export async function start(
   const log = createLogLines();
   const stdio = openStdio({ ...options, stdin: inputOf(container, options) }, "inherit", log);
   try {
-    const stored = await storedLayers(container);
+    const others = { ...await storedLayers(container), ...await joinedByName(container) };
     const startable = await withCopies(
-      uniqueStartable(container, { announce: true, ...stored }),
+      uniqueStartable(container, { announce: true, ...others }),
     );
     const started = startImage(startable, stdio.fds, { announce: true, keepAlive: false });
     stdio.handOver();

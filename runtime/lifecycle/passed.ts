@@ -1,6 +1,6 @@
 /**
  * What the container's first process gets by descriptor: secrets, which are in this process's memory and in no record of it, then the
- * mounts of image files.
+ * mounts of image files; and what its stage joins, the first processes of containers.
  */
 import { O_CLOEXEC, O_NONBLOCK, O_RDONLY } from "../../ffi/abi/fcntl.ts";
 import { close, openat } from "../../ffi/calls/open.ts";
@@ -9,21 +9,31 @@ import { callSync, check, SyscallError } from "../../ffi/linux/run.ts";
 import type { DesiredContainer, DesiredSecret } from "../../spec/model/desired.ts";
 import { openImages } from "../apply/image_mounts.ts";
 import { ContainervError } from "../plan/error.ts";
+import { passedFiles } from "../subjects/process.ts";
 import { imagesOf } from "../subjects/rootfs/images.ts";
 import { SECRET_BYTES_MAX } from "../subjects/secrets.ts";
 
 /** True when something is. */
 export function isPassed(container: DesiredContainer): boolean {
-  return container.secrets.length > 0 || imagesOf(container).length > 0;
+  return passedFiles(container) > 0;
 }
 
-/** Their descriptors, in the order of the plan; the caller closes them. Throws ContainervError; then none is open. */
-export function openPassed(container: DesiredContainer): readonly number[] {
-  const secrets = openSecrets(container.secrets);
+/**
+ * Their descriptors, in the order of the plan; the caller closes them. `joined` opens what is joined by name. Throws ContainervError;
+ * then none is open.
+ */
+export function openPassed(
+  container: DesiredContainer,
+  joined: (() => readonly number[]) | undefined,
+): readonly number[] {
+  const fds: number[] = [];
   try {
-    return [...secrets, ...openImages(imagesOf(container))];
+    fds.push(...openSecrets(container.secrets));
+    fds.push(...openImages(imagesOf(container)));
+    fds.push(...joined?.() ?? []);
+    return fds;
   } catch (error) {
-    for (const fd of secrets) callSync(close({ fd }));
+    for (const fd of fds) callSync(close({ fd }));
     throw error;
   }
 }

@@ -38,6 +38,8 @@ export interface PlanOptions {
   readonly announce?: boolean;
   /** The container outlives the runner. */
   readonly detached?: true;
+  /** Opens the containers that it joins by name: needed when it joins some. */
+  readonly joined?: () => readonly number[];
   /** Its `tar` and `image` layers as they are in the store: needed when it has some. */
   readonly stored?: StoredLayers;
 }
@@ -85,7 +87,7 @@ export function prepare(container: DesiredContainer, options: PlanOptions = {}):
       (allStored(container) ||
         answers.users === undefined && answers.collisions === undefined),
     ...(isPassed(container) || pause !== undefined
-      ? { open: () => [...openPassed(container), ...openPause(pause)] }
+      ? { open: () => [...openPassed(container, options.joined), ...openPause(pause)] }
       : {}),
     files: answers.ids === undefined ? [] : ["/etc/subuid", "/etc/subgid"],
   };

@@ -7,7 +7,7 @@ import { fileVersion } from "../../ffi/linux/file.ts";
 import type { ReadSpec } from "./load.ts";
 import type { PlanOptions } from "./prepare.ts";
 import { type Startable, withCopies } from "./start.ts";
-import { storedLayers } from "./stored.ts";
+import { joinedByName, storedLayers } from "./stored.ts";
 
 export interface Planned extends Startable {
   readonly memorable: boolean;
@@ -24,7 +24,8 @@ export async function plannedStartable(
 ): Promise<Planned> {
   const { prepare } = await import("./prepare.ts");
   const layers = await storedLayers(container);
-  const prepared = prepare(container, { ...options, ...layers });
+  const joined = await joinedByName(container);
+  const prepared = prepare(container, { ...options, ...layers, ...joined });
   return await withCopies({
     image: prepared.image,
     summary: prepared.plan.summary,

@@ -1,4 +1,4 @@
-/** The layers of a container that come from the store; nothing is loaded for a container without such. */
+/** What a container has of others: layers from the store, namespaces of containers by name. Nothing is loaded for one without such. */
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import type { Host } from "../plan/host.ts";
 import type { StoredLayers } from "./layers.ts";
@@ -23,4 +23,13 @@ async function layersOf(
   if (!container.rootfs.layers.some(isStored)) return undefined;
   const { lookUpLayers } = await import("./layers.ts");
   return { stored: await lookUpLayers(container, options) };
+}
+
+/** What opens the containers that it joins by name; nothing is loaded for a container that joins none. */
+export async function joinedByName(
+  container: DesiredContainer,
+): Promise<{ readonly joined?: () => readonly number[] }> {
+  if (Object.values(container.join).every((target) => typeof target === "string")) return {};
+  const { openJoined } = await import("./joined.ts");
+  return { joined: () => openJoined(container) };
 }

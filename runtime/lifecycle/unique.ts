@@ -38,6 +38,8 @@ export interface UniqueOptions {
   readonly announce: boolean;
   /** Its layers in the store: needed when it has some. */
   readonly stored?: StoredLayers;
+  /** Opens the containers that it joins by name: needed when it joins some. */
+  readonly joined?: () => readonly number[];
 }
 
 /** Throws HostError. */

@@ -5,7 +5,9 @@ import { HostError } from "../plan/host_error.ts";
 import type { Namespace } from "../plan/ops/namespace.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import type { Loss } from "../plan/plan.ts";
+import { FIRST_PASSED_FD } from "../plan/report.ts";
 import { originOf } from "./origin.ts";
+import { imagesOf } from "./rootfs/images.ts";
 
 const NAMES: Readonly<Record<JoinKind, Namespace>> = {
   network: "net",
@@ -43,7 +45,7 @@ export function compileJoins(container: DesiredContainer, host: Host): CompiledJ
   const order = host.privileged ? kinds : [...kinds].sort((a, b) => rank(a) - rank(b));
   return {
     stage: [
-      ...order.map((kind) => openOp(container, kind)),
+      ...order.flatMap((kind) => openOp(container, kind)),
       ...order.map((kind) => joinOp(container, kind)),
     ],
     joined: new Set(kinds.map((kind) => NAMES[kind])),
@@ -58,21 +60,43 @@ export function compileJoins(container: DesiredContainer, host: Host): CompiledJ
 
 const rank = (kind: JoinKind): number => kind === "user" ? 0 : 1;
 
-function openOp(container: DesiredContainer, kind: JoinKind): Op {
+/** A namespace of a container that runs: its first process is handed over by descriptor, behind secrets and image files. */
+export interface JoinedContainer {
+  readonly kind: JoinKind;
+  readonly container: string;
+  readonly origin: string;
+}
+
+export function joinedContainers(container: DesiredContainer): readonly JoinedContainer[] {
+  return (Object.keys(NAMES) as JoinKind[]).flatMap((kind) => {
+    const target = container.join[kind];
+    if (target === undefined || typeof target === "string") return [];
+    return [{ kind, ...target, origin: originOf(container, `join/${kind}`, "join") }];
+  });
+}
+
+function openOp(container: DesiredContainer, kind: JoinKind): readonly Op[] {
+  const path = container.join[kind];
+  if (typeof path !== "string") return [];
   const origin = originOf(container, `join/${kind}`, "join");
-  const path = container.join[kind] ?? "";
   const id = `namespaces/open/${kind}`;
-  return { kind: "namespace.open", id, where: "stage", origin, path, fd: `${kind} namespace` };
+  return [{ kind: "namespace.open", id, where: "stage", origin, path, fd: `${kind} namespace` }];
 }
 
 function joinOp(container: DesiredContainer, kind: JoinKind): Op {
+  const joined = joinedContainers(container);
+  const index = joined.findIndex((one) => one.kind === kind);
+  const named = joined[index];
   return {
     kind: "namespace.join",
     id: `namespaces/join/${kind}`,
     where: "stage",
     origin: originOf(container, `join/${kind}`, "join"),
     namespace: NAMES[kind],
-    fd: `${kind} namespace`,
+    ...(named === undefined ? { fd: `${kind} namespace` } : {
+      fd: FIRST_PASSED_FD + container.secrets.length + imagesOf(container).length + index,
+      of: named.container,
+    }),
   };
 }
 

@@ -7,6 +7,7 @@ import { FIRST_PASSED_FD } from "../plan/report.ts";
 import { HostError } from "../plan/host_error.ts";
 import { compileRights, initCapabilities, resolveUser, type Rights } from "./identity.ts";
 import { DEFAULT, originOf } from "./origin.ts";
+import { joinedContainers } from "./namespaces.ts";
 import { imagesOf } from "./rootfs/images.ts";
 import type { Inside } from "./userns.ts";
 
@@ -111,9 +112,10 @@ export function becomesPause(container: DesiredContainer, host: Host): boolean {
   return container.commands.length === 0 && !host.privileged;
 }
 
-/** How many secrets and image files are handed over. */
+/** How many secrets, image files and processes of joined containers are handed over. */
 export function passedFiles(container: DesiredContainer): number {
-  return container.secrets.length + imagesOf(container).length;
+  return container.secrets.length + imagesOf(container).length +
+    joinedContainers(container).length;
 }
 
 /** Numbers of the signals that end a container without a command: its stop signal, and what a terminal sends. */

@@ -3,7 +3,7 @@ import { join, type Value } from "../text/tree.ts";
 import { normaliseCommands } from "./command.ts";
 import { containerPath, type Context, type Part } from "./context.ts";
 import { normaliseInputs, normaliseOutputs } from "./copies.ts";
-import { normaliseDependsOn, type Siblings } from "./depends.ts";
+import { joinedDependencies, normaliseDependsOn, type Siblings } from "./depends.ts";
 import type { DesiredCommand, DesiredContainer } from "./desired.ts";
 import { normaliseLimits } from "./limits.ts";
 import { normaliseJoin, normaliseTime } from "./namespaces.ts";
@@ -53,6 +53,8 @@ export function normaliseContainer(
   const commands = readCommands(context, part, { ...options, value });
   const { workdir } = value;
   const time = normaliseTime(context, at("time"));
+  const joined = normaliseJoin(context, at("join"), value);
+  const dependsOn = normaliseDependsOn(context, at("dependsOn"), options);
   const healthcheck = normaliseHealthcheck(context, at("healthcheck"));
   checkUpdate(context, { value, pointer });
   return {
@@ -67,7 +69,7 @@ export function normaliseContainer(
     labels: { ...value.labels },
     user: normaliseUser(context, { value: value.user ?? 0, pointer: join(pointer, "user") }),
     userns: normaliseUserns(context, at("userns")),
-    join: normaliseJoin(context, at("join"), value),
+    join: joined,
     ...(time === undefined ? {} : { time }),
     // As PID 1 a command would be deaf to `^C`, unless it handles the signal.
     init: value.init ?? (commands.length > 1 || value.tty === true),
@@ -81,7 +83,11 @@ export function normaliseContainer(
     stop: normaliseStop(context, at("stop")),
     inputs: normaliseInputs(context, at("inputs")),
     outputs: normaliseOutputs(context, at("outputs")),
-    dependsOn: normaliseDependsOn(context, at("dependsOn"), options),
+    dependsOn: [
+      ...dependsOn,
+      ...joinedDependencies(context, { value: joined, pointer: join(pointer, "join") }, options)
+        .filter(({ container }) => !dependsOn.some((one) => one.container === container)),
+    ],
     restart: normaliseRestart(context, at("restart")),
     ...(healthcheck === undefined ? {} : { healthcheck }),
     update: value.update ?? "stopFirst",

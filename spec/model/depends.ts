@@ -54,6 +54,27 @@ export function normaliseDependsOn(
   });
 }
 
+/** Containers of the file whose namespaces are joined come first, whatever else `dependsOn` says. */
+export function joinedDependencies(
+  context: Context,
+  { value, pointer }: Part<DesiredContainer["join"]>,
+  { name, siblings }: { readonly name: string; readonly siblings: Siblings },
+): readonly DesiredDependency[] {
+  const found = new Map<string, DesiredDependency>();
+  for (const [kind, target] of Object.entries(value)) {
+    if (typeof target === "string") continue;
+    const { container } = target;
+    const origin = join(pointer, kind);
+    if (container === name) {
+      const message = `\`${name}\` joins a namespace of its own`;
+      context.report({ code: "DEPENDENCY_CYCLE", message, pointer: origin });
+    } else if (siblings.has(container) && !found.has(container)) {
+      found.set(container, { container, condition: "started", origin });
+    }
+  }
+  return [...found.values()];
+}
+
 function reportNoTarget(
   context: Context,
   { value, pointer }: Part<string>,

@@ -32,8 +32,8 @@ export interface DesiredContainer {
   readonly labels: Readonly<Record<string, string>>;
   readonly user: DesiredUser;
   readonly userns: DesiredUserns;
-  /** Namespaces of others that the container is in: the path of each. */
-  readonly join: Readonly<Partial<Record<JoinKind, string>>>;
+  /** Namespaces of others that the container is in. */
+  readonly join: Readonly<Partial<Record<JoinKind, JoinTarget>>>;
   /** How far its clocks are ahead of the host's; absent: no time namespace. */
   readonly time?: { readonly monotonicMs: number; readonly boottimeMs: number };
   /** The stage stays as PID 1, reaps and forwards signals. Default: true for several commands. */
@@ -62,6 +62,9 @@ export interface DesiredContainer {
   /** For each key that has a value here: the pointer of what gave it (key → pointer); a key not listed is a default. */
   readonly origins: Readonly<Record<string, Origin>>;
 }
+
+/** The path of a namespace, or the name or id of a container that runs. */
+export type JoinTarget = string | { readonly container: string };
 
 export type JoinKind = "network" | "ipc" | "uts" | "pid" | "user" | "cgroup" | "time";
 

@@ -1,6 +1,6 @@
 import { join, type Value } from "../text/tree.ts";
 import type { Context, Part } from "./context.ts";
-import type { DesiredContainer, JoinKind } from "./desired.ts";
+import type { DesiredContainer, JoinKind, JoinTarget } from "./desired.ts";
 import { byType, DURATION, map, type Schema } from "./fragment.ts";
 import { readDuration } from "./quantity.ts";
 import type { ContainerKeys } from "./spec_type.ts";
@@ -31,9 +31,9 @@ const TARGET: Schema = byType({
 }, {
   title: "Namespace",
   description:
-    "A process id, or the path of a namespace: /proc/PID/ns/NAME, or a file that one is mounted on.",
-  examples: ["/proc/4711/ns/net", 4711],
-  "x-expects": "a process id, or a path such as /proc/4711/ns/net",
+    "A container that runs, by name (of the same project first) or id; a process id; or the path of a namespace: /proc/PID/ns/NAME, or a file that one is mounted on.",
+  examples: ["db", "/proc/4711/ns/net", 4711],
+  "x-expects": "a container's name, a process id, or a path such as /proc/4711/ns/net",
 });
 
 export const JOIN_SCHEMA: Schema = map(
@@ -41,8 +41,8 @@ export const JOIN_SCHEMA: Schema = map(
   {
     title: "Joined namespaces",
     description:
-      "Namespaces of other processes that the container is in, in place of its own. An ordinary user joins the `user` namespace of a process of theirs first; the others must belong to it. In a joined `pid` namespace the container has no PID 1 of its own: what its commands leave behind outlives it.",
-    examples: [{ network: "/run/netns/blue" }, { network: 4711, ipc: 4711 }],
+      "Namespaces of other processes that the container is in, in place of its own. A container of the same file that is named is started first. An ordinary user joins the `user` namespace of a process of theirs first; the others must belong to it. In a joined `pid` namespace the container has no PID 1 of its own: what its commands leave behind outlives it.",
+    examples: [{ network: "db" }, { network: "/run/netns/blue" }, { network: 4711, ipc: 4711 }],
     "x-expects": "a map such as {network: /proc/4711/ns/net}",
   },
 );
@@ -68,13 +68,13 @@ export const TIME_SCHEMA: Schema = map({
   "x-expects": "a map such as {boottime: 1d}",
 });
 
-/** `join:` → the files to open. */
+/** `join:` → the files to open, and the containers to find. */
 export function normaliseJoin(
   context: Context,
   { value, pointer }: Part<ContainerKeys["join"]>,
   keys: ContainerKeys,
 ): DesiredContainer["join"] {
-  const result: Partial<Record<JoinKind, string>> = {};
+  const result: Partial<Record<JoinKind, JoinTarget>> = {};
   for (const [kind, target] of Object.entries(value ?? {}) as [JoinKind, Value][]) {
     const part = { value: target, pointer: join(pointer, kind) };
     const other = OTHER_KEYS[kind];
@@ -82,23 +82,27 @@ export function normaliseJoin(
       const message = `\`join: {${kind}: …}\` and \`${other}\` exclude each other`;
       context.report({ code: "CONTRADICTION", message, pointer: part.pointer });
     }
-    const path = pathOf(context, kind, part);
-    if (path !== undefined) result[kind] = path;
+    const found = targetOf(context, kind, part);
+    if (found !== undefined) result[kind] = found;
   }
   return result;
 }
 
-function pathOf(
+/** `web`, or with its project `shop-3f2a91c04d7e/web`. */
+const CONTAINER = /^([a-z0-9][a-z0-9_.-]{0,62}-[0-9a-f]{12}\/)?[a-z0-9][a-z0-9_.-]{0,62}$/;
+
+function targetOf(
   context: Context,
   kind: JoinKind,
   { value, pointer }: Part<Value>,
-): string | undefined {
+): JoinTarget | undefined {
   if (typeof value === "number") return `/proc/${value}/ns/${KINDS[kind]}`;
   if (typeof value === "string" && value.startsWith("/")) return value;
-  // The name of a container: whoever knows the running ones resolves it to the pid of its first process here.
-  const message = "joining a container by its name is not implemented yet";
-  const note = `what works: a process id, or a path such as /proc/4711/ns/${KINDS[kind]}`;
-  context.report({ code: "NOT_YET", message, pointer, note });
+  // Whoever starts it looks for a container that runs.
+  if (typeof value === "string" && CONTAINER.test(value)) return { container: value };
+  const message = "this is no container's name, and no absolute path";
+  const note = `a name such as db, a process id, or a path such as /proc/4711/ns/${KINDS[kind]}`;
+  context.report({ code: "BAD_VALUE", message, pointer, note });
   return undefined;
 }
 

@@ -21,7 +21,10 @@ export interface OpenNamespace extends OpCommon {
 export interface JoinNamespace extends OpCommon {
   readonly kind: "namespace.join";
   readonly namespace: Namespace;
-  readonly fd: string;
+  /** Slot of a descriptor of the namespace, or number of one of a process that is in it. */
+  readonly fd: string | number;
+  /** Name of the container whose process that is. */
+  readonly of?: string;
 }
 
 /** Clocks of the container's own, ahead of the host's. Before the tether: its files in /proc are root's then. */
@@ -39,9 +42,15 @@ export const openNamespace: OpDefinition<OpenNamespace> = {
 };
 
 export const joinNamespace: OpDefinition<JoinNamespace> = {
-  describe: (op) => `setns(${op.fd}, ${NAMESPACE_FLAGS[op.namespace][0]})`,
+  describe: (op) =>
+    `setns(${op.of === undefined ? op.fd : `pidfd of ${quote(op.of)}`}, ${
+      NAMESPACE_FLAGS[op.namespace][0]
+    })`,
   lower(op, to) {
-    to.call(setns({ fd: result(op.fd), nstype: NAMESPACE_FLAGS[op.namespace][1] }));
+    const nstype = NAMESPACE_FLAGS[op.namespace][1];
+    // One that was handed over is closed with all such, by its number, after clone3.
+    if (typeof op.fd === "number") return to.call(setns({ fd: op.fd, nstype }));
+    to.call(setns({ fd: result(op.fd), nstype }));
     to.call(close({ fd: result(op.fd) }), { onError: "continue" });
   },
 };

@@ -366,6 +366,13 @@ const NAMESPACES = {
     id: "join",
     namespace: "net",
     fd: "network namespace",
+  }, {
+    ...stage,
+    kind: "namespace.join",
+    id: "named",
+    namespace: "net",
+    fd: 7,
+    of: "db",
   }],
   "time": [{ ...container, kind: "time", id: "time", monotonicMs: 1500, boottimeMs: 86400000 }],
   "ids.claim": [

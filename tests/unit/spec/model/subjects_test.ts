@@ -156,6 +156,8 @@ table("policy that is refused", [
 table("network", [
   ["network: host", []],
   ["network: {}", []],
+  ["join: {network: ./db}", ["BAD_VALUE /join/network"]],
+  ["join: {network: Db}", ["BAD_VALUE /join/network"]],
   ["network: bridge", ["NOT_YET /network"]],
   ["network: {mode: private}", ["NOT_YET /network/mode"]],
   ["network: {ports: ['80']}", ["NOT_YET /network/ports"]],

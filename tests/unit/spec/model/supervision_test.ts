@@ -83,6 +83,10 @@ table("what is wrong with one container", [
 table("what is wrong between containers", [
   [project({ a: "dependsOn: [b]", bb: "" }), ["UNKNOWN_CONTAINER /containers/a/dependsOn/0"]],
   [project({ a: "dependsOn: [a]" }), ["DEPENDENCY_CYCLE /containers/a/dependsOn/0"]],
+  [project({ a: "join: {network: a}" }), ["DEPENDENCY_CYCLE /containers/a/join/network"]],
+  [project({ a: "join: {network: b}", b: "join: {ipc: a}" }), [
+    "DEPENDENCY_CYCLE /containers/a/join/network",
+  ]],
   [project({ a: "dependsOn: [b]", b: "dependsOn: {a: started}" }), [
     "DEPENDENCY_CYCLE /containers/a/dependsOn/0",
   ]],
