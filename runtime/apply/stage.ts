@@ -15,6 +15,7 @@ import { ContainervError } from "../plan/error.ts";
 import {
   ANNOUNCE_FD,
   CONTROL_FD,
+  controlMessage,
   decodeReport,
   FIRST_PASSED_FD,
   PLAN_FD,
@@ -22,6 +23,8 @@ import {
   REPORT_BYTES,
   REPORT_FD,
   type Reporter,
+  RESIZE,
+  type TerminalSize,
 } from "../plan/report.ts";
 
 /** Descriptors of the runner that become the container's standard input, output and error. */
@@ -146,8 +149,16 @@ function drain(receive: Syscall, from: Reporter, into: Report[]): void {
 
 /** Sends a signal to the container's first process; a container that is gone takes none. */
 export function sendSignal(stage: Stage, signal: number): void {
-  const message = new Uint8Array(8);
-  new DataView(message.buffer).setUint32(0, signal, true);
+  send(stage, signal);
+}
+
+/** Says how large the container's terminal is; that of one that is gone has no size. */
+export function sendSize(stage: Stage, size: TerminalSize): void {
+  send(stage, RESIZE, size);
+}
+
+function send(stage: Stage, word: number, size?: TerminalSize): void {
+  const message = controlMessage(word, size);
   callSync(sendto({ sockfd: stage.control, buf: message, flags: MSG_DONTWAIT }));
 }
 

@@ -20,7 +20,8 @@ export async function command(given: Arguments): Promise<number> {
   try {
     const target = runningTarget(name, meantProject(given));
     const wanted = await commandOf(argv, optionsOf(given));
-    const outcome = await run(target, wanted, given.options["--interactive"] === true);
+    const { "--interactive": interactive, "--tty": tty } = given.options;
+    const outcome = await run(target, wanted, { interactive, tty });
     await showFailures(outcome);
     return outcome.status;
   } catch (error) {
@@ -44,18 +45,24 @@ export async function ownFailure(error: unknown): Promise<number> {
 async function run(
   target: Parameters<typeof startExec>[0],
   wanted: Parameters<typeof startExec>[1],
-  interactive: boolean,
+  { interactive, tty }: { readonly interactive: unknown; readonly tty: unknown },
 ): Promise<Outcome> {
   using nothing = Fd.open(openat({ pathname: "/dev/null", flags: O_RDONLY | O_CLOEXEC }));
+  const letGo = tty === true
+    ? (await import("../lifecycle/terminal.ts")).holdTerminal()
+    : undefined;
   const started = startExec(target, wanted, {
     announce: false,
     rehearse: true,
-    stdio: [interactive ? 0 : nothing.number, 1, 2],
+    // A terminal has its input, as with `tty: true`.
+    stdio: [interactive === true || tty === true ? 0 : nothing.number, 1, 2],
+    ...(tty === true ? { terminal: { input: true } } : {}),
   });
   const release = passSignals(started);
   try {
     return await started.ended;
   } finally {
+    letGo?.();
     release();
   }
 }

@@ -390,6 +390,11 @@ export const COMMANDS: readonly CommandRow[] = [
       },
       { name: "--user", short: "-u", value: "USER", help: "its user, as `user:` of the YAML" },
       { name: "--interactive", short: "-i", help: "it reads our standard input" },
+      {
+        name: "--tty",
+        short: "-t",
+        help: "a terminal of its own, shown on ours, with our input",
+      },
       FILE_OPTION,
     ],
     files: false,
@@ -398,7 +403,7 @@ export const COMMANDS: readonly CommandRow[] = [
       "The exit status is its own: 128+n when signal n ended it, 126 when it cannot be executed, 127 when it is not found, " +
       "125 when containerv itself failed.",
     ],
-    examples: ["containerv exec web -- ls -l /", "containerv exec -i -u 1000 web -- sh"],
+    examples: ["containerv exec web -- ls -l /", "containerv exec -it -u 1000 web -- sh"],
   },
   {
     name: "cp",

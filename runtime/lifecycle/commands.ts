@@ -5,6 +5,7 @@ import type { DesiredCommand } from "../../spec/model/desired.ts";
 import type { CommandMap } from "../../spec/model/spec_type.ts";
 import { factsOf } from "../apply/facts.ts";
 import { ContainervError } from "../plan/error.ts";
+import type { TerminalSize } from "../plan/report.ts";
 import { type ExecTarget, startExec } from "./exec.ts";
 import { endOnAbort, type Exit, exitOf, type Output, textOf } from "./exits.ts";
 import type { LogLines } from "./log_lines.ts";
@@ -13,6 +14,11 @@ import type { Started } from "./start.ts";
 
 /** What a command in a container takes besides its words; the container's own where it is not said. */
 export interface CommandOptions extends StdioOptions, Pick<CommandMap, "user" | "workdir"> {
+  /**
+   * A terminal of its own, of this size: what it writes comes on `stdout` alone, and keys such as `^C` go in by `stdin`. Columns and rows
+   * are 1 to 65535.
+   */
+  readonly tty?: TerminalSize;
   /** Added to the container's. */
   readonly environment?: Readonly<Record<string, string>>;
   /** As `10s`, or milliseconds: then it is killed, and its reason is `timeout`. */
@@ -37,6 +43,8 @@ export interface Process {
   readonly stderr: ReadableStream<Uint8Array>;
   /** Sends it a signal. Default: `SIGTERM`. */
   readonly kill: (signal?: keyof typeof SIGNALS) => void;
+  /** Changes the size of its terminal. Throws RangeError for what is no size; without `tty` there is none to be changed. */
+  readonly resize: (size: TerminalSize) => void;
   /** Kills it; resolves when it is gone. */
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -65,7 +73,13 @@ async function begin(
   const stdio = openStdio(options, options.output, place.log);
   try {
     const { announce } = options;
-    const keep = { announce, stdio: stdio.fds, keepAlive: false };
+    const input = options.stdin !== undefined && options.stdin !== "ignore";
+    const keep = {
+      announce,
+      stdio: stdio.fds,
+      keepAlive: false,
+      ...(options.tty === undefined ? {} : { terminal: { size: checkedSize(options.tty), input } }),
+    };
     const started = startExec(target, command, keep);
     stdio.handOver();
     return { started, stdio, release: endOnAbort(started, options.signal) };
@@ -73,6 +87,15 @@ async function begin(
     stdio.close();
     throw asError(error);
   }
+}
+
+const isLength = (value: number): boolean =>
+  Number.isInteger(value) && value >= 1 && value <= 0xffff;
+
+function checkedSize(size: TerminalSize): TerminalSize {
+  const { columns, rows } = size;
+  if (isLength(columns) && isLength(rows)) return { columns, rows };
+  throw new RangeError(`a terminal has 1 to 65535 columns and rows, not ${columns} and ${rows}`);
 }
 
 const asError = (error: unknown): ContainervError =>
@@ -188,6 +211,10 @@ export async function spawnIn(
     stdout: stdio.stdout?.stream() ?? emptyStream(),
     stderr: stdio.stderr?.stream() ?? emptyStream(),
     kill: (signal = "SIGTERM") => started.signal(SIGNALS[signal]),
+    resize: (size) => {
+      const checked = checkedSize(size);
+      if (options.tty !== undefined) started.resize(checked);
+    },
     [Symbol.asyncDispose]: async () => {
       started.signal(SIGKILL);
       await keepAliveUntil(ended);

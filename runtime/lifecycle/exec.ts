@@ -11,7 +11,7 @@ import { ContainervError } from "../plan/error.ts";
 import type { Answers, ResolvedUser } from "../plan/host.ts";
 import { lowerPlan } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
-import { compileExec } from "../subjects/exec.ts";
+import { compileExec, type ExecTerminal } from "../subjects/exec.ts";
 import { identify } from "../state/identity.ts";
 import { userKey } from "../subjects/identity.ts";
 import type { Prepared } from "./prepare.ts";
@@ -30,11 +30,18 @@ export function isPaused(name: string): ContainervError {
   });
 }
 
+/** How a command comes into a container. */
+export interface ExecOptions {
+  readonly announce: boolean;
+  /** It has a terminal of its own. */
+  readonly terminal?: ExecTerminal;
+}
+
 /** The plan that runs `command` in the container. Throws HostError and ContainervError. Changes nothing. */
 export function planExec(
   target: ExecTarget,
   command: DesiredCommand,
-  options: { readonly announce: boolean },
+  options: ExecOptions,
 ): { readonly plan: Plan; readonly architecture: "x86_64" | "aarch64" } {
   const host = observeHost({ cgroups: false, roots: [] });
   const joinable = observeJoinable(target.pid, host.privileged);
@@ -48,7 +55,13 @@ export function planExec(
     announce: options.announce,
     ...(users === undefined ? {} : { users }),
   };
-  const plan = compileExec({ container, command, target: joinable }, host, answers);
+  const { terminal } = options;
+  const parts = { container, command, target: joinable };
+  const plan = compileExec(
+    terminal === undefined ? parts : { ...parts, terminal },
+    host,
+    answers,
+  );
   return { plan, architecture: host.architecture };
 }
 
@@ -77,9 +90,9 @@ function namedUser(
 export function startExec(
   target: ExecTarget,
   command: DesiredCommand,
-  options: StartOptions & { readonly stdio: Stdio },
+  options: StartOptions & ExecOptions & { readonly stdio: Stdio },
 ): Started {
-  const { stdio, ...rest } = options;
+  const { stdio, terminal: _, ...rest } = options;
   using pidfd = openTarget(target);
   return start(plannedExec(target, command, { ...options, pidfd }), stdio, rest);
 }
@@ -88,7 +101,7 @@ export function startExec(
 export function plannedExec(
   target: ExecTarget,
   command: DesiredCommand,
-  options: { readonly announce: boolean; readonly pidfd: Fd },
+  options: ExecOptions & { readonly pidfd: Fd },
 ): Startable {
   const { pidfd } = options;
   const { plan, architecture } = planExec(target, command, options);

@@ -232,6 +232,7 @@ export async function start(
 }
 
 export type { CommandOptions, ExecOptions, Process } from "./commands.ts";
+export type { TerminalSize } from "../plan/report.ts";
 export type { CopyResult } from "./transfer.ts";
 export type { LogLine } from "./log_lines.ts";
 export type { Copied, Pressure } from "../apply/outcome.ts";

@@ -10,13 +10,20 @@ import {
   drainReports,
   releaseStage,
   sendSignal,
+  sendSize,
   type Stage,
   type StageOptions,
   startStage,
   type Stdio,
 } from "../apply/stage.ts";
 import type { Summary } from "../plan/plan.ts";
-import { decodeReport, REPORT, type Report, REPORT_BYTES } from "../plan/report.ts";
+import {
+  decodeReport,
+  REPORT,
+  type Report,
+  REPORT_BYTES,
+  type TerminalSize,
+} from "../plan/report.ts";
 import type { Prepared } from "./prepare.ts";
 
 /** An image that is ready to run. */
@@ -50,6 +57,8 @@ export interface Started {
   readonly ended: Promise<Outcome>;
   /** Sends a signal to the container's first process. */
   readonly signal: (signal: number) => void;
+  /** Says how large its terminal is now. */
+  readonly resize: (size: TerminalSize) => void;
   /** Resolves when the first command was executed, or will never be; at once unless it was announced. */
   readonly executed: Promise<void>;
   /** True when a failure has been reported already. */
@@ -109,6 +118,9 @@ export function start(
     ended: executed.then(follow),
     signal: (signal) => {
       if (current !== undefined) sendSignal(current, signal);
+    },
+    resize: (size) => {
+      if (current !== undefined) sendSize(current, size);
     },
     executed,
     failedEarly: () => {

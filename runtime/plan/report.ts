@@ -17,6 +17,23 @@ export const DETACH = 0x100;
 /** In place of a signal: the container's terminal has another size. */
 export const RESIZE = 0x300;
 
+/** Columns and rows of a terminal. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** What the runner says to a stage. */
+export function controlMessage(word: number, size?: TerminalSize): Uint8Array {
+  const message = new Uint8Array(8);
+  const view = new DataView(message.buffer);
+  view.setUint32(0, word, true);
+  if (size === undefined) return message;
+  view.setUint16(4, size.rows, true);
+  view.setUint16(6, size.columns, true);
+  return message;
+}
+
 /** Descriptor of the stage's end. The container's first process closes it before anything else can run beside it. */
 export const CONTROL_FD = 3;
 

@@ -3,7 +3,7 @@ import type { DesiredCommand, DesiredContainer } from "../../spec/model/desired.
 import type { Answers, Host, Joinable } from "../plan/host.ts";
 import type { Namespace } from "../plan/ops/namespace.ts";
 import type { Op } from "../plan/ops/registry.ts";
-import type { TerminalSize } from "../plan/ops/terminal.ts";
+import type { TerminalSize } from "../plan/report.ts";
 import type { Plan } from "../plan/plan.ts";
 import { commandSummary, policyText } from "./compile.ts";
 import { compileRights } from "./identity.ts";

@@ -2,7 +2,7 @@
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import type { Answers } from "../plan/host.ts";
 import type { Op } from "../plan/ops/registry.ts";
-import type { TerminalSize } from "../plan/ops/terminal.ts";
+import type { TerminalSize } from "../plan/report.ts";
 import { originOf } from "./origin.ts";
 import { usersOf } from "./process.ts";
 

@@ -15,7 +15,7 @@ export function commandToOci(container: DesiredContainer, facts: OciFacts): Said
   return {
     part: {
       process: {
-        terminal: false,
+        terminal: container.tty,
         args: last.exec,
         env: environment,
         cwd: last.workdir ?? container.workdir,

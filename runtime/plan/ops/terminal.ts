@@ -37,13 +37,8 @@ import { fchown } from "../../../ffi/calls/path.ts";
 import { sendmsg, socketpair } from "../../../ffi/calls/socket.ts";
 import { type Emitter, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
+import type { TerminalSize } from "../report.ts";
 import { heldSlot } from "./root.ts";
-
-/** Columns and rows of a terminal. */
-export interface TerminalSize {
-  readonly columns: number;
-  readonly rows: number;
-}
 
 /** The pair of sockets that the terminal's other end comes over, and how large it shall be. */
 export interface PairTerminal extends OpCommon {

@@ -3,11 +3,13 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { cliCommand, runCli } from "../../support/cli.ts";
 import { openPty, type Pty, type PtyProgram } from "../../support/pty.ts";
 import { missing, root, userns } from "../../support/require.ts";
 import { tempDir } from "../../support/temp.ts";
+import { start } from "../../../mod.ts";
+import { project } from "../detached/project.ts";
 import { childrenOf, guardWorld, inside, lives, sh, type SpecObject } from "../cli/sandbox.ts";
 
 guardWorld();
@@ -194,4 +196,59 @@ describe("without a terminal", { skip }, () => {
     assertEquals([run.code, run.stderr], [0, ""]);
     assertMatch(run.stdout, /^\/dev\/pts\/0\r\n(\/dev\/)?pts\/0\s*$/);
   });
+});
+
+describe("a command in a container that runs", { skip }, () => {
+  test("spawn with tty: as large as it was said, keys by stdin, and it changes", async () => {
+    await using box = await start({ policy: "none" });
+    await using shell = await box.spawn(["/bin/sh"], {
+      stdin: "pipe",
+      tty: { columns: 132, rows: 43 },
+      user: "1000",
+      environment: { PS1: "> " },
+    });
+    const shown = shell.stdout.getReader();
+    const keys = shell.stdin?.getWriter();
+    let said = "";
+    const until = async (text: string): Promise<string> => {
+      while (!said.includes(text)) {
+        const { value, done } = await shown.read();
+        if (done) throw new Error(`${JSON.stringify(said)} and no ${JSON.stringify(text)}`);
+        said += new TextDecoder().decode(value);
+      }
+      const end = said.indexOf(text) + text.length;
+      const part = said.slice(0, end);
+      said = said.slice(end);
+      return part;
+    };
+    const type = (text: string) => keys?.write(new TextEncoder().encode(text));
+    await until("> ");
+    await type("stty size; stat -c '%u %g' $(tty)\n");
+    assertStringIncludes(await until("1000 5\r\n"), "43 132\r\n");
+    shell.resize({ columns: 50, rows: 20 });
+    await type("until stty size | grep '^20'; do :; done\n");
+    await until("20 50\r\n");
+    assertThrows(() => shell.resize({ columns: 0, rows: 20 }), RangeError, "1 to 65535 columns");
+    await type("exit 8\n");
+    assertEquals((await shell.exited).code, 8);
+  });
+
+  test(
+    "exec -t in a user namespace, on the container's own devpts",
+    { skip: missing(userns()) },
+    async () => {
+      const uids = [{ inside: 0, outside: 100_000, count: 65_536 }];
+      await using box = project({
+        name: "box",
+        containers: { main: { policy: "none", userns: { uids, gids: uids } } },
+      });
+      assertEquals((await box.cv("up", "-d")).code, 0);
+      const run = await runCli(["exec", "-it", "--file", box.file, "main", "--", "/bin/sh"], {
+        stdin: "stat -c '%u %g %a' $(tty); stty size; exit 3",
+      });
+      assertEquals([run.code, run.stderr], [3, ""]);
+      assertStringIncludes(run.stdout, "0 5 620\r\n");
+      assertStringIncludes(run.stdout, "24 80\r\n");
+    },
+  );
 });
