@@ -31,6 +31,7 @@ What is measured; without any of these, all:
   --compare       start to exit of an isolated /bin/true: containerv, crun, runc, bwrap
   --first         the same with containerv's spec cache emptied before each sample
   --exec          \`exec\` of /bin/true in a container that runs: containerv, crun, runc
+  --up N          N containers of one spec (1000): all running, ps, down, memory; only when it is asked for
   --plan          whole process of \`containerv plan\`, hot and cold
   --library       the library back to back in one Bun and one Deno process, beside the floor in C
 How:
@@ -51,6 +52,7 @@ function readOptions(argv) {
       compare: { type: "boolean" },
       first: { type: "boolean" },
       exec: { type: "boolean" },
+      up: { type: "string" },
       plan: { type: "boolean" },
       library: { type: "boolean" },
       samples: { type: "string" },
@@ -76,7 +78,7 @@ function readOptions(argv) {
   for (const name of only) {
     if (!["containerv", ...PEERS].includes(name)) throw new Error(`--only: unknown runner ${name}`);
   }
-  const all = !["compare", "first", "exec", "plan", "library"].some((name) => values[name]);
+  const all = !["compare", "first", "exec", "up", "plan", "library"].some((name) => values[name]);
   return {
     help: values.help ?? false,
     rebuild: values.rebuild ?? false,
@@ -84,6 +86,7 @@ function readOptions(argv) {
     compare: all || (values.compare ?? false),
     first: all || (values.first ?? false),
     exec: all || (values.exec ?? false),
+    up: values.up === undefined ? 0 : count(values.up, { name: "up", least: 1 }),
     plan: all || (values.plan ?? false),
     library: all || (values.library ?? false),
     samples: count(values.samples ?? (values.quick ? "10" : "60"), { name: "samples", least: 1 }),

@@ -1,6 +1,7 @@
 /** `containerv ps`: the detached containers, and how each of them is. */
 import { type ContainerView, viewProject } from "../lifecycle/containers.ts";
-import { showDuration, showTable } from "../show/table.ts";
+import { createGroupReader, type GroupReader } from "../observe/group_usage.ts";
+import { showBytes, showDuration, showTable } from "../show/table.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { stdout } from "./output.ts";
 import { endingText, meantFile, projectsOf } from "./project.ts";
@@ -17,16 +18,33 @@ export function command(given: Arguments): number {
   }
   const now = Date.now();
   const named = file === undefined || projects.length > 1;
-  const rows = views.map((view) => [
-    named ? view.id : view.name,
-    stateText(view, now),
-    view.pid === undefined ? "-" : String(view.pid),
-    view.record === undefined || view.record.limits.length === 0
-      ? "-"
-      : view.record.limits.join(", "),
-  ]);
-  stdout(showTable([["NAME", "STATE", "PID", "LIMITS"], ...rows]));
+  const read = createGroupReader();
+  const rows: string[][] = [["NAME", "STATE", "CPU", "MEMORY", "PORTS"]];
+  for (const view of views) {
+    rows.push([
+      named ? view.id : view.name,
+      stateText(view, now),
+      ...usageOf(view, now, read),
+      "-",
+    ]);
+  }
+  stdout(showTable(rows));
   return 0;
+}
+
+/** CPU on the average since its start, 100% being one processor, and memory; `-` where no group of its own counts it. */
+function usageOf(
+  { state, record }: ContainerView,
+  now: number,
+  read: GroupReader,
+): [string, string] {
+  if (state !== "running" || record === undefined) return ["-", "-"];
+  const { cpuMicroseconds, memoryBytes } = read(record.made);
+  const passedMs = Math.max(1, now - (record.started ?? now));
+  return [
+    cpuMicroseconds === undefined ? "-" : `${(cpuMicroseconds / passedMs / 10).toFixed(1)}%`,
+    memoryBytes === undefined ? "-" : showBytes(memoryBytes),
+  ];
 }
 
 function stateText(view: ContainerView, now: number): string {

@@ -35,7 +35,7 @@ export interface ContainerView {
   readonly ending?: Ending;
   /** It runs, and its processes are stopped until `resume`. */
   readonly paused?: true;
-  /** Somebody asked for its end: it is not started again. */
+  /** It has ended, and somebody asked for that: it is not started again. */
   readonly stopped: boolean;
   /** What its supervisor says of it. */
   readonly supervised?: Supervised;
@@ -112,12 +112,15 @@ function viewContainer(project: ProjectPlaces, name: string, around: Surrounding
     id: `${project.key}/${name}`,
     places,
     project,
-    stopped: isMarkedStopped(places),
+    stopped: false,
     ...(supervised === undefined ? {} : { supervised }),
   };
   if (isBroken(known)) return { ...view, state: "broken", problem: known.broken };
   if (known.boot !== around.boot) return { ...view, state: "stale", record: known };
-  return { ...view, record: known, ...stateOf(known, around) };
+  const now = stateOf(known, around);
+  // Of one that runs nobody asks: a look less, which counts with a thousand of them.
+  const stopped = now.state === "exited" && isMarkedStopped(places);
+  return { ...view, record: known, stopped, ...now };
 }
 
 function stateOf(

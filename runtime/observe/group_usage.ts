@@ -1,6 +1,7 @@
 /** What containers use, as one short line each: read from the groups that were made for them, a file per column. Changes nothing. */
 import { entryKind } from "../../ffi/linux/file.ts";
 import { glance } from "../../ffi/linux/glance.ts";
+import type { Op } from "../plan/ops/registry.ts";
 
 /** Absent where no group of the container counts it. */
 export interface GroupUsage {
@@ -10,7 +11,7 @@ export interface GroupUsage {
 }
 
 /** Reads what the container of these groups uses. Remembers which hierarchy counts what: one reader for all. */
-export type GroupReader = (groups: readonly string[]) => GroupUsage;
+export type GroupReader = (made: readonly Op[]) => GroupUsage;
 
 const MEMORY_FILES = ["memory.current", "memory.usage_in_bytes"];
 const CPU_FILES = ["cpuacct.usage", "cpu.stat"];
@@ -22,10 +23,12 @@ interface Counted {
 
 export function createGroupReader(): GroupReader {
   const hierarchies = new Map<string, Counted>();
-  return (groups) => {
+  return (made) => {
     let cpuMicroseconds: number | undefined;
     let memoryBytes: number | undefined;
-    for (const group of groups) {
+    for (const op of made) {
+      if (op.kind !== "cgroup.make") continue;
+      const group = op.path;
       const mount = group.slice(0, group.indexOf("/containerv/"));
       let counted = hierarchies.get(mount);
       if (counted === undefined) hierarchies.set(mount, counted = countedIn(group));

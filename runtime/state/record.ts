@@ -6,6 +6,7 @@
 import type { Op } from "../plan/ops/registry.ts";
 import type { ProcessIdentity } from "./identity.ts";
 import { readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { glance } from "../../ffi/linux/glance.ts";
 
 /** The form of the records. One that is newer than the reader is `broken` to it. */
 export const RECORD_VERSION = 1;
@@ -88,7 +89,8 @@ export function readRecord<R extends { readonly version: number; readonly boot: 
 ): R | Broken | undefined {
   let text: string | undefined;
   try {
-    text = readFile(path, { bytes: RECORD_BYTES_MAX, regular: true });
+    // Mostly it is there, and short: a thousand of them are read by `ps`.
+    text = glance(path) ?? readFile(path, { bytes: RECORD_BYTES_MAX, regular: true });
   } catch (error) {
     return { broken: error instanceof Error ? error.message : String(error) };
   }

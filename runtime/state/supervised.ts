@@ -1,6 +1,7 @@
 /** What a supervisor writes about a container, and how it is told that an end was asked for. Lost with the container's directory. */
 import { unlinkat } from "../../ffi/calls/path.ts";
-import { entryKind, readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { glance } from "../../ffi/linux/glance.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import type { ProcessIdentity } from "./identity.ts";
 import type { ContainerPlaces, ProjectPlaces } from "./places.ts";
@@ -27,7 +28,7 @@ export function writeSupervised(places: ContainerPlaces, supervised: Supervised)
 
 /** `undefined` when nobody supervises it, or the file is torn. */
 export function readSupervised(places: ContainerPlaces): Supervised | undefined {
-  return parse<Supervised>(readFile(fileOf(places)));
+  return parse<Supervised>(glance(fileOf(places)));
 }
 
 /** Somebody asks for its end: it is not started again. Gives the reason when that can't be noted. */
@@ -36,7 +37,7 @@ export function markStopped(places: ContainerPlaces): string | undefined {
 }
 
 export function isMarkedStopped(places: ContainerPlaces): boolean {
-  return entryKind(stoppedOf(places)) === "file";
+  return glance(stoppedOf(places)) !== undefined;
 }
 
 /** It is started: what was asked before is over. */
