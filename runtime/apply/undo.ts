@@ -19,6 +19,21 @@ export function undoInRunner(plan: Pick<Plan, "ops">): readonly ErrorFacts[] {
   return left;
 }
 
+/**
+ * Takes back what the stage, as it says, could not or did not: a call that failed once may do now. What it left in operations that
+ * nothing takes back stays said.
+ */
+export function undoAgain(
+  leftovers: readonly ErrorFacts[],
+  plan: Pick<Plan, "ops">,
+): readonly ErrorFacts[] {
+  const isUndoable = ({ step }: ErrorFacts): boolean => {
+    const op = step === undefined ? undefined : plan.ops[step.number - 1];
+    return op !== undefined && lowerUndoOf({ ops: [op] }).length > 0;
+  };
+  return [...leftovers.filter((one) => !isUndoable(one)), ...undoInRunner(plan)];
+}
+
 function leftover(record: Instruction, errno: number, pointer: string): ErrorFacts {
   const call = record.kind === "syscall" ? showCall(record.call) : record.kind;
   return {

@@ -232,9 +232,9 @@ async function explain(
     // Another container took the ids between our look and the stage's lock.
     if (failure?.errno === EAGAIN && failedOp?.kind === "ids.claim") return { again: 1 };
   }
-  if (undone) return await withHolder(outcome, plan);
-  const { undoInRunner } = await import("../apply/undo.ts");
-  return { ...outcome, leftovers: [...outcome.leftovers, ...undoInRunner(plan)] };
+  if (undone && outcome.leftovers.length === 0) return await withHolder(outcome, plan);
+  const { undoAgain } = await import("../apply/undo.ts");
+  return { ...outcome, leftovers: undoAgain(outcome.leftovers, plan) };
 }
 
 /**

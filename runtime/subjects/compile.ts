@@ -13,7 +13,14 @@ import { type CompiledJoins, compileJoins, timeOps } from "./namespaces.ts";
 import { groupsHost, makeRoom, roomOp } from "./limits/delegated.ts";
 import { holdOps, imageOf, layerLosses, settleLayers, unpackOps } from "./layers.ts";
 import { DEFAULT, originOf } from "./origin.ts";
-import { becomesPause, compileProcesses, hasInit, passedFiles, signalNumber } from "./process.ts";
+import {
+  becomesPause,
+  compileProcesses,
+  hasInit,
+  isTetheredAgain,
+  passedFiles,
+  signalNumber,
+} from "./process.ts";
 import { type CompiledRootfs, compileRootfs } from "./rootfs/compile.ts";
 import type { LayerIds } from "./rootfs/mapped.ts";
 import { compileSecrets } from "./secrets.ts";
@@ -116,7 +123,7 @@ function inOrder(parts: Parts, answers: Answers): readonly Op[] {
     cloneOp(container, userns, { limits, joins, announce }),
     ...askOps(parts.asks),
     ...timeOps(container),
-    ...firstOps(container, userns),
+    ...firstOps(container, userns, answers),
     ...limits.container,
     ...cgroupNamespace(limits, joins),
     ...(joins.joined.has("uts") ? [] : hostnameOps(container)),
@@ -204,7 +211,11 @@ function cgroupNamespace(limits: CompiledLimits, { joined }: CompiledJoins): rea
 }
 
 /** Ids before anything else: without them nothing can be owned; then the tether, which ends the time of being traced. */
-function firstOps(container: DesiredContainer, userns: CompiledUserns): readonly Op[] {
+function firstOps(
+  container: DesiredContainer,
+  userns: CompiledUserns,
+  answers: Answers,
+): readonly Op[] {
   const { oomScoreAdj } = container.process;
   return [
     ...userns.first,
@@ -217,7 +228,13 @@ function firstOps(container: DesiredContainer, userns: CompiledUserns): readonly
         value: oomScoreAdj,
       } as const,
     ]),
-    { kind: "tether", id: "container/tether", where: "container", origin: DEFAULT },
+    {
+      kind: "tether",
+      id: "container/tether",
+      where: "container",
+      origin: DEFAULT,
+      ...(isTetheredAgain(container, answers) ? { keeps: true } : {}),
+    },
     { kind: "keyring", id: "container/keyring", where: "container", origin: DEFAULT },
   ];
 }

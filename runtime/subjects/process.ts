@@ -217,9 +217,17 @@ function retetherOps(
   { container, user, answers, joins }: ProcessParts,
   common: ProcessCommon,
 ): readonly Op[] {
-  const isOfStage = joins === true || !hasInit(container);
-  if (!isOfStage || answers.detached !== undefined || (user.uid === 0 && user.gid === 0)) return [];
-  return [{ ...common, kind: "retether", origin: DEFAULT }];
+  const isAgain = joins === true ? isOther(user) : isTetheredAgain(container, answers);
+  return isAgain ? [{ ...common, kind: "retether", origin: DEFAULT }] : [];
+}
+
+const isOther = ({ uid, gid }: ResolvedUser): boolean => uid !== 0 || gid !== 0;
+
+/** The kernel frees a process from its tether when it becomes another user than root. */
+export function isTetheredAgain(container: DesiredContainer, answers: Answers): boolean {
+  const [user] = usersOf(container, answers);
+  return !hasInit(container) && answers.detached === undefined && user !== undefined &&
+    isOther(user);
 }
 
 /** Limits and priorities, set while the process has all rights of the runner; what is not asked for stays as it is. */
@@ -309,6 +317,7 @@ function workdirOp(
     path: command.workdir ?? container.workdir,
     announce: answers.announce,
     ...(joins === undefined ? {} : { joins }),
+    ...(joins === undefined && isTetheredAgain(container, answers) ? { tethered: true } : {}),
   };
 }
 

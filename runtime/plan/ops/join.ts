@@ -20,7 +20,13 @@ import { clone3, exitGroup, setns, waitid } from "../../../ffi/calls/process.ts"
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { ANNOUNCE_FD, CONTROL_FD, JOIN_FD } from "../report.ts";
-import { CHILD_PIDFD, endWithParent, type Namespace, NAMESPACE_FLAGS } from "./namespace.ts";
+import {
+  CHILD_PIDFD,
+  endIfAlone,
+  endWithParent,
+  type Namespace,
+  NAMESPACE_FLAGS,
+} from "./namespace.ts";
 import { ROOT } from "./root.ts";
 import { processLabel } from "./supervise.ts";
 
@@ -137,14 +143,8 @@ export const joinEnter: OpDefinition<JoinEnter> = {
     to.call(exitGroup({ status: 0 }));
     to.add({ kind: "label", name: child });
     endWithParent(to);
-    // The stage may have died before the prctl: then nobody reads the pipe any more, which poll says unasked.
-    const cell = { cell: "link poll", size: POLLFD_BYTES };
-    watchFd(to, cell, { fd: JOIN_FD, events: 0 });
-    to.call(ppoll({ fds: cell, nfds: 1, timeout: { sec: 0, nsec: 0 } }), { into: "dead" });
-    to.add(
-      { kind: "branch", when: "less", left: 0, right: result("dead"), to: "container.end" },
-      { kind: "jump", to: processLabel(0) },
-    );
+    endIfAlone(to, JOIN_FD);
+    to.add({ kind: "jump", to: processLabel(0) });
   },
 };
 

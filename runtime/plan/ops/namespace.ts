@@ -27,9 +27,10 @@ import { clone3, getpid, unshare } from "../../../ffi/calls/process.ts";
 import { socket } from "../../../ffi/calls/socket.ts";
 import { sethostname } from "../../../ffi/calls/uts.ts";
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
+import type { Word } from "../../../ffi/calls/call.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
-import { ANNOUNCE_FD, CONTROL_FD, FIRST_PASSED_FD } from "../report.ts";
+import { ANNOUNCE_FD, CONTROL_FD, FIRST_PASSED_FD, JOIN_FD } from "../report.ts";
 import { writeFile } from "./cgroup.ts";
 import { makeGate } from "./userns.ts";
 
@@ -92,6 +93,8 @@ export interface NewKeyring extends OpCommon {
 /** If the stage dies, so does the container; and it cannot be traced from inside. */
 export interface Tether extends OpCommon {
   readonly kind: "tether";
+  /** What shows the stage's death stays open, for `retether`. */
+  readonly keeps?: true;
 }
 
 /** What `tether` bound is bound again: the kernel frees it when a process becomes another user. */
@@ -107,7 +110,7 @@ export interface Untether extends OpCommon {
 /** Cell that CLONE_PIDFD writes the descriptor of the container's first process to. */
 export const CHILD_PIDFD = { cell: "child pidfd", size: 8 } as const;
 /** Slot: pidfd of the stage itself, so that its child can see its death. */
-const STAGE_PIDFD = "stage pidfd";
+export const STAGE_PIDFD = "stage pidfd";
 
 export const cloneOp: OpDefinition<CloneOp> = {
   describe(op) {
@@ -148,22 +151,29 @@ export function endWithParent(to: Emitter): void {
   to.call(prctl({ option: PR_SET_PDEATHSIG, arg2: SIGKILL }));
 }
 
+/**
+ * The stage may have died before the prctl: then its pidfd is readable, and a pipe that it alone reads is broken, which poll says
+ * unasked.
+ */
+export function endIfAlone(to: Emitter, fd: Word): void {
+  const cell = { cell: "stage poll", size: 8 };
+  to.add(
+    { kind: "store", value: fd, address: cell, width: 4 },
+    { kind: "store", value: POLLIN, address: { ...cell, offset: 4 }, width: 2 },
+  );
+  to.call(ppoll({ fds: cell, nfds: 1, timeout: { sec: 0, nsec: 0 } }), { into: "dead" });
+  to.add({ kind: "branch", when: "less", left: 0, right: result("dead"), to: "container.end" });
+}
+
 export const tether: OpDefinition<Tether> = {
   describe: () => "prctl(PR_SET_PDEATHSIG, SIGKILL)",
-  lower(_op, to) {
+  lower(op, to) {
     // The stage's alone: who has it takes the runner's signals, and speaks as the stage.
     to.call(close({ fd: CONTROL_FD }));
     endWithParent(to);
     to.call(prctl({ option: PR_SET_DUMPABLE, arg2: 0 }));
-    // The stage may have died before the prctl: then its pidfd is readable.
-    const cell = { cell: "stage poll", size: 8 };
-    to.add(
-      { kind: "store", value: result(STAGE_PIDFD), address: cell, width: 4 },
-      { kind: "store", value: POLLIN, address: { ...cell, offset: 4 }, width: 2 },
-    );
-    to.call(ppoll({ fds: cell, nfds: 1, timeout: { sec: 0, nsec: 0 } }), { into: "dead" });
-    to.add({ kind: "branch", when: "less", left: 0, right: result("dead"), to: "container.end" });
-    to.call(close({ fd: result(STAGE_PIDFD) }), { onError: "continue" });
+    endIfAlone(to, result(STAGE_PIDFD));
+    if (op.keeps !== true) to.call(close({ fd: result(STAGE_PIDFD) }), { onError: "continue" });
   },
 };
 
@@ -183,11 +193,11 @@ export const newKeyring: OpDefinition<NewKeyring> = {
   },
 };
 
-/** A SIGKILL of the stage between the change and this call, a microsecond, is not seen; the container then lives on. */
 export const retether: OpDefinition<Retether> = {
   describe: () => "prctl(PR_SET_PDEATHSIG, SIGKILL)",
   lower(_op, to) {
     endWithParent(to);
+    endIfAlone(to, JOIN_FD);
   },
 };
 

@@ -15,7 +15,7 @@ import { SIG_SETMASK } from "../../../ffi/abi/signal.ts";
 import { capset } from "../../../ffi/calls/capability.ts";
 import { setgroups, setresgid, setresuid } from "../../../ffi/calls/credentials.ts";
 import { ioctl } from "../../../ffi/calls/ioctl.ts";
-import { openat2 } from "../../../ffi/calls/open.ts";
+import { dup3, openat2 } from "../../../ffi/calls/open.ts";
 import { fchdir, umask } from "../../../ffi/calls/path.ts";
 import { prctl } from "../../../ffi/calls/prctl.ts";
 import { execve, setsid } from "../../../ffi/calls/process.ts";
@@ -23,7 +23,8 @@ import { rtSigprocmask } from "../../../ffi/calls/signal.ts";
 import { type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
-import { firstOwnFd } from "../report.ts";
+import { firstOwnFd, JOIN_FD } from "../report.ts";
+import { STAGE_PIDFD } from "./namespace.ts";
 import { closeOthers } from "./join.ts";
 import { sendReport } from "./supervise.ts";
 
@@ -64,6 +65,8 @@ export interface Workdir extends OpCommon {
   readonly announce: boolean;
   /** A joiner's: the pipe to its stage stays open. */
   readonly joins?: boolean;
+  /** What shows the stage's death stays open, in that place. */
+  readonly tethered?: boolean;
 }
 
 export interface Execute extends OpCommon {
@@ -125,7 +128,16 @@ export const workdir: OpDefinition<Workdir> = {
   describe: (op) => `chdir(${quote(op.path)})`,
   lower(op, to) {
     // Nothing of the host is open any more, and a magic link can't be followed: no working directory outside.
-    closeOthers(to, { first: firstOwnFd(op.announce), keepsJoin: op.joins === true });
+    const keepsJoin = op.joins === true || op.tethered === true;
+    if (op.tethered === true) {
+      // dup3(2) refuses to put a descriptor where it is.
+      const there = to.label("tether there");
+      const pidfd = result(STAGE_PIDFD);
+      to.add({ kind: "branch", when: "equal", left: pidfd, right: JOIN_FD, to: there });
+      to.call(dup3({ oldfd: pidfd, newfd: JOIN_FD, flags: O_CLOEXEC }));
+      to.add({ kind: "label", name: there });
+    }
+    closeOthers(to, { first: firstOwnFd(op.announce), keepsJoin });
     to.call(
       openat2({
         pathname: op.path,
