@@ -168,7 +168,10 @@ export const COMMANDS: readonly CommandRow[] = [
       "Each is planned against this machine and its layers are unpacked, so that what can't be had is said now; start runs it, up all of " +
       "them, rm removes it. One that is there already is left alone.",
     ],
-    examples: ["containerv create shop.yaml", "containerv start db --file shop.yaml"],
+    examples: [
+      "containerv create shop.yaml",
+      "containerv create shop.yaml && containerv start db --file shop.yaml",
+    ],
   },
   {
     name: "ps",

@@ -55,7 +55,8 @@ export function showOrigin(origin: string, places: Places): string {
   const key = dotted(origin);
   if (place === undefined) return key;
   // Of another file than the spec's own: which.
-  const file = place.file === places[""]?.file ? "" : place.file;
+  const own = places[""]?.file ?? place.file;
+  const file = place.file === own ? "" : place.file;
   return `${file}:${place.line} ${key}`;
 }
 
