@@ -3,14 +3,7 @@
  * were not renamed, layers that nobody wants any more. What runs, and what has ended and is still recorded, is left alone. To do it
  * twice changes nothing.
  */
-import {
-  AT_FDCWD,
-  AT_REMOVEDIR,
-  LOCK_EX,
-  LOCK_NB,
-  O_CLOEXEC,
-  O_RDONLY,
-} from "../../ffi/abi/fcntl.ts";
+import { AT_REMOVEDIR, LOCK_EX, LOCK_NB, O_CLOEXEC, O_RDONLY } from "../../ffi/abi/fcntl.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { flock } from "../../ffi/calls/io.ts";
 import { openat } from "../../ffi/calls/open.ts";
@@ -18,7 +11,8 @@ import { unlinkat } from "../../ffi/calls/path.ts";
 import { kill } from "../../ffi/calls/process.ts";
 import { listDirectory } from "../../ffi/linux/directory.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
-import { getuid, modificationTime, readFile } from "../../ffi/linux/file.ts";
+import { fileVersion, getuid, readFile } from "../../ffi/linux/file.ts";
+import { glance } from "../../ffi/linux/glance.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import { collectLayers } from "../image/collect.ts";
 import type { ErrorFacts } from "../plan/error.ts";
@@ -63,7 +57,7 @@ export async function collectGarbage(options: GcOptions = {}): Promise<GcResult>
     if (dryRun) lookAtProject(places, found);
     else await collectProject(places, found);
   }
-  collectGroups(found);
+  await collectGroups(found);
   await collectStore(layers, found);
   return found;
 }
@@ -158,18 +152,15 @@ function removeTorn(directory: string, found: Collected): void {
       if (directory.endsWith("/containers")) removeTorn(`${directory}/${name}`, found);
       continue;
     }
-    const pid = /\.json\.(\d+)$/.exec(name)?.[1];
+    const pid = /(?:\.json|^exec-[0-9a-f]{16})\.(\d+)$/.exec(name)?.[1];
     if (pid === undefined || identify(Number(pid)) !== undefined) continue;
     if (!found.dryRun) callSync(unlinkat({ pathname: `${directory}/${name}`, flags: 0 }));
     found.removed.push(`${directory}/${name}: it was not written to its end`);
   }
 }
 
-/** A group that was just made is somebody's who is about to enter it. */
-const YOUNG_MS = 1000;
-
 /** Groups below ours that no project names and that nobody is in: of runs whose runner and stage were killed. */
-function collectGroups(found: Collected): void {
+async function collectGroups(found: Collected): Promise<void> {
   const { cgroups } = observeHost({ cgroups: true, roots: [] });
   const mounts = new Set([...Object.values(cgroups.v1), cgroups.v2?.mount ?? ""]);
   mounts.delete("");
@@ -177,7 +168,7 @@ function collectGroups(found: Collected): void {
   for (const mount of mounts) {
     const top = `${mount}/${GROUP_DIRECTORY}`;
     for (const { name, isDirectory } of listDirectory(top)) {
-      if (!isDirectory || isYoung(`${top}/${name}`)) continue;
+      if (!isDirectory) continue;
       const places = projects.get(name);
       const known = new Set(
         places === undefined
@@ -189,27 +180,37 @@ function collectGroups(found: Collected): void {
       );
       for (const inner of listDirectory(`${top}/${name}`)) {
         if (inner.isDirectory && !known.has(inner.name)) {
-          removeGroup(`${top}/${name}/${inner.name}`, found);
+          await removeGroup(`${top}/${name}/${inner.name}`, found);
         }
       }
-      if (places === undefined) removeGroup(`${top}/${name}`, found);
+      if (places === undefined) await removeGroup(`${top}/${name}`, found);
     }
     // With others in it it stays: EBUSY or ENOTEMPTY.
     if (!found.dryRun) callSync(unlinkat({ pathname: top, flags: AT_REMOVEDIR }));
   }
 }
 
-function isYoung(path: string): boolean {
-  const seconds = Number(modificationTime(AT_FDCWD, path) ?? 0);
-  return Date.now() - seconds * 1000 < YOUNG_MS;
+/** rmdir(2) of a group that has processes or groups in it fails, and then it is in use. */
+async function removeGroup(path: string, found: Collected): Promise<void> {
+  if (!isEmptyGroup(path)) return;
+  const leftMs = (fileVersion(path)?.changedMs ?? 0) + YOUNG_MS - Date.now();
+  if (leftMs > 0 && stageRuns()) {
+    await new Promise((resolve) => setTimeout(resolve, leftMs));
+    if (!isEmptyGroup(path)) return;
+  }
+  const gone = found.dryRun ||
+    Number(callSync(unlinkat({ pathname: path, flags: AT_REMOVEDIR }))) === 0;
+  if (gone) found.removed.push(`${path}: nobody is in it`);
 }
 
-/** rmdir(2) of a group that has processes or groups in it fails, and then it is in use. */
-function removeGroup(path: string, found: Collected): void {
-  const gone = found.dryRun
-    ? isEmptyGroup(path)
-    : Number(callSync(unlinkat({ pathname: path, flags: AT_REMOVEDIR }))) === 0;
-  if (gone) found.removed.push(`${path}: nobody is in it`);
+/** A group that was just made may be somebody's who is about to enter it. */
+const YOUNG_MS = 1000;
+
+/** True when a stage runs, which may be the one that made a group. */
+function stageRuns(): boolean {
+  return listDirectory("/proc").some(({ name }) =>
+    /^\d+$/.test(name) && glance(`/proc/${name}/cmdline`) === "containerv\0"
+  );
 }
 
 function isEmptyGroup(path: string): boolean {
