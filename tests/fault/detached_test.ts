@@ -1,8 +1,8 @@
 // runs-under: bun, deno
 // timeout-seconds: 300
 /**
- * kill -9 of `up -d` while it works, and several at once. CONTAINERV_KILL_POINTS and CONTAINERV_CONCURRENT_UPS have other numbers than
- * the quick defaults.
+ * kill -9 of `up -d` while it works, and several at once. CONTAINERV_KILL_POINTS, CONTAINERV_CONCURRENT_UPS (`2,8,32`: how many at once) and
+ * CONTAINERV_CONCURRENT_ROUNDS (how often each) have other numbers than the quick defaults.
  */
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -18,7 +18,8 @@ import { project } from "../integration/detached/project.ts";
 guardWorld();
 const skip = missing(root());
 const KILL_POINTS = Number(process.env["CONTAINERV_KILL_POINTS"] ?? 6);
-const CONCURRENT_UPS = Number(process.env["CONTAINERV_CONCURRENT_UPS"] ?? 4);
+const CONCURRENT_UPS = (process.env["CONTAINERV_CONCURRENT_UPS"] ?? "4").split(",").map(Number);
+const CONCURRENT_ROUNDS = Number(process.env["CONTAINERV_CONCURRENT_ROUNDS"] ?? 1);
 const IDLE = sh("trap 'exit 0' TERM; while :; do sleep 0.05; done");
 
 /** Processes whose groups are of a project, in any hierarchy. */
@@ -68,14 +69,20 @@ describe("detached containers", { skip }, () => {
         two: { policy: "none", commands: [IDLE] },
       },
     });
-    const results = await Promise.all(
-      Array.from({ length: CONCURRENT_UPS }, () => box.cv("up", "-d")),
-    );
-    for (const { code, stderr } of results) assertEquals(code, 0, stderr);
-    const started = results.map(({ stderr }) => stderr).join("").split("\n")
-      .filter((line) => line.includes("running"));
-    assertEquals(started.length, 2, started.join("\n"));
-    assertEquals((await box.ps()).map(({ state }) => state), ["running", "running"]);
-    assertEquals((await box.cv("down", "--time", "1")).code, 0);
+    for (const count of CONCURRENT_UPS) {
+      for (let round = 0; round < CONCURRENT_ROUNDS; round++) {
+        const where = `${count} at once, round ${round}`;
+        const results = await Promise.all(
+          Array.from({ length: count }, () => box.cv("up", "-d")),
+        );
+        for (const { code, stderr } of results) assertEquals(code, 0, `${where}: ${stderr}`);
+        const started = results.map(({ stderr }) => stderr).join("").split("\n")
+          .filter((line) => line.includes("running"));
+        assertEquals(started.length, 2, `${where}: ${started.join("\n")}`);
+        const states = (await box.ps()).map(({ state }) => state);
+        assertEquals(states, ["running", "running"], where);
+        assertEquals((await box.cv("down", "--time", "1")).code, 0, where);
+      }
+    }
   });
 });
