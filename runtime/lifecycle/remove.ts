@@ -12,7 +12,8 @@ import type { ErrorFacts } from "../plan/error.ts";
 import type { ProjectPlaces } from "../state/places.ts";
 import { noteEvent } from "../state/events.ts";
 import type { ContainerRecord } from "../state/record.ts";
-import type { ContainerView } from "./containers.ts";
+import { type ContainerView, viewOne } from "./containers.ts";
+import { stopContainers } from "./stop.ts";
 
 /** What was made outside of the container. Gives what could not be taken back. */
 export function undoMade({ made }: Pick<ContainerRecord, "made">): readonly ErrorFacts[] {
@@ -60,6 +61,17 @@ export function removeContainer(view: ContainerView): readonly ErrorFacts[] {
   callSync(unlinkat({ pathname: view.places.record, flags: 0 }));
   removeDirectory(view.places.directory);
   return [];
+}
+
+/** Ends the container of a name, if there is one, and removes it. Gives what could not be taken back. */
+export async function endAndRemove(
+  project: ProjectPlaces,
+  name: string,
+): Promise<readonly ErrorFacts[]> {
+  const view = viewOne(project, name);
+  if (view === undefined) return [];
+  await stopContainers([view]);
+  return removeContainer(view);
 }
 
 /** How often a supervisor may write what it knows into a directory that is being emptied. */

@@ -13,7 +13,7 @@ import { type ContainerView, desiredOf, viewOne, viewProject } from "./container
 import { type DetachedPlanner, type DetachedStart, startDetached } from "./detached.ts";
 import { specDigests } from "./digest.ts";
 import { type OpenProject, saveContainer } from "./project.ts";
-import { removeContainer } from "./remove.ts";
+import { endAndRemove, removeContainer } from "./remove.ts";
 import { stopContainers } from "./stop.ts";
 import { storedLayers } from "./stored.ts";
 import { healthOf, type Orderly } from "./supervise/orderly.ts";
@@ -47,7 +47,7 @@ export async function startFirst(
   const start = await startDetached(project, { ...container, name: beside.name }, { plan });
   const wrong = start.failure ?? await readiness(project, beside, orderly);
   if (wrong !== undefined) {
-    const left = await removeNamed(project, beside.name);
+    const left = await endAndRemove(project.places, beside.name);
     return { name: container.name, failure: keepsOld(wrong, container), leftovers: left };
   }
   await stopContainers([old]);
@@ -89,13 +89,6 @@ async function readiness(
     { code: "ABORTED", message: "it was told to stop before the new one was ready" };
 }
 
-async function removeNamed(project: OpenProject, name: string): Promise<readonly ErrorFacts[]> {
-  const view = viewOne(project.places, name);
-  if (view === undefined) return [];
-  await stopContainers([view]);
-  return removeContainer(view);
-}
-
 /** The container `NAME~1` is `NAME` from now on; the names of its groups stay. Throws ContainervError, SyscallError. */
 async function takeOver(project: OpenProject, from: string): Promise<void> {
   const view = viewOne(project.places, from);
@@ -132,7 +125,7 @@ export async function settleReplacements(
     if (name === undefined || !wanted.has(name)) continue;
     const old = containers.find((one) => one.name === name);
     if (old?.state === "running" || view.state !== "running") {
-      left.push(...await removeNamed(project, view.name));
+      left.push(...await endAndRemove(project.places, view.name));
       continue;
     }
     const kept = old === undefined ? [] : removeContainer(old);

@@ -27,7 +27,7 @@ import { endSupervisor, startSupervisor } from "./supervise/launch.ts";
 import { healthOf, type Orderly, startOrderly } from "./supervise/orderly.ts";
 import { needsSupervisor } from "./supervise/supervision.ts";
 import { type Change, changesOf } from "./reconcile.ts";
-import { removeContainer } from "./remove.ts";
+import { endAndRemove, removeContainer } from "./remove.ts";
 import { stopContainers, type StopOptions } from "./stop.ts";
 import { storedLayers } from "./stored.ts";
 
@@ -187,7 +187,7 @@ async function carryOut(
       : undefined;
     const startsFirst = old?.state === "running";
     if (action === "remove" || (action === "replace" && !startsFirst)) {
-      for (const facts of await removeNamed(round.project, name)) failed(facts);
+      for (const facts of await endAndRemove(round.project.places, name)) failed(facts);
     }
     if (container !== undefined && action === "change") {
       const failures = await changeNamed(round.project, change, container);
@@ -295,13 +295,6 @@ async function changeNamed(
   if (view === undefined) return [];
   const { carryOutChange } = await import("./change.ts");
   return await carryOutChange(view, container, change);
-}
-
-async function removeNamed(project: OpenProject, name: string): Promise<readonly ErrorFacts[]> {
-  const view = viewOne(project.places, name);
-  if (view === undefined) return [];
-  await stopContainers([view]);
-  return removeContainer(view);
 }
 
 export interface DownResult {
