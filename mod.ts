@@ -29,6 +29,7 @@ export {
   run,
   type RunOptions,
   start,
+  type StartOptions,
   type StdioOptions,
   type Usage,
 } from "./runtime/lifecycle/library.ts";

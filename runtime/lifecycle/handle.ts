@@ -125,7 +125,9 @@ export function createHandle(parts: HandleParts): Container {
 }
 
 /** Its first process is told apart from all others the first time that somebody wants to join it. */
-function targetOf({ name, container, started, exited }: HandleParts): () => Promise<ExecTarget> {
+export function targetOf(
+  { name, container, started, exited }: HandleParts,
+): () => Promise<ExecTarget> {
   let known: ExecTarget | undefined;
   let ended = false;
   const end = (): void => {

@@ -35,6 +35,15 @@ export interface RunOptions extends StdioOptions {
   readonly reproducible?: boolean;
 }
 
+/** What `start` takes besides the spec. */
+export interface StartOptions extends RunOptions {
+  /**
+   * When the handle is given: `started` (default) when the first command was executed, `healthy` when the spec's `healthcheck` has passed.
+   * A container that is unhealthy, or ends before, is ended, and `start` rejects with `UNHEALTHY`. Afterwards nobody checks it.
+   */
+  readonly ready?: "started" | "healthy";
+}
+
 /**
  * Reads and checks a spec. Rejects with `SPEC_INVALID`, all diagnostics in it, when it is wrong.
  *
@@ -199,11 +208,12 @@ function inputOf({ stdin }: DesiredContainer, options: StdioOptions): InputOptio
  */
 export async function start(
   spec: Spec | LoadedSpec,
-  options: RunOptions = {},
+  options: StartOptions = {},
 ): Promise<Container> {
   options.signal?.throwIfAborted();
   const resolved = await resolveSpec(spec);
-  const container = await asAsked(onlyContainer(resolved.desired), options);
+  const checked = options.ready === "healthy";
+  const container = await asAsked(onlyContainer(resolved.desired, { checked }), options);
   const log = createLogLines();
   const stdio = openStdio({ ...options, stdin: inputOf(container, options) }, "inherit", log);
   try {
@@ -223,7 +233,9 @@ export async function start(
       throw options.signal.reason;
     }
     if (started.failedEarly()) await keepAliveUntil(exited);
-    return createHandle({ name: startable.name, container, started, exited, stdio, log });
+    const parts = { name: startable.name, container, started, exited, stdio, log };
+    if (checked) await (await import("./ready.ts")).awaitHealthy(parts, options.signal);
+    return createHandle(parts);
   } catch (error) {
     stdio.close();
     if (options.signal?.aborted === true || error instanceof ContainervError) throw error;

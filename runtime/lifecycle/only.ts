@@ -2,8 +2,14 @@
 import type { Desired, DesiredContainer } from "../../spec/model/desired.ts";
 import { ContainervError } from "../plan/error.ts";
 
-/** The one container of a spec that is run once. Throws NEEDS_UP for what would be left out in silence otherwise. */
-export function onlyContainer({ containers }: Desired): DesiredContainer {
+/**
+ * The one container of a spec that is run once. Throws NEEDS_UP for what would be left out in silence otherwise; `checked`: somebody
+ * asks for its health.
+ */
+export function onlyContainer(
+  { containers }: Desired,
+  { checked }: { readonly checked: boolean } = { checked: false },
+): DesiredContainer {
   const [container, second] = containers;
   if (container === undefined) {
     throw new ContainervError({ code: "SPEC_INVALID", message: "the spec has no container" });
@@ -15,7 +21,7 @@ export function onlyContainer({ containers }: Desired): DesiredContainer {
       what: `${containers.length} containers (${names}${containers.length > 8 ? ", …" : ""})`,
     });
   }
-  const lasting = lastingKeys(container)[0];
+  const lasting = lastingKeys(container).find((key) => key !== "healthcheck" || !checked);
   if (lasting === undefined) return container;
   throw needsUp({ pointer: container.origins[lasting] ?? "", what: `\`${lasting}\`` });
 }
