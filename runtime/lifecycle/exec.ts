@@ -16,6 +16,7 @@ import { identify } from "../state/identity.ts";
 import { userKey } from "../subjects/identity.ts";
 import type { Prepared } from "./prepare.ts";
 import { start, type Startable, type Started, type StartOptions } from "./start.ts";
+import { waitForFd } from "../../ffi/linux/poll.ts";
 import { type ExecTarget, isAlive, notRunning, openTarget, passedTarget } from "./target.ts";
 
 export { type ExecTarget, isAlive, notRunning, openTarget } from "./target.ts";
@@ -65,6 +66,24 @@ export function planExec(
   return { plan, architecture: host.architecture };
 }
 
+/** A process that ends gives its namespaces away before anybody sees its end: that is not for want of rights. */
+const ENDING_MS = 200;
+
+function plannedFor(
+  target: ExecTarget,
+  command: DesiredCommand,
+  options: ExecOptions & { readonly pidfd: Fd },
+): ReturnType<typeof planExec> {
+  try {
+    return planExec(target, command, options);
+  } catch (error) {
+    const refused = error instanceof ContainervError && error.code === "NOT_PERMITTED";
+    const timeoutMs = refused ? ENDING_MS : 0;
+    const ended = waitForFd({ fd: options.pidfd.number, timeoutMs }) !== 0;
+    throw ended ? notRunning(target.name) : error;
+  }
+}
+
 function unreadable({ name, pid }: ExecTarget): ContainervError {
   if (identify(pid) === undefined) return notRunning(name);
   return new ContainervError({
@@ -104,7 +123,7 @@ export function plannedExec(
   options: ExecOptions & { readonly pidfd: Fd },
 ): Startable {
   const { pidfd } = options;
-  const { plan, architecture } = planExec(target, command, options);
+  const { plan, architecture } = plannedFor(target, command, options);
   // All that was read about the pid was about this process.
   if (!isAlive(pidfd)) throw notRunning(target.name);
   const encoded = encode(lowerPlan(plan), architecture);
