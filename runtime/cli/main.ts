@@ -32,6 +32,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction 
   cp: () => import("./cp.ts"),
   stats: () => import("./stats.ts"),
   top: () => import("./top.ts"),
+  unit: () => import("./unit.ts"),
   plan: () => import("./plan.ts"),
   repro: () => import("./repro.ts"),
   inspect: () => import("./inspect.ts"),

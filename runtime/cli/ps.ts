@@ -2,8 +2,11 @@
 import { type ContainerView, viewProject } from "../lifecycle/containers.ts";
 import { createGroupReader, type GroupReader } from "../observe/group_usage.ts";
 import { showBytes, showDuration, showTable } from "../show/table.ts";
+import { isAlive } from "../state/identity.ts";
+import type { ProjectPlaces } from "../state/places.ts";
+import { readSupervisor } from "../state/supervised.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
-import { stdout } from "./output.ts";
+import { stderr, stdout } from "./output.ts";
 import { endingText, meantFile, projectsOf } from "./project.ts";
 
 export function command(given: Arguments): number {
@@ -16,6 +19,7 @@ export function command(given: Arguments): number {
     stdout(`${JSON.stringify(views.map(asJson), null, 2)}\n`);
     return 0;
   }
+  sayUnsupervised(projects);
   const now = Date.now();
   const named = file === undefined || projects.length > 1;
   const read = createGroupReader();
@@ -45,6 +49,17 @@ function usageOf(
     cpuMicroseconds === undefined ? "-" : `${(cpuMicroseconds / passedMs / 10).toFixed(1)}%`,
     memoryBytes === undefined ? "-" : showBytes(memoryBytes),
   ];
+}
+
+/** A supervisor that was killed is missed; one that has nothing left to do has gone by itself. */
+function sayUnsupervised(projects: readonly ProjectPlaces[]): void {
+  for (const places of projects) {
+    const who = readSupervisor(places);
+    if (who === undefined || isAlive(who)) continue;
+    stderr(
+      `the supervisor of ${places.key} is gone: nothing is checked or restarted until containerv up -d\n`,
+    );
+  }
 }
 
 function stateText(view: ContainerView, now: number): string {

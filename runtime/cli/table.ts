@@ -202,7 +202,7 @@ export const COMMANDS: readonly CommandRow[] = [
     ],
     files: false,
     text: [
-      "A log is rotated at 10 MiB, and three old ones are kept. What could not be kept because the disk was full is counted, " +
+      "A log is rotated at 10 MiB, and three old ones are kept, unless the spec's logs: says otherwise. What could not be kept because the disk was full is counted, " +
       "and said where it was.",
     ],
     examples: ["containerv logs -f --tail 20 web", "containerv logs --since 10m --json"],
@@ -377,6 +377,21 @@ export const COMMANDS: readonly CommandRow[] = [
       "Layers of archives and images are kept as long as a container has them, or the archive or image is as it was when it was unpacked.",
     ],
     examples: ["containerv gc", "containerv gc --dry-run --layers"],
+  },
+  {
+    name: "unit",
+    usage: "[FILE]",
+    summary: "print a unit of systemd that brings a project up after a reboot",
+    options: [
+      { name: "--install", help: "write it to where systemd looks for it" },
+      PROFILE_OPTION,
+    ],
+    files: true,
+    text: [
+      "It runs up in the foreground, which says when all is up and when it stops (sd_notify: READY, STOPPING, and WATCHDOG where the unit " +
+      "asks for it). For root a unit of the system, for others one of theirs. It has no values of variables: those come from .env.",
+    ],
+    examples: ["containerv unit --install shop.yaml"],
   },
   {
     name: "exec",

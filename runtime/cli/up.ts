@@ -43,9 +43,10 @@ export async function readWanted(given: Arguments): Promise<Wanted | undefined> 
 
 /** Makes it true, and says what is done. Without a `result` nothing was: it could not begin. */
 export async function bringUp(
-  { desired, file, result: { places, hidden } }: Wanted,
+  wanted: Wanted,
   options: Pick<UpOptions, "onOpen" | "isAborted"> = {},
 ): Promise<{ readonly status: number; readonly result?: UpResult }> {
+  const { desired, file, result: { places, hidden } } = wanted;
   const many = desired.containers.length > SHOWN_MAX;
   const onDone = (done: Done): void => {
     if (!many && isGood(done)) stderr(`✔ ${done.name} ${outcomeText(done)}\n`);
@@ -61,7 +62,7 @@ export async function bringUp(
   for (const { facts } of result.failures) await showFailure(facts, places, hidden);
   if (many) stderr(summary(result, performance.now() - begun));
   if (result.supervisor !== undefined) {
-    stderr(`supervisor ${result.supervisor} (${supervised(desired)})\n`);
+    stderr(`supervisor ${result.supervisor} (${supervised(desired)})${await reboot(wanted)}\n`);
   }
   if (result.failures.length === 0) return { status: 0, result };
   const names = [...new Set(result.failures.map(({ name }) => name))];
@@ -82,6 +83,16 @@ export function withProfiles(desired: Desired, { lists }: Arguments): Desired {
     );
   }
   return { ...desired, containers: activeContainers(desired.containers, asked) };
+}
+
+/** Whoever asks for restarts wants to know what a reboot does. */
+async function reboot({ desired, file }: Wanted): Promise<string> {
+  if (desired.containers.every(({ restart }) => restart.policy === "no")) return "";
+  const { hasUnit, unitPath } = await import("../lifecycle/unit.ts");
+  const path = unitPath(desired.project, file);
+  return hasUnit(desired.project, file)
+    ? `. After a reboot: ${path.slice(path.lastIndexOf("/") + 1)}`
+    : `. It does not survive a reboot: containerv unit --install ${file}`;
 }
 
 /** What the supervisor is there for. */

@@ -4,6 +4,7 @@ import { listenToSignals } from "../../ffi/linux/signals.ts";
 import { factsOf } from "../apply/facts.ts";
 import { type Ended, type Foreground, lookAt } from "../lifecycle/foreground.ts";
 import { absolutePath } from "../lifecycle/load.ts";
+import { feedWatchdog, notifyManager } from "../lifecycle/notify.ts";
 import { type SpecChanges, watchFiles } from "../lifecycle/spec_changes.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { formOf, type LogForm, printLines } from "./log_output.ts";
@@ -26,15 +27,18 @@ interface Session {
 export async function upInForeground(wanted: Wanted, given: Arguments): Promise<number> {
   const session = begin(wanted, given);
   using shown = session.shown;
+  const unwatch = feedWatchdog();
   const release = listenToSignals(["SIGINT", "SIGTERM", "SIGHUP"], () => ask(session));
   try {
     const status = given.options["--watch"] === true
       ? await untilAsked(session)
       : await untilOver(session);
+    notifyManager("STOPPING=1");
     await shown.stop({ ...graceOf(given), hurry: () => session.asked > 1 });
     return status;
   } finally {
     release();
+    unwatch();
   }
 }
 
@@ -79,6 +83,7 @@ async function untilOver(session: Session): Promise<number> {
   const begun = await bringUp(wanted, { onOpen: shown.begin, isAborted: isAsked });
   const keepGoing = given.options["--keep-going"] === true;
   if (begun.result === undefined || (begun.status !== 0 && !keepGoing)) return begun.status;
+  notifyManager("READY=1");
   const { failed } = await shown.untilOver(isAsked);
   if (failed !== undefined && !keepGoing && wanted.desired.containers.length > 1) {
     stderr(`${failed.name} has failed: the others are stopped (--keep-going leaves them)\n`);
@@ -98,6 +103,7 @@ async function untilAsked(session: Session): Promise<number> {
     const begun = await bringUp(session.wanted, options);
     // Nothing is there to be looked at.
     if (begun.result === undefined && !changes.isPending()) return begun.status;
+    notifyManager("READY=1");
     await nextWanted(session, changes);
     if (isAsked()) return 0;
   }

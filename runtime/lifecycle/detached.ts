@@ -38,7 +38,7 @@ import { undoMade } from "./remove.ts";
 import type { OpenCopies } from "./start.ts";
 import { storedLayers } from "./stored.ts";
 import { openProcess, signalProcess } from "./stop.ts";
-import { LOG_FILES, LOG_LIMIT_BYTES, type OpenProject, saveContainer } from "./project.ts";
+import { type OpenProject, saveContainer } from "./project.ts";
 
 /** How the start of a container went. */
 export interface DetachedStart {
@@ -113,6 +113,7 @@ export function intentOf(
     },
     made: phase === "created" ? [] : planned.made,
     log: logName(container.name),
+    logs: container.logs,
     stop: planned.summary.stop,
     limits: planned.summary.limits,
   };
@@ -245,8 +246,8 @@ function handToKeeper(keeper: Keeper, handing: Handing): Stage {
     };
     const pid = startByKeeper(keeper, fds, {
       name: record.log,
-      limitBytes: LOG_LIMIT_BYTES,
-      files: LOG_FILES,
+      limitBytes: record.logs.maxBytes,
+      files: record.logs.maxFiles,
       sizeBytes: fileSize(`${view.project.logs}/${record.log}`) ?? 0,
       passed,
     });

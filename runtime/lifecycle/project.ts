@@ -30,10 +30,6 @@ export interface OpenProject {
   readonly [Symbol.dispose]: () => void;
 }
 
-/** Output that is kept of a container, and when it is rotated. */
-export const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
-export const LOG_FILES = 3;
-
 /**
  * Waits for the project's lock. Without a `file` it is the project's that is recorded then: what was read before may have been
  * written since. Throws ContainervError where there can be no state.
@@ -150,8 +146,8 @@ function adopt(keeper: Keeper, view: ContainerView, record: ContainerRecord): vo
     { pidfd: pidfd.number, output: output.number, errors: errors.number },
     {
       name: record.log,
-      limitBytes: LOG_LIMIT_BYTES,
-      files: LOG_FILES,
+      limitBytes: record.logs.maxBytes,
+      files: record.logs.maxFiles,
       sizeBytes: fileSize(`${view.project.logs}/${record.log}`) ?? 0,
       pid: process.pid,
     },

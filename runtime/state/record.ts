@@ -69,6 +69,8 @@ export interface ContainerRecord {
   readonly ended?: Ending;
   /** Name of its log, a word of eight characters. */
   readonly log: string;
+  /** How long its log gets, and how many old ones are kept. */
+  readonly logs: { readonly maxBytes: number; readonly maxFiles: number };
   readonly stop: { readonly signal: number; readonly graceMs: number };
   /** Limits in effect, as `memory 64MiB`. */
   readonly limits: readonly string[];
@@ -134,5 +136,6 @@ export function isContainerRecord(value: Partial<ContainerRecord>): boolean {
     made.every((op) => typeof (op as Op | null)?.kind === "string") &&
     (process === undefined || isIdentity(process)) &&
     /^[0-9a-z]{8}$/.test(log ?? "") && Number.isInteger(stop?.signal) &&
-    typeof stop?.graceMs === "number" && Array.isArray(value.limits);
+    typeof stop?.graceMs === "number" && Array.isArray(value.limits) &&
+    typeof value.logs?.maxBytes === "number" && typeof value.logs.maxFiles === "number";
 }

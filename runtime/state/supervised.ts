@@ -57,6 +57,11 @@ export function readSupervisor(places: ProjectPlaces): ProcessIdentity | undefin
   return parse<ProcessIdentity>(readFile(supervisorOf(places)));
 }
 
+/** It is not missed: nothing is left to supervise, or another takes its place. */
+export function forgetSupervisor(places: ProjectPlaces): void {
+  callSync(unlinkat({ pathname: supervisorOf(places), flags: 0 }));
+}
+
 function parse<Value>(text: string | undefined): Value | undefined {
   if (text === undefined) return undefined;
   try {

@@ -74,7 +74,9 @@ export const COMPOSE_SERVICE_WORDS: Readonly<Record<string, Answer>> = {
   label_file: why("labels are written below labels"),
   labels: same("a map; NAME=value lists are not taken"),
   links: here((value) => rewrite.nest(["dependsOn"], rewrite.linkNames(value))),
-  logging: why("logs are kept and rotated without a setting"),
+  logging: why(
+    "logs are kept and rotated without a setting; logs: {maxSize: 10MiB, maxFiles: 3} is the default",
+  ),
   mac_address: why("addresses are chosen by containerv"),
   mem_limit: here((value) => rewrite.nest(["limits", "memory"], rewrite.size(value))),
   mem_reservation: here((value) => rewrite.nest(["limits", "memory", "low"], rewrite.size(value))),

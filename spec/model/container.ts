@@ -12,6 +12,7 @@ import { normalisePolicy } from "./policy.ts";
 import { normaliseProcess } from "./process.ts";
 import { normaliseRootfs } from "./rootfs.ts";
 import type { ContainerKeys } from "./spec_type.ts";
+import { normaliseLogs } from "./logs.ts";
 import { normaliseStop } from "./stop.ts";
 import { normaliseSecrets } from "./secrets.ts";
 import { normaliseHealthcheck, normaliseRestart } from "./supervision.ts";
@@ -81,6 +82,7 @@ export function normaliseContainer(
     network: normaliseNetwork(value.network),
     policy: normalisePolicy(context, at("policy")),
     stop: normaliseStop(context, at("stop")),
+    logs: normaliseLogs(context, at("logs")),
     inputs: normaliseInputs(context, at("inputs")),
     outputs: normaliseOutputs(context, at("outputs")),
     dependsOn: [

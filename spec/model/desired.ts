@@ -46,6 +46,7 @@ export interface DesiredContainer {
   readonly network: { readonly mode: "none" | "host" };
   readonly policy: DesiredPolicy;
   readonly stop: { readonly signal: string; readonly graceMs: number };
+  readonly logs: DesiredLogs;
   /** Copied in before the first command, in this order. */
   readonly inputs: readonly DesiredInput[];
   /** Copied out after the last command, in this order. */
@@ -365,4 +366,12 @@ export interface DesiredHealthcheck {
   readonly startPeriodMs: number;
   readonly onFailure: "none" | "restart" | "stop";
   readonly origin: Origin;
+}
+
+/** What is kept of a container's output. */
+export interface DesiredLogs {
+  /** A log that is as long becomes an old one. */
+  readonly maxBytes: number;
+  /** How many old ones are kept, 1 to 9. */
+  readonly maxFiles: number;
 }

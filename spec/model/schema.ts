@@ -13,6 +13,7 @@ import { ROOTFS_SCHEMA } from "./rootfs.ts";
 import type { ContainerKeys, ProjectKeys } from "./spec_type.ts";
 import { SECRETS_SCHEMA } from "./secrets.ts";
 import { EXTENDS_SCHEMA, INCLUDE_SCHEMA } from "./files.ts";
+import { LOGS_SCHEMA } from "./logs.ts";
 import { STOP_SCHEMA } from "./stop.ts";
 import { INPUTS_SCHEMA, OUTPUTS_SCHEMA } from "./storage.ts";
 import {
@@ -94,6 +95,7 @@ const KEYS = {
   dependsOn: DEPENDS_ON_SCHEMA,
   profiles: PROFILES_SCHEMA,
   stop: STOP_SCHEMA,
+  logs: LOGS_SCHEMA,
   platform: PLATFORM_SCHEMA,
   vm: VM_SCHEMA,
   onUnsupported: ON_UNSUPPORTED_SCHEMA,

@@ -99,6 +99,12 @@ export interface ContainerKeys {
     | Readonly<Record<string, "started" | "healthy" | "completed">>;
   /** How the container is stopped. Default: SIGTERM, 10s. */
   readonly stop?: { readonly signal?: string; readonly grace?: Duration };
+  /** What `up` keeps of its output. Default: 10MiB, 3 old ones, drop. `block`: not yet. */
+  readonly logs?: {
+    readonly maxSize?: Size;
+    readonly maxFiles?: number;
+    readonly onFull?: "drop" | "block";
+  };
   /** Default: the machine's own. `windows`: not yet. */
   readonly platform?: "linux" | "windows";
   /** Not yet. */

@@ -11,7 +11,7 @@ import { kernel } from "../../../ffi/linux/libc.ts";
 import { ContainervError } from "../../plan/error.ts";
 import { isAlive } from "../../state/identity.ts";
 import type { ProjectPlaces } from "../../state/places.ts";
-import { readSupervisor } from "../../state/supervised.ts";
+import { forgetSupervisor, readSupervisor } from "../../state/supervised.ts";
 import { openProcess, signalProcess } from "../stop.ts";
 import { BUILD } from "../../version.ts";
 import type { SupervisorOrder } from "./supervisor.ts";
@@ -36,6 +36,7 @@ export async function endSupervisor(places: ProjectPlaces): Promise<void> {
   if (who === undefined || pidfd === undefined) return;
   signalProcess(pidfd.number, SIGTERM);
   await until(() => !isAlive(who));
+  forgetSupervisor(places);
 }
 
 /** The file that is the command line: from its sources mod.ts, of the package the file that is running. */
@@ -67,9 +68,14 @@ function noSupervisor(why: string): ContainervError {
   });
 }
 
+/** The words that start this program, without any of its commands. */
+export function ownProgram(): readonly string[] {
+  return kernel().seam.program(script());
+}
+
 /** This very program once more, with `input` as its standard input and nothing of ours open. */
 function spawnSelf(args: readonly string[], input: string): number {
-  const [program = "", ...words] = kernel().seam.program(script());
+  const [program = "", ...words] = ownProgram();
   using file = Fd.open(openat({ pathname: program, flags: O_PATH | O_CLOEXEC }));
   using given = new Fd(memoryFile("containerv-order", new TextEncoder().encode(input)));
   using none = Fd.open(openat({ pathname: "/dev/null", flags: O_RDWR | O_CLOEXEC }));

@@ -6,7 +6,7 @@ import { watch } from "node:fs";
 import type { DesiredContainer } from "../../../spec/model/desired.ts";
 import { identify } from "../../state/identity.ts";
 import type { ProjectPlaces } from "../../state/places.ts";
-import { writeSupervisor } from "../../state/supervised.ts";
+import { forgetSupervisor, writeSupervisor } from "../../state/supervised.ts";
 import { createBell } from "../bell.ts";
 import { openProject } from "../project.ts";
 import { superviseProject } from "./supervision.ts";
@@ -46,7 +46,10 @@ export async function supervise(order: SupervisorOrder): Promise<void> {
   try {
     for (;;) {
       const due = await supervision.step();
-      if (supervision.idle()) return;
+      if (supervision.idle()) {
+        forgetSupervisor(places);
+        return;
+      }
       await bell.wait(Math.min(due ?? LOOK_MS, LOOK_MS));
     }
   } finally {

@@ -25,7 +25,7 @@ const shell = (script: string) => ["run", "-q", "--", "/bin/sh", "-c", script];
 
 /** At least one case for each row of the page. */
 const MANAGING =
-  "`up`, `create`, `down`, `stop`, `start`, `restart`, `kill`, `pause`, `resume`, `rename`, `rm`, `gc`";
+  "`up`, `create`, `down`, `stop`, `start`, `restart`, `kill`, `pause`, `resume`, `rename`, `rm`, `gc`, `unit`";
 const RUN: readonly Row[] = [
   { row: "`run` | that of the container's main command", args: shell("exit 7"), want: 7 },
   { row: "`run` | that of the container's main command", args: shell("exit 125"), want: 125 },
@@ -51,6 +51,7 @@ const RUN: readonly Row[] = [
   },
   { row: `${MANAGING} | 125`, args: ["up", "-d", "nobody.yaml"], want: 125 },
   { row: `${MANAGING} | 125`, args: ["create", "nobody.yaml"], want: 125 },
+  { row: `${MANAGING} | 0`, args: ["unit", "good.yaml"], want: 0 },
   {
     row: `${MANAGING} | 0`,
     args: ["create", "good.yaml"],

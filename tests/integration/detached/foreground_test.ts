@@ -1,13 +1,14 @@
 // runs-under: bun, deno
 /** `up` at a terminal: output, who ends whom, exit statuses, signals, and what a kill -9 of it leaves. */
+import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { missing, root } from "../../support/require.ts";
-import { guardWorld, lives, sh } from "../cli/sandbox.ts";
-import { type CliResult, runCli } from "../../support/cli.ts";
+import { missing, root, tool } from "../../support/require.ts";
+import { guardWorld, lives, sh, until } from "../cli/sandbox.ts";
+import { type CliOptions, type CliResult, runCli } from "../../support/cli.ts";
 import { keeperOf, type Project, project, untilAsync } from "./project.ts";
 
 guardWorld();
@@ -21,10 +22,14 @@ interface Running {
 }
 
 /** `up` that runs until somebody ends it. */
-function begin(of: Project, ...options: readonly string[]): Running {
+function begin(
+  of: Project,
+  options: Pick<CliOptions, "env"> = {},
+  ...words: readonly string[]
+): Running {
   let pid = 0;
   const cwd = of.file.slice(0, of.file.lastIndexOf("/"));
-  const result = runCli(["up", ...options], { cwd, started: (started) => pid = started });
+  const result = runCli(["up", ...words], { ...options, cwd, started: (started) => pid = started });
   return { pid, result };
 }
 
@@ -131,7 +136,7 @@ describe("up --watch", { skip }, () => {
       },
     });
     await using box = project(spec({}));
-    const running = begin(box, "--watch");
+    const running = begin(box, {}, "--watch");
     const log = async (name: string) => (await box.cv("logs", name).catch(() => undefined))?.stdout;
     await untilAsync(async () => (await log("two")) === "first\n", "it is up");
     const pid = (await box.ps()).find(({ name }) => name === "one")?.pid;
@@ -151,5 +156,25 @@ describe("up --watch", { skip }, () => {
     assertStringIncludes(stderr, "what runs is left as it is");
     assertMatch(stdout, /two \| first\n[^]*two \| second\n[^]*three \| third\n/);
     assertEquals((await box.cv("up", "--watch", "-d")).code, 2);
+  });
+});
+
+describe("a service manager", { skip: missing(root(), tool("perl")) }, () => {
+  test("is told when all is up and when it stops, by a socket with a path or an abstract name", async () => {
+    await using box = project({ containers: { one: base(IDLE) } });
+    const name = `@containerv-test-${process.pid}`;
+    const script = `use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die;
+      my $n = $ARGV[0]; $n =~ s/^@/\\0/; bind($s, pack("S a*", AF_UNIX, $n)) or die "bind: $!"; $| = 1; print "bound\\n";
+      for (1..2) { recv($s, my $m, 100, 0); print "$m\\n" }`;
+    const manager = spawn("perl", ["-e", script, name], { stdio: ["ignore", "pipe", "inherit"] });
+    const said: string[] = [];
+    manager.stdout.on("data", (chunk) => said.push(String(chunk)));
+    await until(() => said.join("").includes("bound"), "it listens");
+    const running = begin(box, { env: { NOTIFY_SOCKET: name } });
+    await until(() => said.join("").includes("READY=1\n"), "it is ready");
+    assertEquals((await box.ps()).map(({ state }) => state), ["running"]);
+    process.kill(running.pid, "SIGTERM");
+    await until(() => said.join("").includes("STOPPING=1\n"), "it stops");
+    assertEquals((await running.result).code, 0);
   });
 });

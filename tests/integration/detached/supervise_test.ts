@@ -222,8 +222,12 @@ describe("restarts", { skip }, () => {
     const { pid } = await one(shop, "web") ?? {};
     process.kill(first, "SIGKILL");
     await until(() => !lives(first), "the supervisor is gone");
+    assertMatch((await shop.cv("ps")).stderr, /the supervisor of .* is gone: .*containerv up -d/);
     const again = await shop.cv("up", "-d");
-    assertMatch(again.stderr, /✔ web unchanged\nsupervisor \d+ \(restart\)\n/);
+    assertMatch(
+      again.stderr,
+      /✔ web unchanged\nsupervisor \d+ \(restart\)\. It does not survive a reboot: containerv unit --install .*\n/,
+    );
     const second = supervisorOf(shop) ?? 0;
     assert(second !== first && lives(second));
     assertEquals((await one(shop, "web"))?.pid, pid);

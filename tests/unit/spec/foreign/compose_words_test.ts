@@ -93,7 +93,11 @@ const WORDS: readonly (readonly [string, Value, string])[] = [
   ["label_file", "a", "here: labels are written below labels"],
   ["labels", {}, "and ours: a map; NAME=value lists are not taken"],
   ["links", ["db:database"], "here: dependsOn: [db]"],
-  ["logging", { driver: "none" }, "here: logs are kept and rotated without a setting"],
+  [
+    "logging",
+    { driver: "none" },
+    "here: logs are kept and rotated without a setting; logs: {maxSize: 10MiB, maxFiles: 3} is the default",
+  ],
   ["mac_address", "02:42:ac:11:00:02", "here: addresses are chosen by containerv"],
   ["mem_limit", "512m", "here: limits: {memory: 512MiB}"],
   ["mem_reservation", "1g", "here: limits: {memory: {low: 1GiB}}"],

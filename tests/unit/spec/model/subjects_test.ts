@@ -171,6 +171,9 @@ table("network", [
 
 table("stop", [
   ["stop: {}", []],
+  ["logs: {maxSize: 64KiB, maxFiles: 9, onFull: drop}", []],
+  ["logs: {maxSize: 1KiB}", ["BAD_SIZE /logs/maxSize"]],
+  ["logs: {onFull: block}", ["NOT_YET /logs/onFull"]],
   ["stop: {signal: SIGUSR1, grace: 0s}", []],
   ["stop: {signal: TERMM}", ["UNKNOWN_SIGNAL /stop/signal"]],
   ["stop: {signal: KILL}", ["BAD_SIGNAL /stop/signal"]],

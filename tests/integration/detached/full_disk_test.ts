@@ -1,0 +1,86 @@
+// runs-under: bun, deno
+/** Output on a disk that is full, which is a tiny tmpfs in a mount namespace of the test's own. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
+import { runCli } from "../../support/cli.ts";
+import { missing, root, tool } from "../../support/require.ts";
+import { tempDir } from "../../support/temp.ts";
+import { guardWorld, sh } from "../cli/sandbox.ts";
+import { untilAsync } from "./project.ts";
+
+guardWorld();
+const skip = missing(root(), tool("unshare"), tool("nsenter"));
+
+/** A mount namespace in which the directory of records has a MiB, of which some is filled. */
+async function tinyDisk(fillKib: number): Promise<{ holder: ChildProcess; prefix: string[] }> {
+  const script =
+    `mkdir -p /run/containerv && mount -t tmpfs -o size=1m,mode=700 tmpfs /run/containerv &&
+    head -c ${fillKib * 1024} /dev/zero > /run/containerv/filler && echo ready && exec sleep 600`;
+  const holder = spawn("unshare", ["-m", "sh", "-c", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await new Promise((resolve) => holder.stdout?.once("data", resolve));
+  return { holder, prefix: ["nsenter", "-t", String(holder.pid), "-m"] };
+}
+
+describe("a full disk", { skip }, () => {
+  test("drops output, counts it, says so where it was; the container goes on, and all verbs work", async () => {
+    using directory = tempDir();
+    const talks = sh(
+      "head -c 1500000 /dev/zero | tr '\\0' x; echo; while ! test -e /tmp/go; do sleep 0.02; done; echo after; sleep 100",
+    );
+    const small = sh("yes 0123456789 | head -c 600000; sleep 100");
+    directory.write(
+      "containerv.yaml",
+      JSON.stringify({
+        containers: {
+          small: { policy: "none", commands: [small], logs: { maxSize: "64KiB", maxFiles: 1 } },
+          talks: { policy: "none", commands: [talks] },
+        },
+      }),
+    );
+    const { holder, prefix } = await tinyDisk(300);
+    const cv = (...args: readonly string[]) => runCli(args, { cwd: directory.path, prefix });
+    const within = (script: string) =>
+      spawnSync(prefix[0] ?? "", [...prefix.slice(1), "sh", "-c", script], { encoding: "utf8" });
+    try {
+      const up = await cv("up", "-d", "--no-cache");
+      assertEquals(up.code, 0, up.stderr);
+      // It has written all, whatever could be kept: it waits for the file by now.
+      await untilAsync(
+        async () => (await cv("top", "talks")).stdout.includes("sleep 0.02"),
+        "it goes on",
+      );
+      const sizes = within("cd /run/containerv/*/logs && stat -c '%n %s' *").stdout;
+      const files = sizes.trim().split("\n").map((line) => line.split(" "));
+      assertEquals(files.length, 3, sizes);
+      for (const [name, size] of files.filter(([name]) => name?.endsWith(".1"))) {
+        assert(Number(size) <= 2 * 65_536 + 64, `${name} ${size}`);
+      }
+      within("rm /run/containerv/filler");
+      assertEquals((await cv("exec", "talks", "--", "touch", "/tmp/go")).code, 0);
+      await untilAsync(
+        async () => (await cv("logs", "talks")).stdout.includes("after\n"),
+        "it is kept",
+      );
+      const logs = await cv("logs", "talks");
+      const lost = Number(/containerv: (\d+) bytes of talks were lost here/.exec(logs.stderr)?.[1]);
+      assertGreater(lost, 0, logs.stderr);
+      // The line of the flood has lost its end, with its newline or before it.
+      assertEquals(
+        logs.stdout.replaceAll(/\n/g, "").length - "after".length + lost,
+        1_500_001 - (logs.stdout.match(/x\n/) ? 1 : 0),
+      );
+      within("head -c 2000000 /dev/zero > /run/containerv/filler");
+      assertMatch((await cv("ps")).stdout, /talks +running/);
+      assertEquals((await cv("stop", "talks", "--time", "0")).code, 0);
+      assertEquals((await cv("down", "--time", "0")).stderr, "✔ 2 containers removed\n");
+    } finally {
+      await cv("down", "--time", "0");
+      process.kill(holder.pid ?? 0, "SIGKILL");
+      await new Promise((resolve) => holder.once("close", resolve));
+    }
+  });
+});
