@@ -1,6 +1,6 @@
 /** `containerv events`: what happened to containers, as lines of JSON or of text. */
 import { SyscallError } from "../../ffi/linux/error.ts";
-import { writeBytes } from "../../ffi/linux/file.ts";
+import { writePatiently } from "../../ffi/linux/write_patiently.ts";
 import { createBell } from "../lifecycle/bell.ts";
 import { type EventReader, openEvents, type ProjectEvent } from "../lifecycle/events.ts";
 import { watchDirectories } from "../lifecycle/watching.ts";
@@ -21,7 +21,7 @@ export async function command(given: Arguments): Promise<number> {
       at >= since && (names.size === 0 || names.has(container))
     );
     const text = meant.map((event) => `${form(event)}\n`).join("");
-    if (text !== "") writeBytes(1, new TextEncoder().encode(text));
+    if (text !== "") writePatiently(1, new TextEncoder().encode(text));
   };
   const readers = new Map<string, EventReader>();
   try {

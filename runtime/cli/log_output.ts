@@ -1,5 +1,5 @@
 /** How lines that containers wrote are printed: as text with the container's name in front, or as JSON. */
-import { writeBytes } from "../../ffi/linux/file.ts";
+import { writePatiently } from "../../ffi/linux/write_patiently.ts";
 import type { LogLine } from "../lifecycle/logs.ts";
 import { isTerminal, stderr } from "./output.ts";
 
@@ -33,11 +33,11 @@ export function printLines(lines: readonly LogLine[], form: LogForm): void {
       );
     }
     if (form.json) {
-      writeBytes(1, encoder.encode(`${JSON.stringify(asJson(line))}\n`));
+      writePatiently(1, encoder.encode(`${JSON.stringify(asJson(line))}\n`));
       continue;
     }
     const end = line.whole || form.width > 0 ? NEWLINE : new Uint8Array();
-    writeBytes(1, concat(encoder.encode(prefixOf(line.container, form)), line.bytes, end));
+    writePatiently(1, concat(encoder.encode(prefixOf(line.container, form)), line.bytes, end));
   }
 }
 

@@ -40,6 +40,8 @@ interface Beginning {
   readonly parts: readonly Uint8Array[];
   readonly bytes: number;
   readonly timeNs: bigint;
+  /** Lost before or in it. */
+  readonly lostBytes: number;
 }
 
 interface Stream {
@@ -51,7 +53,7 @@ interface Stream {
   readonly open: Map<Frame["stream"], Beginning>;
 }
 
-const NOTHING: Beginning = { parts: [], bytes: 0, timeNs: 0n };
+const NOTHING: Beginning = { parts: [], bytes: 0, timeNs: 0n, lostBytes: 0 };
 
 /** Opens the logs of these containers; those that are broken have none. */
 export function openLogs(views: readonly ContainerView[]): Logs {
@@ -84,7 +86,8 @@ function linesOf(of: Stream, { bytes, timeNs, stream, ...frame }: Frame): LogLin
   const common = { container: of.container, timeNs, stream };
   let { lostBytes } = frame;
   const give = (parts: readonly Uint8Array[], whole: boolean): void => {
-    lines.push({ ...common, whole, lostBytes, bytes: joined(parts) });
+    const before = of.open.get(stream)?.lostBytes ?? 0;
+    lines.push({ ...common, whole, lostBytes: before + lostBytes, bytes: joined(parts) });
     of.open.delete(stream);
     lostBytes = 0;
   };
@@ -95,7 +98,11 @@ function linesOf(of: Stream, { bytes, timeNs, stream, ...frame }: Frame): LogLin
     const parts = [...before.parts, piece];
     if (end >= 0) give(parts, true);
     else if (before.bytes + piece.length >= LINE_BYTES_MAX) give(parts, false);
-    else of.open.set(stream, { parts, bytes: before.bytes + piece.length, timeNs });
+    else {
+      const bytes = before.bytes + piece.length;
+      of.open.set(stream, { parts, bytes, timeNs, lostBytes: before.lostBytes + lostBytes });
+      lostBytes = 0;
+    }
     at = end < 0 ? bytes.length : end + 1;
   }
   return lines;
@@ -103,13 +110,13 @@ function linesOf(of: Stream, { bytes, timeNs, stream, ...frame }: Frame): LogLin
 
 /** What was written without a newline so far. */
 function restOf({ container, open }: Stream): LogLine[] {
-  const lines = [...open].map(([stream, { parts, timeNs }]): LogLine => ({
+  const lines = [...open].map(([stream, { parts, timeNs, lostBytes }]): LogLine => ({
     container,
     timeNs,
     stream,
     bytes: joined(parts),
     whole: false,
-    lostBytes: 0,
+    lostBytes,
   }));
   open.clear();
   return lines;
