@@ -15,6 +15,10 @@ const PATH_BYTES = 4096;
 
 interface Glancing {
   readonly syscall: Callable;
+  readonly openat: number;
+  readonly read: number;
+  readonly close: number;
+  readonly readlinkat: number;
   readonly path: Piece;
   readonly buffer: Piece;
 }
@@ -27,6 +31,10 @@ function prepareGlancing(): Glancing {
   const arena = createArena(BYTES_MAX + 2 * PATH_BYTES);
   return {
     syscall: kernel().raw,
+    openat: numberOf("openat"),
+    read: numberOf("read"),
+    close: numberOf("close"),
+    readlinkat: numberOf("readlinkat"),
     path: arena.allocate(PATH_BYTES),
     buffer: arena.allocate(BYTES_MAX),
   };
@@ -43,13 +51,13 @@ function place({ bytes }: Piece, path: string): boolean {
 /** The bytes of a file that one read(2) gives whole: a regular one, or one of /proc. */
 export function glanceBytes(name: string): Uint8Array<ArrayBuffer> | undefined {
   glancing ??= prepareGlancing();
-  const { syscall, path, buffer } = glancing;
+  const { syscall, openat, read, close, path, buffer } = glancing;
   if (!place(path, name)) return undefined;
   const flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
-  const fd = Number(syscall(numberOf("openat"), AT_FDCWD, path.address, flags, 0, 0, 0));
+  const fd = Number(syscall(openat, AT_FDCWD, path.address, flags, 0, 0, 0));
   if (fd < 0) return undefined;
-  const count = Number(syscall(numberOf("read"), fd, buffer.address, BYTES_MAX, 0, 0, 0));
-  syscall(numberOf("close"), fd, 0, 0, 0, 0, 0);
+  const count = Number(syscall(read, fd, buffer.address, BYTES_MAX, 0, 0, 0));
+  syscall(close, fd, 0, 0, 0, 0, 0);
   return count < 0 || count === BYTES_MAX ? undefined : buffer.bytes.slice(0, count);
 }
 
@@ -62,13 +70,12 @@ export function glance(name: string): string | undefined {
 /** Targets of the links of these names in one directory, a line each; `undefined` when one can't be read. */
 export function glanceLinks(directory: string, names: readonly string[]): string | undefined {
   glancing ??= prepareGlancing();
-  const { syscall, path, buffer } = glancing;
-  const number = numberOf("readlinkat");
+  const { syscall, readlinkat, path, buffer } = glancing;
   let length = 0;
   for (const name of names) {
     if (!place(path, `${directory}/${name}`)) return undefined;
     const to = buffer.address + length;
-    const count = Number(syscall(number, AT_FDCWD, path.address, to, PATH_BYTES, 0, 0));
+    const count = Number(syscall(readlinkat, AT_FDCWD, path.address, to, PATH_BYTES, 0, 0));
     if (count < 0) return undefined;
     buffer.bytes[length + count] = 0x0a;
     length += count + 1;

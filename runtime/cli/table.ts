@@ -583,5 +583,7 @@ export const COMMANDS: readonly CommandRow[] = [
 
 /** The row of a command, if there is one. */
 export function commandRow(name: string): CommandRow | undefined {
-  return COMMANDS.find((row) => row.name === name);
+  // No `find`: the engine compiles its own at the first use, and every start comes here.
+  for (const row of COMMANDS) if (row.name === name) return row;
+  return undefined;
 }

@@ -2,13 +2,19 @@
  * A command in a container that runs, without a look at what is not needed for it: the container is found by its record alone, and
  * a command that was executed in it before is not planned again. Whatever is not plain is left to lifecycle/exec.
  */
+import { listDirectory } from "../../ffi/linux/directory.ts";
 import { glance, glanceLinks } from "../../ffi/linux/glance.ts";
 import type { Fd } from "../../ffi/linux/fd.ts";
 import { identityIn } from "../observe/fingerprint.ts";
 import { recallExec, rememberExec } from "../state/exec_cache.ts";
 import type { ProcessIdentity } from "../state/identity.ts";
-import { type ContainerPlaces, containerPlaces } from "../state/places.ts";
-import { listProjects } from "../state/project.ts";
+import {
+  type ContainerPlaces,
+  containerPlaces,
+  isProjectKey,
+  projectPlaces,
+} from "../state/places.ts";
+import { ownStateDirectory } from "../state/project.ts";
 import { type ContainerRecord, isContainerRecord, RECORD_VERSION } from "../state/record.ts";
 import { BUILD } from "../version.ts";
 import type { Startable } from "./start.ts";
@@ -31,13 +37,14 @@ export function findRecorded(nameOrId: string): Recorded | undefined {
   const key = slash < 0 ? undefined : nameOrId.slice(0, slash);
   let found: { readonly key: string; readonly places: ContainerPlaces; readonly text: string };
   let count = 0;
-  for (const project of listProjects()) {
-    if (key !== undefined && project.key !== key) continue;
-    const places = containerPlaces(project, name);
-    const text = glance(places.record);
-    if (text === undefined) continue;
+  const state = ownStateDirectory();
+  for (const entry of listDirectory(state)) {
+    if (!entry.isDirectory || key !== undefined && entry.name !== key) continue;
+    const text = glance(`${state}/${entry.name}/containers/${name}/record.json`);
+    if (text === undefined || !isProjectKey(entry.name)) continue;
     count++;
-    found = { key: project.key, places, text };
+    const places = containerPlaces(projectPlaces(state, entry.name), name);
+    found = { key: entry.name, places, text };
   }
   return count === 1 ? recordedOf(name, found!) : undefined;
 }

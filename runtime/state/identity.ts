@@ -2,6 +2,7 @@
 import { ESRCH } from "../../ffi/abi/errno.ts";
 import { SyscallError } from "../../ffi/linux/error.ts";
 import { readFile } from "../../ffi/linux/file.ts";
+import { glance } from "../../ffi/linux/glance.ts";
 
 /** A process, told apart from every other of the same boot. */
 export interface ProcessIdentity {
@@ -24,7 +25,9 @@ interface Stat {
 /** A process may end between the opening of its file and the reading: then read(2) says ESRCH. */
 function readStat(pid: number): string | undefined {
   try {
-    return readFile(`/proc/${pid}/stat`);
+    const path = `/proc/${pid}/stat`;
+    // The second says why the first could not, where that is not for want of the process.
+    return glance(path) ?? readFile(path);
   } catch (error) {
     if (error instanceof SyscallError && error.errno === ESRCH) return undefined;
     throw error;
