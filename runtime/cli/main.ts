@@ -26,6 +26,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction 
   resume: () => import("./resume.ts"),
   rename: () => import("./rename.ts"),
   wait: () => import("./wait.ts"),
+  attach: () => import("./attach.ts"),
   rm: () => import("./rm.ts"),
   gc: () => import("./gc.ts"),
   exec: () => import("./quick_exec.ts"),

@@ -343,6 +343,18 @@ export const COMMANDS: readonly CommandRow[] = [
     examples: ["containerv wait migrate"],
   },
   {
+    name: "attach",
+    usage: "NAME",
+    summary: "see what a container writes, and type for it",
+    options: [FILE_OPTION],
+    files: false,
+    text: [
+      "What it writes from now on comes here. What is typed goes to a container with `tty: true` or `stdin: true`; with a terminal " +
+      "every key does, and `^P ^Q` leaves it running. Exits as the container ends; 0 when it was left.",
+    ],
+    examples: ["containerv attach shell"],
+  },
+  {
     name: "rm",
     usage: "NAME…",
     summary: "remove containers that have ended, and their output",

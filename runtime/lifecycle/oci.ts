@@ -42,6 +42,9 @@ function factsOfPlan(
     users: container.commands.map((_, index) => userOf(plan, index)),
     capabilities: bound?.keep ?? [],
     ambient: identity?.ambient ?? false,
+    ...(identity?.sets === undefined
+      ? {}
+      : { sets: { permitted: identity.capabilities, ...identity.sets } }),
     hidden: shields(true),
     readOnly: shields(false),
     root: {

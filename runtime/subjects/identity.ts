@@ -1,8 +1,13 @@
 /** `user:` and `policy.capabilities` → ids, groups and capability sets. */
 import { CAPABILITIES, type Capability } from "../../ffi/abi/capability.ts";
-import type { DesiredContainer, DesiredUser } from "../../spec/model/desired.ts";
+import type {
+  DesiredCapabilitySets,
+  DesiredContainer,
+  DesiredUser,
+} from "../../spec/model/desired.ts";
 import type { Answers, Host, ResolvedUser } from "../plan/host.ts";
 import { HostError } from "../plan/host_error.ts";
+import type { Op } from "../plan/ops/registry.ts";
 import { originOf } from "./origin.ts";
 
 /** What root in a container may do when nothing is said: podman's list, which is Docker's without raw sockets, mknod and audit. */
@@ -28,6 +33,8 @@ export interface Rights {
   readonly bounding: readonly Capability[];
   /** The user asked for them by name: a user other than root gets them too, as ambient. */
   readonly explicit: boolean;
+  /** They were said each by itself. */
+  readonly sets?: DesiredCapabilitySets;
 }
 
 export function compileRights(container: DesiredContainer, host: Host): Rights {
@@ -47,7 +54,43 @@ export function compileRights(container: DesiredContainer, host: Host): Rights {
       fix: `take ${name} out of policy.capabilities, or run as a user who has it`,
     });
   }
-  return { bounding: asked as readonly Capability[], explicit: true };
+  const { sets } = container.policy;
+  const bounding = asked as readonly Capability[];
+  return { bounding, explicit: true, ...(sets === undefined ? {} : { sets }) };
+}
+
+/** What a command of this user has of the sets besides the bounding one. */
+export function heldBy(
+  { uid }: ResolvedUser,
+  { bounding, explicit, sets }: Rights,
+  origin: string,
+): Pick<Extract<Op, { kind: "identity" }>, "capabilities" | "ambient" | "sets"> {
+  const isRoot = uid === 0;
+  if (sets === undefined) {
+    return { capabilities: isRoot || explicit ? bounding : [], ambient: explicit && !isRoot };
+  }
+  const ambient = (sets.ambient ?? []) as readonly Capability[];
+  // execve(2) gives root all that the bounding set and what it had have in common, and others the ambient set alone.
+  const permitted = isRoot ? (sets.permitted ?? bounding) as readonly Capability[] : ambient;
+  for (const name of ["permitted", "effective"] as const) {
+    const said = sets[name];
+    if (said === undefined || isSame(said, permitted)) continue;
+    throw new HostError("CAPABILITY_SETS", {
+      origin: `${origin}/${name}`,
+      message:
+        `the ${name} set of a command of user ${uid} can't be ${said.join(", ") || "empty"}: ` +
+        `after execve it is ${permitted.join(", ") || "empty"}`,
+      fix: isRoot
+        ? "say `permitted` and leave `effective` out: for root they are the same"
+        : "say `ambient`, which is what a user other than root keeps, and leave this out",
+    });
+  }
+  const inheritable = (sets.inheritable ?? ambient) as readonly Capability[];
+  return { capabilities: permitted, ambient: false, sets: { inheritable, ambient } };
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return [...one].sort().join() === [...other].sort().join();
 }
 
 /** In its own user namespace a process has every capability that the kernel knows and its bounding set allows. */

@@ -5,7 +5,7 @@ import type { Answers, Host, ResolvedUser } from "../plan/host.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import { FIRST_PASSED_FD } from "../plan/report.ts";
 import { HostError } from "../plan/host_error.ts";
-import { compileRights, initCapabilities, resolveUser, type Rights } from "./identity.ts";
+import { compileRights, heldBy, initCapabilities, resolveUser, type Rights } from "./identity.ts";
 import { DEFAULT, originOf } from "./origin.ts";
 import { joinedContainers } from "./namespaces.ts";
 import { imagesOf } from "./rootfs/images.ts";
@@ -178,7 +178,6 @@ export function processOps(parts: ProcessParts): readonly Op[] {
   const userOrigin = command.user === undefined
     ? originOf(container, "user")
     : `${command.origin}/user`;
-  const keepsCapabilities = user.uid === 0 || rights.explicit;
   return [
     {
       ...common,
@@ -204,8 +203,7 @@ export function processOps(parts: ProcessParts): readonly Op[] {
       uid: user.uid,
       gid: user.gid,
       ...(host.setgroups ?? host.privileged ? { groups: groupsOf(parts) } : noGroups(container)),
-      capabilities: keepsCapabilities ? rights.bounding : [],
-      ambient: rights.explicit && user.uid !== 0,
+      ...heldBy(user, rights, rightsOrigin),
     },
     ...retetherOps(parts, { ...common, id: `${id}/retether` }),
     executeOp(parts, { ...common, id: `${id}/execute` }),

@@ -300,6 +300,16 @@ export interface DesiredPolicy {
   readonly isDefault: boolean;
   /** Capability names without `CAP_`, upper case; absent: the default set. */
   readonly capabilities?: readonly string[];
+  /** Where sets were said each by itself: those besides the bounding one, which is `capabilities`. */
+  readonly sets?: DesiredCapabilitySets;
+}
+
+/** Absent: not said. */
+export interface DesiredCapabilitySets {
+  readonly permitted?: readonly string[];
+  readonly effective?: readonly string[];
+  readonly inheritable?: readonly string[];
+  readonly ambient?: readonly string[];
 }
 
 export interface DesiredInput {

@@ -2,9 +2,9 @@ import { CAPABILITIES } from "../../ffi/abi/capability.ts";
 import { suggest } from "../text/suggest.ts";
 import { join } from "../text/tree.ts";
 import type { Context, Part } from "./context.ts";
-import type { DesiredPolicy } from "./desired.ts";
+import type { DesiredCapabilitySets, DesiredPolicy } from "./desired.ts";
 import { ABSOLUTE_PATH, byType, list, map, notYet, type Schema } from "./fragment.ts";
-import type { PolicyPreset, PolicySpec } from "./spec_type.ts";
+import type { CapabilitySetsSpec, PolicyPreset, PolicySpec } from "./spec_type.ts";
 
 /** Presets add up; these two are what a container without a word about it gets. */
 const DEFAULT_PRESETS: readonly PolicyPreset[] = ["build", "network"];
@@ -32,6 +32,42 @@ const SYSCALLS: Schema = list({
 });
 const ACCESS: Schema = { enum: ["read", "write", "execute", "all"] };
 
+const CAPABILITY_LIST: Schema = list(
+  { type: "string", "x-expects": "a capability such as NET_ADMIN" },
+  { uniqueItems: true, "x-expects": "a list such as [NET_BIND_SERVICE]" },
+);
+const setOf = (title: string, description: string, example: readonly string[]): Schema => ({
+  ...CAPABILITY_LIST,
+  title,
+  description,
+  examples: [example],
+});
+
+/** capabilities(7): the sets of a process after it executed the command. */
+const CAPABILITY_SETS: Schema = map({
+  bounding: setOf("Bounding", "What no process of the container can go beyond.", ["CHOWN"]),
+  permitted: setOf(
+    "Permitted",
+    "What the command has. Default: for root the bounding set, for others the ambient one; execve(2) leaves others no more.",
+    ["CHOWN"],
+  ),
+  effective: setOf(
+    "Effective",
+    "What is in force at once: after execve(2) that is the permitted set, so it is the same or is left out.",
+    ["CHOWN"],
+  ),
+  inheritable: setOf(
+    "Inheritable",
+    "What files of capabilities and the ambient set may add to. Default: the ambient set.",
+    [],
+  ),
+  ambient: setOf(
+    "Ambient",
+    "What a command of another user than root keeps. Default: none.",
+    [],
+  ),
+}, { required: ["bounding"] });
+
 const POLICY_MAP: Schema = map({
   preset: {
     ...PRESETS,
@@ -40,13 +76,15 @@ const POLICY_MAP: Schema = map({
     default: DEFAULT_PRESETS,
     examples: ["none"],
   },
-  capabilities: list({ type: "string", "x-expects": "a capability such as NET_ADMIN" }, {
+  capabilities: byType({ array: CAPABILITY_LIST, object: CAPABILITY_SETS }, {
     title: "Capabilities",
     description:
-      "The capabilities that root in the container keeps, with or without `CAP_`; an empty list is none. Absent: the default set.",
-    uniqueItems: true,
-    examples: [["NET_BIND_SERVICE"], []],
-    "x-expects": "a list such as [NET_BIND_SERVICE]",
+      "The capabilities that the commands have, with or without `CAP_`, whoever their user is; an empty list is none. Absent: root has the default set, others none. A map says each set by itself.",
+    examples: [["NET_BIND_SERVICE"], [], {
+      bounding: ["CHOWN", "NET_BIND_SERVICE"],
+      ambient: ["NET_BIND_SERVICE"],
+    }],
+    "x-expects": "a list such as [NET_BIND_SERVICE], or a map of sets",
   }),
   syscalls: notYet(
     map({ allow: SYSCALLS, deny: SYSCALLS }, {
@@ -108,10 +146,46 @@ export function normalisePolicy(
   };
   if (!isMap || value.capabilities === undefined) return policy;
   const at = join(pointer, "capabilities");
-  return {
-    ...policy,
-    capabilities: readCapabilities(context, { value: value.capabilities, pointer: at }),
+  const asked = value.capabilities;
+  if (isList(asked)) {
+    return { ...policy, capabilities: readCapabilities(context, { value: asked, pointer: at }) };
+  }
+  return { ...policy, ...readSets(context, { value: asked, pointer: at }) };
+}
+
+const isList = (value: PolicySpec["capabilities"]): value is readonly string[] =>
+  Array.isArray(value);
+
+const SETS = ["permitted", "effective", "inheritable", "ambient"] as const;
+
+/** Each set within those that the kernel holds it within. */
+function readSets(
+  context: Context,
+  { value, pointer }: Part<CapabilitySetsSpec>,
+): Pick<DesiredPolicy, "capabilities" | "sets"> {
+  const read = (name: keyof CapabilitySetsSpec): readonly string[] =>
+    readCapabilities(context, { value: value[name] ?? [], pointer: join(pointer, name) });
+  const bounding = read("bounding");
+  const sets: DesiredCapabilitySets = Object.fromEntries(
+    SETS.filter((name) => value[name] !== undefined).map((name) => [name, read(name)]),
+  );
+  const within = (name: typeof SETS[number], other: string, most: readonly string[]): void => {
+    sets[name]?.forEach((capability, index) => {
+      if (most.includes(capability)) return;
+      context.report({
+        code: "CONTRADICTION",
+        message: `${capability} is in \`${name}\` and not in \`${other}\``,
+        pointer: join(pointer, name, index),
+        note: `the kernel has no ${name} capability that is not ${other}`,
+      });
+    });
   };
+  within("permitted", "bounding", bounding);
+  within("inheritable", "bounding", bounding);
+  within("effective", "permitted", sets.permitted ?? bounding);
+  within("ambient", "permitted", sets.permitted ?? bounding);
+  if (sets.inheritable !== undefined) within("ambient", "inheritable", sets.inheritable);
+  return { capabilities: bounding, sets };
 }
 
 function isPolicyMap(value: unknown): value is PolicySpec {

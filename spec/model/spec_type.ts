@@ -300,10 +300,19 @@ export interface NetworkSpec {
 export type PolicyPreset = "none" | "minimal" | "build" | "network" | "custom";
 export type PathAccess = "read" | "write" | "execute" | "all";
 
+/** Every list is of names as above. What is not said follows from `bounding`. */
+export interface CapabilitySetsSpec {
+  readonly bounding: readonly string[];
+  readonly permitted?: readonly string[];
+  readonly effective?: readonly string[];
+  readonly inheritable?: readonly string[];
+  readonly ambient?: readonly string[];
+}
+
 export interface PolicySpec {
   readonly preset?: PolicyPreset | readonly PolicyPreset[];
-  /** Capability names, with or without `CAP_`. */
-  readonly capabilities?: readonly string[];
+  /** Capability names, with or without `CAP_`; or each set of its own. */
+  readonly capabilities?: readonly string[] | CapabilitySetsSpec;
   /** Not yet. */
   readonly syscalls?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
   /** Not yet. */

@@ -9,6 +9,12 @@ export interface OciFacts {
   readonly capabilities: readonly string[];
   /** True: a user other than root gets them too, as ambient. */
   readonly ambient: boolean;
+  /** What the last command has of the sets besides the bounding one, where they were said each by itself. */
+  readonly sets?: {
+    readonly permitted: readonly string[];
+    readonly inheritable: readonly string[];
+    readonly ambient: readonly string[];
+  };
   /** Paths of /proc and /sys that are hidden. */
   readonly hidden: readonly string[];
   /** Paths of /proc that are made read-only. */

@@ -12,10 +12,18 @@ export function policyToOci(container: DesiredContainer, facts: OciFacts): Said<
   const isRoot = user?.uid === 0;
   const held = isRoot || facts.ambient ? all : [];
   const ambient = facts.ambient && !isRoot ? { inheritable: all, ambient: all } : {};
+  const { sets } = facts;
+  const names = (list: readonly string[]): readonly string[] => list.map((name) => `CAP_${name}`);
+  const said = sets === undefined ? {} : {
+    effective: names(sets.permitted),
+    permitted: names(sets.permitted),
+    inheritable: names(sets.inheritable),
+    ambient: names(sets.ambient),
+  };
   return {
     part: {
       process: {
-        capabilities: { bounding: all, effective: held, permitted: held, ...ambient },
+        capabilities: { bounding: all, effective: held, permitted: held, ...ambient, ...said },
         noNewPrivileges: true,
       },
     },
@@ -25,7 +33,7 @@ export function policyToOci(container: DesiredContainer, facts: OciFacts): Said<
 
 const SETS = ["bounding", "effective", "permitted", "inheritable", "ambient"] as const;
 
-/** One set is asked for here and the others follow from it: sets that differ in another way are lost. */
+/** A list where the sets follow from the bounding one, else each by itself. */
 export function policyFromOci(
   document: Document,
 ): { readonly policy: PolicySpec; readonly losses: readonly OciLoss[] } {
@@ -46,5 +54,11 @@ export function policyFromOci(
     });
   }
   // Without a policy of system calls in the document there is none to keep.
-  return { policy: { preset: "none", capabilities: sets.bounding }, losses };
+  const { bounding, permitted, inheritable, ambient } = sets;
+  // As a list says it: nobody has more than root would, or everybody all of it.
+  const plain = (set: readonly string[]): boolean =>
+    set.length === 0 || text(set) === text(bounding);
+  const isList = plain(permitted) && plain(inheritable) && text(inheritable) === text(ambient);
+  const capabilities = isList ? bounding : { bounding, permitted, inheritable, ambient };
+  return { policy: { preset: "none", capabilities }, losses };
 }

@@ -56,6 +56,11 @@ export interface Identity extends OpCommon {
   readonly capabilities: readonly Capability[];
   /** Inheritable and ambient too, so that a user other than root keeps them over execve. */
   readonly ambient: boolean;
+  /** In place of `ambient`, where they are not those of `capabilities`. */
+  readonly sets?: {
+    readonly inheritable: readonly Capability[];
+    readonly ambient: readonly Capability[];
+  };
 }
 
 export interface Workdir extends OpCommon {
@@ -103,20 +108,26 @@ export const bound: OpDefinition<Bound> = {
   },
 };
 
+const names = (list: readonly Capability[]): string => list.join("|") || "none";
+
 export const identity: OpDefinition<Identity> = {
-  describe: (op) =>
-    `setresuid(${op.uid}), setresgid(${op.gid}), capset(${op.capabilities.join("|") || "none"})`,
+  describe(op) {
+    const { sets } = op;
+    const others = sets === undefined ? "" : `, inheritable ${names(sets.inheritable)}, ` +
+      `ambient ${names(sets.ambient)}`;
+    return `setresuid(${op.uid}), setresgid(${op.gid}), capset(${names(op.capabilities)}${others})`;
+  },
   lower(op, to) {
     const set = capabilityMask(op.capabilities);
-    const keeps = op.uid !== 0 && set !== 0n;
+    const ambient = op.sets?.ambient ?? (op.ambient ? op.capabilities : []);
+    const inheritable = capabilityMask(op.sets?.inheritable ?? ambient);
+    const keeps = op.uid !== 0 && (set | inheritable) !== 0n;
     if (keeps) to.call(prctl({ option: PR_SET_KEEPCAPS, arg2: 1 }));
     if (op.groups !== undefined) to.call(setgroups({ list: op.groups }));
     to.call(setresgid({ rgid: op.gid, egid: op.gid, sgid: op.gid }));
     to.call(setresuid({ ruid: op.uid, euid: op.uid, suid: op.uid }));
-    const inheritable = op.ambient ? set : 0n;
     to.call(capset({ effective: set, permitted: set, inheritable }));
-    if (!op.ambient) return;
-    for (const name of op.capabilities) {
+    for (const name of ambient) {
       to.call(
         prctl({ option: PR_CAP_AMBIENT, arg2: PR_CAP_AMBIENT_RAISE, arg3: CAPABILITIES[name] }),
       );

@@ -129,6 +129,33 @@ describe("users", { skip }, () => {
     assertEquals(error.code, "NO_SUCH_USER");
   });
 
+  test("each set by itself: what /proc/self/status says inside is what was said", async () => {
+    const box = (user: string, capabilities: object) =>
+      run({
+        user,
+        policy: { preset: "none", capabilities },
+        commands: [["sed", "-n", "s/^Cap.*:.0*\\(...\\)$/\\1/p", "/proc/self/status"]],
+      } as Spec, { stdout: "capture" });
+    // CHOWN is bit 0, KILL bit 5, NET_BIND_SERVICE bit 10: inheritable, permitted, effective, bounding, ambient.
+    const user = await box("1000", {
+      bounding: ["CHOWN", "KILL", "NET_BIND_SERVICE"],
+      inheritable: ["KILL", "NET_BIND_SERVICE"],
+      ambient: ["NET_BIND_SERVICE"],
+    });
+    assertEquals(user.stdout, "420\n400\n400\n421\n400\n");
+    const boxed = await box("0", {
+      bounding: ["CHOWN", "KILL"],
+      permitted: ["KILL"],
+      inheritable: ["KILL"],
+    });
+    assertEquals(boxed.stdout, "020\n020\n020\n021\n000\n");
+    await assertRejects(
+      () => box("1000", { bounding: ["KILL"], permitted: ["KILL"] }),
+      ContainervError,
+      "the permitted set of a command of user 1000 can't be KILL: after execve it is empty",
+    );
+  });
+
   test("capabilities that are named reach a user who is not root", async () => {
     const { stdout } = await run({
       user: "1000:1000",

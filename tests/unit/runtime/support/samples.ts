@@ -514,6 +514,17 @@ const PROCESSES = {
     {
       ...process,
       kind: "identity",
+      id: "sets",
+      uid: 1000,
+      gid: 100,
+      groups: [],
+      capabilities: ["KILL"],
+      ambient: false,
+      sets: { inheritable: ["CHOWN", "KILL"], ambient: ["KILL"] },
+    },
+    {
+      ...process,
+      kind: "identity",
       id: "mapped",
       uid: 1000,
       gid: 100,

@@ -147,6 +147,21 @@ table("policy that is refused", [
   ["policy: {syscalls: {deny: [bpf]}}", ["NOT_YET /policy/syscalls"]],
   ["policy: {paths: [{path: /a, access: read}]}", ["NOT_YET /policy/paths"]],
   ["policy: {capabilities: [CAP_FOO]}", ["UNKNOWN_CAPABILITY /policy/capabilities/0"]],
+  [
+    "policy: {capabilities: {bounding: [KILL, FOO], ambient: [CHOWN], inheritable: [KILL]}}",
+    [
+      "UNKNOWN_CAPABILITY /policy/capabilities/bounding/1",
+      "CONTRADICTION /policy/capabilities/ambient/0",
+      "CONTRADICTION /policy/capabilities/ambient/0",
+    ],
+  ],
+  [
+    "policy: {capabilities: {bounding: [KILL], permitted: [KILL, CHOWN], effective: [MKNOD]}}",
+    [
+      "CONTRADICTION /policy/capabilities/permitted/1",
+      "CONTRADICTION /policy/capabilities/effective/0",
+    ],
+  ],
   ["policy: {capabilities: [CHOWN, CAP_CHOWN]}", ["DUPLICATE_VALUE /policy/capabilities/1"]],
   ["policy: {capabilities: [CHOWN, CHOWN]}", ["DUPLICATE_VALUE /policy/capabilities"]],
   ["policy: []", ["EMPTY_VALUE /policy"]],
