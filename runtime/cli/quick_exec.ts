@@ -27,7 +27,7 @@ async function quickly(
   try {
     using pidfd = openTarget({ ...container.process, name: container.name });
     using nothing = Fd.open(openat({ pathname: "/dev/null", flags: O_RDONLY | O_CLOEXEC }));
-    const startable = await quickStartable(container, argv, pidfd);
+    const startable = await quickStartable(container, argv, { pidfd });
     const stdio = [interactive ? 0 : nothing.number, 1, 2] as const;
     const started = start(startable, stdio, { announce: false, rehearse: true });
     const release = passSignals(started);

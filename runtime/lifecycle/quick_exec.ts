@@ -71,14 +71,21 @@ function recordedOf(
   return { name, id: `${key}/${name}`, places, record: record as ContainerRecord, process };
 }
 
+export interface QuickOptions {
+  /** Of the container's first process; open until the command has ended. */
+  readonly pidfd: Fd;
+  /** Which program remembers; without a name nothing is. Default: this one. */
+  readonly build?: string;
+}
+
 /** What `argv` needs to be started in it. Throws as `startExec`. */
 export async function quickStartable(
   container: Recorded,
   argv: readonly string[],
-  pidfd: Fd,
+  { pidfd, build = BUILD }: QuickOptions,
 ): Promise<Startable> {
   const plan = (): ReturnType<typeof plannedAnew> => plannedAnew(container, argv, pidfd);
-  const key = BUILD === undefined ? undefined : keyOf(container);
+  const key = build === undefined ? undefined : keyOf(container, build);
   if (key === undefined) return plan();
   const command = JSON.stringify(argv);
   const whole = `${key}\0${command}`;
@@ -124,12 +131,12 @@ async function plannedAnew(
 const NAMESPACES = ["user", "mnt", "pid", "net", "uts", "ipc", "cgroup"];
 
 /** All that a plan depends on besides the command; `undefined` when it can't be read. */
-function keyOf({ process, record }: Recorded): string | undefined {
+function keyOf({ process, record }: Recorded, build: string): string | undefined {
   const ours = standingOf("self");
   const theirs = standingOf(`${process.pid}`);
   if (ours === undefined || theirs === undefined) return undefined;
   const { pid, startTicks } = process;
-  return `${BUILD}\0${record.digest.spec}\0${pid} ${startTicks}\0${ours}\0${theirs}`;
+  return `${build}\0${record.digest.spec}\0${pid} ${startTicks}\0${ours}\0${theirs}`;
 }
 
 /** Who a process is, what it may do, and which groups and namespaces it is in. */

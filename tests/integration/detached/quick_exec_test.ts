@@ -4,15 +4,14 @@ import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
+import { findRecorded, quickStartable } from "../../../runtime/lifecycle/quick_exec.ts";
+import { start } from "../../../runtime/lifecycle/start.ts";
+import { openTarget } from "../../../runtime/lifecycle/target.ts";
 import { missing, root } from "../../support/require.ts";
 import { project } from "./project.ts";
 
 // Only a built program remembers: this stands for its build.
-Object.assign(globalThis, { CONTAINERV_BUILD: "test" });
-const { findRecorded, quickStartable } = await import("../../../runtime/lifecycle/quick_exec.ts");
-const { start } = await import("../../../runtime/lifecycle/start.ts");
-const { openTarget } = await import("../../../runtime/lifecycle/target.ts");
-
+const BUILD = "test";
 const NAME = `quick-${process.pid}`;
 
 /** Executes in the container, and gives the status and which image that was. */
@@ -20,7 +19,7 @@ async function execute(argv: readonly string[]): Promise<{ status: number; image
   const container = findRecorded(NAME);
   if (container === undefined) throw new Error("it does not plainly run");
   using pidfd = openTarget({ ...container.process, name: NAME });
-  const startable = await quickStartable(container, argv, pidfd);
+  const startable = await quickStartable(container, argv, { pidfd, build: BUILD });
   const { status } = await start(startable, [2, 2, 2], { announce: false }).ended;
   return { status, image: startable.image.slice() };
 }
