@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { binary, bootstrap, ROOT } from "./bootstrap.mjs";
-import { bundle, bundleOptions, digestOf } from "./lib/cli_bundle.mjs";
+import { bundle, bundleOptions, digestOf, REQUIRE } from "./lib/cli_bundle.mjs";
 import { bundledPackages, licenceNotices } from "./lib/licenses.mjs";
 import { runCommand, showMs } from "./lib/process.mjs";
 
@@ -49,7 +49,11 @@ async function buildPackage(define) {
   const { version } = JSON.parse(read("package.json"));
   const notice = `/*! containerv ${version}, GPL-3.0-only; licences of its parts: licenses.txt */`;
   const banner = `#!/usr/bin/env -S ${BUN_ALONE}\n${notice}`;
-  const { metafile } = await bundle({ ...bundleOptions(DIST), define, banner: { js: banner } });
+  const { metafile } = await bundle({
+    ...bundleOptions(DIST),
+    define,
+    banner: { js: `${banner}\n${REQUIRE}` },
+  });
   chmodSync(join(DIST, "containerv.mjs"), 0o755);
   writeFileSync(join(DIST, "schema.json"), read("spec/generated/schema.json"));
   return Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);

@@ -4,6 +4,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../bootstrap.mjs";
 
+/** Packages in CommonJS require Node's modules; Deno has no `require` in a module by itself, as Bun has. */
+export const REQUIRE =
+  'import { createRequire as containervRequire } from "node:module";\nconst require = containervRequire(import.meta.url);';
+
 /** One entry and its chunks; `outdir` is absolute. */
 export function bundleOptions(outdir) {
   return {
@@ -19,6 +23,7 @@ export function bundleOptions(outdir) {
     target: "esnext",
     minify: true,
     external: ["bun:ffi"],
+    banner: { js: REQUIRE },
     legalComments: "none",
     metafile: true,
     logLevel: "silent",

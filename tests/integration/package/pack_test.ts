@@ -66,6 +66,15 @@ test("the packed tarball installs, imports, types and runs under Bun", {
   const bin = join(home, "node_modules/.bin/containerv");
   const version = await runProgram([bin, "version"], { cwd: home, env: { PATH } });
   assertMatch(version.stdout, /^containerv \d+\.\d+\.\d+\n$/, version.stderr);
+  const deno = [`${REPOSITORY}/node_modules/.bin/deno`, "run", "-A"];
+  const file = `${home}/node_modules/containerv/dist/containerv.mjs`;
+  const wrong = await runProgram([...deno, file, "validate", "-"], {
+    cwd: home,
+    env: { PATH },
+    stdin: 'comands: [["true"]]\n',
+  });
+  assertMatch(wrong.stderr, /unknown key `comands`/);
+  assertEquals(wrong.code, 2);
   using hostile = tempDir();
   hostile.write("evil.ts", `require("node:fs").writeFileSync("${hostile.file("mark")}", "");`);
   hostile.write("bunfig.toml", 'preload = ["./evil.ts"]\n');
