@@ -204,9 +204,9 @@ describe("inputs and outputs, as an ordinary user", () => {
       "box.yaml",
       JSON.stringify({
         policy: "none",
-        inputs: [{ from: "./in", to: "/work/in" }],
-        outputs: [{ from: "/work", to: "./out" }],
-        commands: ["cp /work/in /work/made; stat -c %u /work/in"],
+        inputs: [{ from: "./in", to: "/job/in" }],
+        outputs: [{ from: "/job", to: "./out" }],
+        commands: ["cp /job/in /job/made; stat -c %u /job/in"],
       }),
     );
     chmodSync(directory.path, 0o755);
