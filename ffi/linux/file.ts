@@ -306,7 +306,14 @@ export function readFileAt(dirfd: number, pathname: string): string | undefined 
 
 /** True when `path` is a directory that only we can write: nobody else can have planted what is in it. */
 export function isPrivateDirectory(path: string): boolean {
-  const found = status(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+  let found: ReturnType<typeof status>;
+  try {
+    found = status(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+  } catch (error) {
+    // What we may not even look at is not ours: HOME may be another user's.
+    if (error instanceof SyscallError) return false;
+    throw error;
+  }
   return found !== undefined && (found.mode & S_IFMT) === S_IFDIR && (found.mode & 0o077) === 0 &&
     found.uid === getuid();
 }

@@ -86,6 +86,13 @@ const RUN: readonly Row[] = [
     after: ["down", "idle.yaml"],
   },
   {
+    row: "`attach` | that of the container, as `wait`; 0",
+    args: ["attach", "later", "--file", "later.yaml"],
+    want: 7,
+    before: ["up", "-d", "later.yaml"],
+    after: ["down", "later.yaml"],
+  },
+  {
     row: "`cp` | 0, 1, 2",
     args: ["cp", "--file", "idle.yaml", "idle:/etc/hostname", "copied"],
     want: 0,
@@ -175,6 +182,7 @@ async function check({ args, want, before, after, typed }: Row): Promise<void> {
   dir.write("slow.yaml", "commands: [{exec: [sleep, '60'], timeout: 50ms}]\n");
   dir.write("nobody.yaml", "user: no-such-user\ncommands: [[/bin/true]]\n");
   dir.write("bad.yaml", "comands: [[/bin/true]]\n");
+  dir.write("later.yaml", "policy: none\nstdin: true\ncommands: ['sleep 1; exit 7']\n");
   dir.write("seven.yaml", "policy: none\ncommands: [[/bin/sh, -c, 'exit 7']]\n");
   if (before !== undefined) await runCli(before, { cwd: dir.path });
   const terminal = typed === undefined ? {} : { prefix: AT_TERMINAL, stdin: typed };
