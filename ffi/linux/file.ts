@@ -87,9 +87,9 @@ export function readInput(max: number): Uint8Array {
 }
 
 /** An open file from `offset` to its end. Throws SyscallError. */
-export function readFrom(fd: number, offset: number): Uint8Array {
+export function readFrom(fd: number, offset: number, max = Infinity): Uint8Array {
   check(lseek({ fd, offset, whence: SEEK_SET }));
-  return readAll(fd, Infinity);
+  return readAll(fd, max);
 }
 
 function readAll(fd: number, max: number): Uint8Array {

@@ -3,7 +3,7 @@ import { ENOENT } from "../../ffi/abi/errno.ts";
 import { O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../../ffi/abi/fcntl.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
-import { fileIdentity, fileVersion, readFrom } from "../../ffi/linux/file.ts";
+import { fileIdentity, readFrom } from "../../ffi/linux/file.ts";
 import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 
 /** A piece of output, as one read(2) of the keeper got it. */
@@ -18,6 +18,7 @@ export interface Frame {
 
 // The form is said to the keeper in runtime/plan/keeper/protocol.ts.
 const HEADER_BYTES = 32;
+const TIME_BYTES = 12;
 const MAGIC = 0x676f6c63;
 const BYTES_MAX = 65_536;
 /** A keeper keeps so many old files at most. */
@@ -72,7 +73,8 @@ export function openLog(logs: string, name: string): LogReader {
       for (const { fd, identity, position } of files) {
         const read = decodeFrames(readFrom(fd.number, position));
         frames.push(...read.frames);
-        known = { identity, position: position + read.end };
+        // Of an empty file nothing tells it from another.
+        if (position + read.end > 0) known = { identity, position: position + read.end };
       }
     } finally {
       for (const { fd } of files) fd[Symbol.dispose]();
@@ -91,16 +93,20 @@ function openFiles(logs: string, name: string, known: LogFile): readonly OpenLog
     const fd = openIfThere(number === 0 ? `${logs}/${name}` : `${logs}/${name}.${number}`);
     // While the files are rotated one of the numbers is missing.
     if (fd === undefined) continue;
-    const identity = fileIdentity(fd.number) ?? "";
-    // One that is shorter than what was read of it is another, to which its inode was given.
-    const isKnown = identity === known.identity &&
-      (fileVersion({ fd: fd.number })?.size ?? 0) >= known.position;
+    const identity = identityOf(fd.number);
+    const isKnown = identity === known.identity;
     // Rotated while we looked: it was seen under its name of before.
     if (files.some((file) => file.identity === identity)) fd[Symbol.dispose]();
     else files.push({ fd, identity, position: isKnown ? known.position : 0 });
     if (isKnown) break;
   }
   return files.reverse();
+}
+
+/** With the time of its first frame: a file system may give the inode of a log that is gone to the next one. */
+function identityOf(fd: number): string {
+  const time = readFrom(fd, 0, TIME_BYTES);
+  return `${fileIdentity(fd)} ${[...time].join(".")}`;
 }
 
 /** `undefined`: nothing was written yet. Throws SyscallError. */

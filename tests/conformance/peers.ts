@@ -81,9 +81,10 @@ export async function runPeer(
   names: readonly string[],
 ): Promise<ReadonlyMap<string, { readonly code: string; readonly output: string }>> {
   const program = findTool(peer) ?? peer;
+  // Standard input is a pipe: crun gives its streams to the container's user, and /dev/null is the machine's.
   const lines = names.map((name) => `
 cd "$work/${name}" && . ./mount && cp -a skeleton/. rootfs/ && . ./own
-${program} run --bundle . ${GROUP_PREFIX}${name} > ${peer}.out 2>&1 < /dev/null; echo $? > ${peer}.code
+: | ${program} run --bundle . ${GROUP_PREFIX}${name} > ${peer}.out 2>&1; echo $? > ${peer}.code
 umount -l rootfs; test ! -d upper || { umount -l upper; rmdir upper; }`);
   const script = join(directory, `${peer}.sh`);
   writeFileSync(script, `work=${directory}\n${FREE_CONTROLLERS}\n${lines.join("\n")}\n`);
