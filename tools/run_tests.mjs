@@ -240,7 +240,7 @@ async function main() {
       if (taken.code !== 0) throw new Error(`cannot take the world's snapshot:\n${taken.output}`);
     }
     // Sources are translated once instead of at each start of the command line: a third of the time of all tests.
-    process.env.CONTAINERV_TEST_CLI = await bundleForTests(bundled);
+    process.env.CONTAINERV_TEST_CLI ??= await bundleForTests(bundled);
     const results = await runAll(options);
     const left = options.world ? await leftBehind(before) : [];
     printFailures(results);

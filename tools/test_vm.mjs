@@ -7,9 +7,11 @@
  * Needs root, and the programs of tools/run-in-vm.sh, which `.ci/run` installs.
  */
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bootstrap, ROOT } from "./bootstrap.mjs";
+import { bundleForTests } from "./lib/cli_bundle.mjs";
 import { runCommand, showMs } from "./lib/process.mjs";
 
 /** Kernel → the Debian package it comes from. */
@@ -61,9 +63,10 @@ function parseOptions() {
  * One machine for all files, for booting costs some seconds; each file by itself, so that what ran is told when one hangs, and once
  * more when it fails: what it said first is printed.
  */
-function script(runs) {
+function script({ runs, cli }) {
   // On the machine's disk: what lies in memory can't be id-mapped before Linux 6.3, nor on an overlay at all.
-  const scratch = "export TMPDIR=/scratch/tmp CONTAINERV_RACES=5; mkdir $TMPDIR; " +
+  const scratch =
+    `export TMPDIR=/scratch/tmp CONTAINERV_RACES=5 CONTAINERV_TEST_CLI=${cli}; mkdir $TMPDIR; ` +
     "chmod 1777 $TMPDIR; mkdir -pm 700 /scratch/data /var/lib/containerv; " +
     "mount --bind /scratch/data /var/lib/containerv; ";
   return scratch +
@@ -77,16 +80,16 @@ function script(runs) {
  * Runs the files: their own words, then how many passed and failed. A machine that ended early (the emulator, or the guest's kernel
  * hung) is told, and another one runs what is left; that one must do.
  */
-async function runKernel(kernel, runs) {
+async function runKernel(kernel, { runs, cli }) {
   const begin = Date.now();
   console.log(`› Linux ${kernel}`);
-  let counts = await runMachine(kernel, runs);
+  let counts = await runMachine(kernel, { runs, cli });
   if (counts.length < runs.length) {
     const left = runs.slice(counts.length);
     console.log(
       `! Linux ${kernel}: another machine runs ${left.map(([, file]) => file).join(", ")}`,
     );
-    counts = [...counts, ...await runMachine(kernel, left)];
+    counts = [...counts, ...await runMachine(kernel, { runs: left, cli })];
   }
   const broken = counts.length < runs.length ? 1 : 0;
   const sum = (index) => counts.reduce((total, match) => total + Number(match[index]), 0);
@@ -95,8 +98,8 @@ async function runKernel(kernel, runs) {
 }
 
 /** The lines of how many passed and failed, one for each file that ran to its end. */
-async function runMachine(kernel, runs) {
-  const argv = ["tools/run-in-vm.sh", ".", "/bin/sh", "-c", script(runs)];
+async function runMachine(kernel, { runs, cli }) {
+  const argv = ["tools/run-in-vm.sh", ".", "/bin/sh", "-c", script({ runs, cli })];
   const env = {
     ...process.env,
     VM_KERNEL_PKG: KERNELS[kernel],
@@ -136,10 +139,17 @@ async function main() {
     throw new Error("needs qemu-system-x86_64: see the list in .ci/run");
   }
   const total = { passed: 0, failed: 0 };
-  for (const kernel of kernels) {
-    const { passed, failed } = await runKernel(kernel, runs);
-    total.passed += passed;
-    total.failed += failed;
+  // Made here once: an emulated machine takes most of a minute for it, and would for each file.
+  const bundled = join(ROOT, `node_modules/.cache/containerv/cli-${process.pid}`);
+  try {
+    const cli = await bundleForTests(bundled);
+    for (const kernel of kernels) {
+      const { passed, failed } = await runKernel(kernel, { runs, cli });
+      total.passed += passed;
+      total.failed += failed;
+    }
+  } finally {
+    rmSync(bundled, { recursive: true, force: true });
   }
   console.log(`${total.passed} passed, ${total.failed} failed`);
   process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
