@@ -1,7 +1,8 @@
 /** Descriptors that close themselves. */
+import { ENOENT } from "../abi/errno.ts";
 import { close } from "../calls/open.ts";
 import type { Syscall } from "../calls/call.ts";
-import { callSync, check } from "./run.ts";
+import { callSync, check, SyscallError } from "./run.ts";
 
 /** An open descriptor of the runner; `using fd = Fd.open(…)` closes it at the end of the block. */
 export class Fd {
@@ -17,6 +18,14 @@ export class Fd {
   /** The descriptor that `call` gives; throws SyscallError. */
   static open(call: Syscall): Fd {
     return new Fd(check(call));
+  }
+
+  /** As `open`; `undefined` for what is not there (ENOENT). */
+  static openIfThere(call: Syscall): Fd | undefined {
+    const fd = Number(callSync(call));
+    if (fd === -ENOENT) return undefined;
+    if (fd < 0) throw new SyscallError(call, -fd);
+    return new Fd(fd);
   }
 
   /** Its number; throws RangeError once it is closed, because the number may be another file's by then. */

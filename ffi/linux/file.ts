@@ -24,6 +24,7 @@ import { lseek, read, write } from "../calls/io.ts";
 import { close, openat, openat2, readlinkat } from "../calls/open.ts";
 import { mkdirat, renameat2, unlinkat } from "../calls/path.ts";
 import { statx } from "../calls/stat.ts";
+import { joinBytes } from "../memory/bytes.ts";
 import { callSync, check, readCell, SyscallError } from "./run.ts";
 
 /** Larger than an image of a stage: what is read at each start is read at once. */
@@ -104,15 +105,7 @@ function readAll(fd: number, max: number): Uint8Array {
     chunks.push(readCell(CHUNK).slice(0, count));
     length += count;
   }
-  const [only] = chunks;
-  if (chunks.length === 1 && only !== undefined) return only;
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
+  return joinBytes(chunks);
 }
 
 export interface Status {
@@ -318,19 +311,25 @@ export function isPrivateDirectory(path: string): boolean {
     found.uid === getuid();
 }
 
+/** Why the directory is not there; `undefined`: it is. */
+function makeDirectory(pathname: string): SyscallError | undefined {
+  const call = mkdirat({ pathname, mode: 0o700 });
+  const result = Number(callSync(call));
+  return result < 0 && result !== -EEXIST ? new SyscallError(call, -result) : undefined;
+}
+
 /** Makes `path` (and what is missing above it) with mode 0700. Gives the reason when it can't be ours alone. */
 export function makePrivateDirectory(path: string): string | undefined {
-  const parts = path.split("/");
   // Mostly what is above is there: then one call does it.
-  const first = Number(callSync(mkdirat({ pathname: path, mode: 0o700 }))) === -ENOENT
-    ? 2
-    : parts.length;
-  for (let length = first; length <= parts.length; length++) {
-    const pathname = parts.slice(0, length).join("/");
-    const call = mkdirat({ pathname, mode: 0o700 });
-    const result = Number(callSync(call));
-    if (result < 0 && result !== -EEXIST) return new SyscallError(call, -result).message;
+  let failed = makeDirectory(path);
+  if (failed?.errno === ENOENT) {
+    const parts = path.split("/");
+    failed = undefined;
+    for (let length = 2; length <= parts.length && failed === undefined; length++) {
+      failed = makeDirectory(parts.slice(0, length).join("/"));
+    }
   }
+  if (failed !== undefined) return failed.message;
   return isPrivateDirectory(path) ? undefined : `${path} is not a directory of ours with mode 0700`;
 }
 

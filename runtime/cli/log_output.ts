@@ -1,4 +1,5 @@
 /** How lines that containers wrote are printed: as text with the container's name in front, or as JSON. */
+import { joinBytes } from "../../ffi/memory/bytes.ts";
 import { writePatiently } from "../../ffi/linux/write_patiently.ts";
 import type { LogLine } from "../lifecycle/logs.ts";
 import { isTerminal, stderr } from "./output.ts";
@@ -37,7 +38,7 @@ export function printLines(lines: readonly LogLine[], form: LogForm): void {
       continue;
     }
     const end = line.whole || form.width > 0 ? NEWLINE : new Uint8Array();
-    writePatiently(1, concat(encoder.encode(prefixOf(line.container, form)), line.bytes, end));
+    writePatiently(1, joinBytes([encoder.encode(prefixOf(line.container, form)), line.bytes, end]));
   }
 }
 
@@ -50,16 +51,6 @@ function prefixOf(container: string, { width, color }: LogForm): string {
   if (!color) return text;
   const sum = [...container].reduce((total, letter) => total * 31 + letter.charCodeAt(0) | 0, 7);
   return `\x1b[${COLORS[Math.abs(sum) % COLORS.length]}m${text}\x1b[0m`;
-}
-
-function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 function asJson({ container, timeNs, stream, bytes, whole, lostBytes }: LogLine): object {

@@ -25,6 +25,15 @@ export interface CommandRow {
 }
 
 const JSON_OPTION: OptionRow = { name: "--json", help: "print JSON" };
+const NO_CACHE_OPTION: OptionRow = {
+  name: "--no-cache",
+  help: "read the spec anew, whatever was read before",
+};
+const SINCE_OPTION: OptionRow = {
+  name: "--since",
+  value: "TIME",
+  help: "only what came since: 10m, or a time such as 2026-11-24T12:00:00Z",
+};
 const SET_OPTION: OptionRow = {
   name: "--set",
   value: "NAME=VALUE",
@@ -77,7 +86,7 @@ export const COMMANDS: readonly CommandRow[] = [
       { name: "--stdin", short: "-i", help: "pass standard input through, as `stdin: true`" },
       REPRODUCIBLE_OPTION,
       { name: "--tty", short: "-t", help: "a terminal of its own, shown on ours, as `tty: true`" },
-      { name: "--no-cache", help: "read the spec anew, whatever was read before" },
+      NO_CACHE_OPTION,
       OVER_OPTION,
       SET_OPTION,
     ],
@@ -103,7 +112,7 @@ export const COMMANDS: readonly CommandRow[] = [
       { name: "--keep-going", help: "without -d: the others go on when one fails" },
       { name: "--watch", help: "without -d: do it again whenever the spec or its .env changes" },
       TIME_OPTION,
-      { name: "--no-cache", help: "read the spec anew, whatever was read before" },
+      NO_CACHE_OPTION,
       PROFILE_OPTION,
       OVER_OPTION,
       SET_OPTION,
@@ -158,7 +167,7 @@ export const COMMANDS: readonly CommandRow[] = [
     usage: "[FILE]",
     summary: "record the containers of a spec without starting them",
     options: [
-      { name: "--no-cache", help: "read the spec anew, whatever was read before" },
+      NO_CACHE_OPTION,
       PROFILE_OPTION,
       OVER_OPTION,
       SET_OPTION,
@@ -191,11 +200,7 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [
       { name: "--follow", short: "-f", help: "go on until they have ended" },
       { name: "--tail", value: "LINES", help: "only the last lines" },
-      {
-        name: "--since",
-        value: "TIME",
-        help: "only what came since: 10m, or a time such as 2026-11-24T12:00:00Z",
-      },
+      SINCE_OPTION,
       { name: "--until", value: "TIME", help: "only what came before: as --since" },
       { name: "--json", help: "a line of JSON each, with time and stream" },
       FILE_OPTION,
@@ -213,11 +218,7 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "print what happened to the containers of a project, as lines of JSON",
     options: [
       { name: "--follow", short: "-f", help: "go on with what happens" },
-      {
-        name: "--since",
-        value: "TIME",
-        help: "only what came since: 10m, or a time such as 2026-11-24T12:00:00Z",
-      },
+      SINCE_OPTION,
       { name: "--text", help: "lines for people" },
       FILE_OPTION,
       ALL_OPTION,

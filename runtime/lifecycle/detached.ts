@@ -22,7 +22,7 @@ import {
 import type { ErrorFacts } from "../plan/error.ts";
 import type { Host } from "../plan/host.ts";
 import { DETACH, type Report } from "../plan/report.ts";
-import { bootId, identify, type ProcessIdentity } from "../state/identity.ts";
+import { bootId, identify, openProcess, type ProcessIdentity } from "../state/identity.ts";
 import { containerPlaces } from "../state/places.ts";
 import { type ContainerRecord, RECORD_VERSION, writeRecord } from "../state/record.ts";
 import { noteEvent } from "../state/events.ts";
@@ -37,7 +37,7 @@ import { openStreams } from "./detached_streams.ts";
 import { undoMade } from "./remove.ts";
 import type { OpenCopies } from "./start.ts";
 import { storedLayers } from "./stored.ts";
-import { openProcess, signalProcess } from "./stop.ts";
+import { signalProcess } from "./stop.ts";
 import { type OpenProject, saveContainer } from "./project.ts";
 
 /** How the start of a container went. */

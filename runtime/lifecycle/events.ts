@@ -2,15 +2,14 @@
  * What happened to the containers of projects: the lines that those who acted have noted, and between them the endings that the
  * keepers noted. Read as it grows, over rotations and to the very end of a project.
  */
-import { ENOENT } from "../../ffi/abi/errno.ts";
 import { O_CLOEXEC, O_NOFOLLOW, O_RDONLY } from "../../ffi/abi/fcntl.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { fileIdentity, readBytes, readFrom } from "../../ffi/linux/file.ts";
-import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 import { oomKills } from "../observe/oom.ts";
 import { decodeEndings, ENDING_BYTES, type NotedEnding } from "../state/endings.ts";
 import { type ContainerEvent, decodeEvents, oldEvents } from "../state/events.ts";
+import { joinBytes } from "../../ffi/memory/bytes.ts";
 import type { ProjectPlaces } from "../state/places.ts";
 import { type ContainerRecord, isBroken } from "../state/record.ts";
 import { groupsOf } from "./remove.ts";
@@ -121,27 +120,13 @@ function openTail(path: string, before?: () => Uint8Array): Tail {
         position = 0;
         parts.push(take(whole));
       } else fd?.[Symbol.dispose]();
-      return joined(parts);
+      return joinBytes(parts);
     },
     close: () => open?.fd[Symbol.dispose](),
   };
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
 /** `undefined`: nothing was noted yet. Throws SyscallError. */
 function openIfThere(pathname: string): Fd | undefined {
-  const call = openat({ pathname, flags: O_RDONLY | O_NOFOLLOW | O_CLOEXEC });
-  const fd = Number(callSync(call));
-  if (fd === -ENOENT) return undefined;
-  if (fd < 0) throw new SyscallError(call, -fd);
-  return new Fd(fd);
+  return Fd.openIfThere(openat({ pathname, flags: O_RDONLY | O_NOFOLLOW | O_CLOEXEC }));
 }

@@ -204,22 +204,17 @@ function openTarget({ to, base, into, from, origin }: Output): Target {
 /** A directory that is there, never through a link; `undefined` when there is none. */
 function openStep(above: Fd, pathname: string): Fd | undefined {
   const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  const call = openat2({ dirfd: above.number, pathname, flags, resolve: NO_LINKS });
-  const fd = Number(callSync(call));
-  if (fd === -ENOENT) return undefined;
-  if (fd < 0) throw new SyscallError(call, -fd);
-  return new Fd(fd);
+  return Fd.openIfThere(openat2({ dirfd: above.number, pathname, flags, resolve: NO_LINKS }));
 }
 
 /** A link at the very place would be replaced: who made it may have meant where it leads. */
 function refuseLink(directory: Fd, pathname: string): void {
   const flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
   const call = openat({ dirfd: directory.number, pathname, flags });
-  const fd = Number(callSync(call));
-  if (fd === -ENOENT) return;
-  if (fd < 0) throw new SyscallError(call, -fd);
-  using entry = new Fd(fd);
-  if (statusOf(entry).kind === "symlink") throw new SyscallError(call, ELOOP);
+  using entry = Fd.openIfThere(call);
+  if (entry !== undefined && statusOf(entry).kind === "symlink") {
+    throw new SyscallError(call, ELOOP);
+  }
 }
 
 function copyIn(root: Fd, { op, source }: OpenInput): void {

@@ -15,7 +15,7 @@ import { unlinkat } from "../../ffi/calls/path.ts";
 import { listDirectory, removeTree } from "../../ffi/linux/directory.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { getuid } from "../../ffi/linux/file.ts";
-import { callSync, check, SyscallError } from "../../ffi/linux/run.ts";
+import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { keptName } from "../../spec/model/volumes.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -56,7 +56,7 @@ export function keptOf({ name, file, disks }: KeepingProject): readonly string[]
  */
 export function removeKept(path: string): void {
   const flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  using held = new Fd(check(openat({ pathname: path, flags })));
+  using held = Fd.open(openat({ pathname: path, flags }));
   // A container holds its disk's lock for as long as it runs; of a volume nobody does.
   if (Number(callSync(flock({ fd: held.number, operation: LOCK_EX | LOCK_NB }))) !== 0) {
     throw new ContainervError({

@@ -1,4 +1,5 @@
 /** The output of detached containers: frames → lines, several containers in the order of time. */
+import { joinBytes } from "../../ffi/memory/bytes.ts";
 import { type Frame, type LogReader, openLog } from "../state/frames.ts";
 import type { ContainerView } from "./containers.ts";
 
@@ -87,7 +88,7 @@ function linesOf(of: Stream, { bytes, timeNs, stream, ...frame }: Frame): LogLin
   let { lostBytes } = frame;
   const give = (parts: readonly Uint8Array[], whole: boolean): void => {
     const before = of.open.get(stream)?.lostBytes ?? 0;
-    lines.push({ ...common, whole, lostBytes: before + lostBytes, bytes: joined(parts) });
+    lines.push({ ...common, whole, lostBytes: before + lostBytes, bytes: joinBytes(parts) });
     of.open.delete(stream);
     lostBytes = 0;
   };
@@ -114,22 +115,10 @@ function restOf({ container, open }: Stream): LogLine[] {
     container,
     timeNs,
     stream,
-    bytes: joined(parts),
+    bytes: joinBytes(parts),
     whole: false,
     lostBytes,
   }));
   open.clear();
   return lines;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (parts.length === 1 && only !== undefined) return only;
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -1,27 +1,14 @@
 /** Ends detached containers: the stop signal, after the grace time SIGKILL, and waits until the kernel says that they are gone. */
 import { ESRCH } from "../../ffi/abi/errno.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
-import { pidfdOpen, pidfdSendSignal } from "../../ffi/calls/pidfd.ts";
+import { pidfdSendSignal } from "../../ffi/calls/pidfd.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
 import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 import { setFrozen } from "../apply/freezer.ts";
-import { isAlive, type ProcessIdentity } from "../state/identity.ts";
+import { openProcess } from "../state/identity.ts";
 import { noteEvent } from "../state/events.ts";
 import type { ContainerView } from "./containers.ts";
-
-/** A descriptor of the very process; `undefined` when it has ended. Throws SyscallError. */
-export function openProcess(process: ProcessIdentity): Fd | undefined {
-  const call = pidfdOpen({ pid: process.pid });
-  const result = Number(callSync(call));
-  if (result === -ESRCH) return undefined;
-  if (result < 0) throw new SyscallError(call, -result);
-  const fd = new Fd(result);
-  // Asked after it was opened: from here on the pid can't become another's.
-  if (isAlive(process)) return fd;
-  fd[Symbol.dispose]();
-  return undefined;
-}
 
 /** Sends a signal to exactly the process of the descriptor; one that has ended takes none. Throws SyscallError. */
 export function signalProcess(pidfd: number, sig: number): void {

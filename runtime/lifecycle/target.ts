@@ -1,15 +1,12 @@
 /** The first process of a container that runs, held by a descriptor. Small: every `exec` loads it. */
-import { ESRCH } from "../../ffi/abi/errno.ts";
 import { F_DUPFD_CLOEXEC } from "../../ffi/abi/fcntl.ts";
 import { fcntl } from "../../ffi/calls/open.ts";
-import { pidfdOpen } from "../../ffi/calls/pidfd.ts";
-import { SyscallError } from "../../ffi/linux/error.ts";
-import { Fd } from "../../ffi/linux/fd.ts";
+import type { Fd } from "../../ffi/linux/fd.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
 import { check } from "../../ffi/linux/run.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { ContainervError } from "../plan/error.ts";
-import { identify, type ProcessIdentity } from "../state/identity.ts";
+import { openProcess, type ProcessIdentity } from "../state/identity.ts";
 
 /** A container that runs, by its first process: a pid alone may be another's by now. */
 export interface ExecTarget extends ProcessIdentity {
@@ -30,17 +27,9 @@ export function notRunning(name: string): ContainervError {
 
 /** A pidfd of the container's first process. Throws ContainervError when that is not there any more. */
 export function openTarget({ name, pid, startTicks }: Omit<ExecTarget, "container">): Fd {
-  let fd: Fd;
-  try {
-    fd = Fd.open(pidfdOpen({ pid }));
-  } catch (error) {
-    if (error instanceof SyscallError && error.errno === ESRCH) throw notRunning(name);
-    throw error;
-  }
-  // The descriptor holds the process, so what /proc says of the pid while it lives is said of this one.
-  if (identify(pid)?.startTicks === startTicks && isAlive(fd)) return fd;
-  fd[Symbol.dispose]();
-  throw notRunning(name);
+  const fd = openProcess({ pid, startTicks });
+  if (fd === undefined) throw notRunning(name);
+  return fd;
 }
 
 /** True until the process of a pidfd has ended. */

@@ -16,7 +16,8 @@ import { adoptLeft, type OpenProject, openProject, saveContainer } from "./proje
 import { freezerGroup, pause, resume } from "./pause.ts";
 import { isPaused } from "./exec.ts";
 import { killMembers, removeContainer, undoMade } from "./remove.ts";
-import { openProcess, signalProcess, stopContainers, type StopOptions } from "./stop.ts";
+import { openProcess } from "../state/identity.ts";
+import { signalProcess, stopContainers, type StopOptions } from "./stop.ts";
 
 /** The view of the container as it is by now. */
 export function again(view: ContainerView): ContainerView {

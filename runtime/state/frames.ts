@@ -1,10 +1,8 @@
 /** Logs that a keeper wrote, read: frames in order, from the oldest file to the newest. */
-import { ENOENT } from "../../ffi/abi/errno.ts";
 import { O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../../ffi/abi/fcntl.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { fileIdentity, readFrom } from "../../ffi/linux/file.ts";
-import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 
 /** A piece of output, as one read(2) of the keeper got it. */
 export interface Frame {
@@ -111,9 +109,6 @@ function identityOf(fd: number): string {
 
 /** `undefined`: nothing was written yet. Throws SyscallError. */
 function openIfThere(pathname: string): Fd | undefined {
-  const call = openat({ pathname, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC });
-  const fd = Number(callSync(call));
-  if (fd === -ENOENT) return undefined;
-  if (fd < 0) throw new SyscallError(call, -fd);
-  return new Fd(fd);
+  const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  return Fd.openIfThere(openat({ pathname, flags }));
 }

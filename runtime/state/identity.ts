@@ -1,8 +1,10 @@
 /** Which process a record means: a pid is used again, a pid with its start time is not. */
 import { ESRCH } from "../../ffi/abi/errno.ts";
-import { SyscallError } from "../../ffi/linux/error.ts";
+import { pidfdOpen } from "../../ffi/calls/pidfd.ts";
+import { Fd } from "../../ffi/linux/fd.ts";
 import { readFile } from "../../ffi/linux/file.ts";
 import { glance } from "../../ffi/linux/glance.ts";
+import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 
 /** A process, told apart from every other of the same boot. */
 export interface ProcessIdentity {
@@ -54,4 +56,17 @@ export function isAlive({ pid, startTicks }: ProcessIdentity): boolean {
   const stat = statOf(pid);
   return stat !== undefined && stat.startTicks === startTicks && stat.state !== "Z" &&
     stat.state !== "X";
+}
+
+/** A descriptor of the very process; `undefined` when it has ended. Throws SyscallError. */
+export function openProcess(process: ProcessIdentity): Fd | undefined {
+  const call = pidfdOpen({ pid: process.pid });
+  const result = Number(callSync(call));
+  if (result === -ESRCH) return undefined;
+  if (result < 0) throw new SyscallError(call, -result);
+  const fd = new Fd(result);
+  // Asked after it was opened: from here on the pid can't become another's.
+  if (isAlive(process)) return fd;
+  fd[Symbol.dispose]();
+  return undefined;
 }

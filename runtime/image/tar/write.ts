@@ -1,4 +1,5 @@
 /** Headers of a tar archive: ustar, with a pax header in front of what has no place in it. tar(5), POSIX.1-2017 pax. */
+import { joinBytes } from "../../../ffi/memory/bytes.ts";
 import { BLOCK_BYTES } from "./header.ts";
 
 /** One entry, as it is written. */
@@ -34,7 +35,7 @@ export function entryHeader(entry: WrittenEntry): Uint8Array {
   const size = records.reduce((sum, one) => sum + one.length, 0);
   const name = `PaxHeaders/${path.slice(-80)}`;
   const pax = { ...entry, type: "file" as const, path: name, link: "", mode: 0o644, size };
-  return joined([ustar(pax, "x"), ...records, padding(size), header]);
+  return joinBytes([ustar(pax, "x"), ...records, padding(size), header]);
 }
 
 /** What fills the last block of `size` bytes. */
@@ -44,16 +45,6 @@ export function padding(size: number): Uint8Array {
 
 /** Two blocks of zeros end an archive. */
 export const archiveEnd = (): Uint8Array => new Uint8Array(2 * BLOCK_BYTES);
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, one) => sum + one.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
 
 /** Only what the header after it can't say. */
 function paxRecords(entry: WrittenEntry, path: string): readonly Uint8Array[] {
@@ -84,10 +75,10 @@ function secondsText({ sec, nsec }: WrittenEntry["mtime"]): string {
 
 /** `LENGTH KEY=VALUE\n`, where the length counts its own digits. */
 function paxRecord(key: string, value: Uint8Array): Uint8Array {
-  const body = joined([encoder.encode(` ${key}=`), value, encoder.encode("\n")]);
+  const body = joinBytes([encoder.encode(` ${key}=`), value, encoder.encode("\n")]);
   let length = body.length + 1;
   while (`${length}`.length + body.length !== length) length = `${length}`.length + body.length;
-  return joined([encoder.encode(`${length}`), body]);
+  return joinBytes([encoder.encode(`${length}`), body]);
 }
 
 function ustar(entry: WrittenEntry, type: string = TYPES[entry.type]): Uint8Array {

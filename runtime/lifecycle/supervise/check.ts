@@ -10,9 +10,8 @@ import { spawnImage } from "../../../ffi/linux/spawn.ts";
 import { encode } from "../../../ffi/stage/encode.ts";
 import type { DesiredContainer, DesiredHealthcheck } from "../../../spec/model/desired.ts";
 import { PROBE, PROBE_TARGET_FD, probeProgram } from "../../plan/probe.ts";
-import type { ProcessIdentity } from "../../state/identity.ts";
+import { openProcess, type ProcessIdentity } from "../../state/identity.ts";
 import { startExec } from "../exec.ts";
-import { openProcess } from "../stop.ts";
 
 /** What is looked at. */
 export interface CheckTarget {

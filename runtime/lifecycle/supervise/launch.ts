@@ -9,10 +9,10 @@ import { memoryFile } from "../../../ffi/linux/memory_file.ts";
 import { spawnFile } from "../../../ffi/linux/spawn.ts";
 import { kernel } from "../../../ffi/linux/libc.ts";
 import { ContainervError } from "../../plan/error.ts";
-import { isAlive } from "../../state/identity.ts";
+import { isAlive, openProcess } from "../../state/identity.ts";
 import type { ProjectPlaces } from "../../state/places.ts";
 import { forgetSupervisor, readSupervisor } from "../../state/supervised.ts";
-import { openProcess, signalProcess } from "../stop.ts";
+import { signalProcess } from "../stop.ts";
 import { BUILD } from "../../version.ts";
 import type { SupervisorOrder } from "./supervisor.ts";
 

@@ -10,11 +10,11 @@ import { PR_SET_DUMPABLE } from "../../../ffi/abi/prctl.ts";
 import { CLONE_INTO_CGROUP, CLONE_PARENT, CLONE_PIDFD } from "../../../ffi/abi/sched.ts";
 import { SIGCHLD, SIGKILL } from "../../../ffi/abi/signal.ts";
 import { P_PIDFD, WEXITED } from "../../../ffi/abi/wait.ts";
-import type { Cell, Word } from "../../../ffi/calls/call.ts";
+import type { Cell } from "../../../ffi/calls/call.ts";
 import { read, write } from "../../../ffi/calls/io.ts";
 import { close, closeRange, dup3, openat, pipe2 } from "../../../ffi/calls/open.ts";
 import { pidfdOpen, pidfdSendSignal } from "../../../ffi/calls/pidfd.ts";
-import { ppoll } from "../../../ffi/calls/poll.ts";
+import { pollCell, ppoll } from "../../../ffi/calls/poll.ts";
 import { prctl } from "../../../ffi/calls/prctl.ts";
 import { clone3, exitGroup, setns, waitid } from "../../../ffi/calls/process.ts";
 import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
@@ -28,6 +28,7 @@ import {
   NAMESPACE_FLAGS,
 } from "./namespace.ts";
 import { ROOT } from "./root.ts";
+import { unlessReady, waitForFd, watchFd } from "./polled.ts";
 import { processLabel } from "./supervise.ts";
 
 /** Starts the joiner, in the container's group where that is of version 2. */
@@ -74,7 +75,6 @@ export function closeOthers(
 /** Slots of the pipe from the joiner to the stage. The process that the container sees keeps the writing end until execve. */
 const LINK = { read: "link read", write: "link write" } as const;
 const ENTERED: Cell = { cell: "entered", size: 8 };
-const POLLFD_BYTES = 8;
 
 function loadPipe(to: Emitter): void {
   const pipefd = { cell: "link", size: 8 };
@@ -148,30 +148,20 @@ export const joinEnter: OpDefinition<JoinEnter> = {
   },
 };
 
-function watchFd(to: Emitter, cell: Cell, watched: { fd: Word; events: number }): void {
-  const offset = cell.offset ?? 0;
-  to.add(
-    { kind: "store", value: watched.fd, address: { ...cell, offset }, width: 4 },
-    { kind: "store", value: watched.events, address: { ...cell, offset: offset + 4 }, width: 2 },
-  );
-}
-
 /** Waits for the pipe; ends the joiner when the runner is gone, which a frozen group would else make it wait for. */
 function awaitLink(to: Emitter): void {
-  const cell: Cell = { cell: "joining", size: 2 * POLLFD_BYTES };
+  const cell = pollCell("joining", 2);
+  const [link, runner] = [{ cell, index: 0 }, { cell, index: 1 }];
   const [wait, ready, failed] = [to.label("wait"), to.label("ready"), to.label("poll failed")];
-  watchFd(to, cell, { fd: result(LINK.read), events: POLLIN });
-  watchFd(to, { ...cell, offset: POLLFD_BYTES }, { fd: CONTROL_FD, events: 0 });
+  watchFd(to, link, { fd: result(LINK.read), events: POLLIN });
+  watchFd(to, runner, { fd: CONTROL_FD, events: 0 });
   to.add({ kind: "label", name: wait });
   to.call(ppoll({ fds: cell, nfds: 2 }), { onError: failed });
-  to.add(
-    { kind: "load", into: "revents", address: { ...cell, offset: POLLFD_BYTES + 6 }, width: 2 },
-    { kind: "branch", when: "equal", left: result("revents"), right: 0, to: ready },
-  );
+  unlessReady(to, runner, ready);
   to.call(pidfdSendSignal({ pidfd: result("child pidfd"), sig: SIGKILL }), { onError: "continue" });
   // A negative descriptor is left out by poll.
+  waitForFd(to, runner, -1);
   to.add(
-    { kind: "store", value: -1, address: { ...cell, offset: POLLFD_BYTES }, width: 4 },
     { kind: "jump", to: wait },
     { kind: "label", name: failed },
     ...branchOnErrno([EINTR, ENOMEM], { to: wait, otherwise: FAIL.stage }),

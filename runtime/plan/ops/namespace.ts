@@ -21,7 +21,7 @@ import { ioctlSiocsifflags } from "../../../ffi/calls/ioctl.ts";
 import { keyctlJoinSessionKeyring } from "../../../ffi/calls/keyctl.ts";
 import { close, closeRange } from "../../../ffi/calls/open.ts";
 import { pidfdOpen } from "../../../ffi/calls/pidfd.ts";
-import { ppoll } from "../../../ffi/calls/poll.ts";
+import { pollCell, ppoll } from "../../../ffi/calls/poll.ts";
 import { prctl } from "../../../ffi/calls/prctl.ts";
 import { clone3, getpid, unshare } from "../../../ffi/calls/process.ts";
 import { socket } from "../../../ffi/calls/socket.ts";
@@ -31,6 +31,7 @@ import type { Word } from "../../../ffi/calls/call.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
 import { ANNOUNCE_FD, CONTROL_FD, FIRST_PASSED_FD, JOIN_FD } from "../report.ts";
+import { watchFd } from "./polled.ts";
 import { writeFile } from "./cgroup.ts";
 import { makeGate } from "./userns.ts";
 
@@ -156,11 +157,8 @@ export function endWithParent(to: Emitter): void {
  * unasked.
  */
 export function endIfAlone(to: Emitter, fd: Word): void {
-  const cell = { cell: "stage poll", size: 8 };
-  to.add(
-    { kind: "store", value: fd, address: cell, width: 4 },
-    { kind: "store", value: POLLIN, address: { ...cell, offset: 4 }, width: 2 },
-  );
+  const cell = pollCell("stage poll", 1);
+  watchFd(to, { cell, index: 0 }, { fd, events: POLLIN });
   to.call(ppoll({ fds: cell, nfds: 1, timeout: { sec: 0, nsec: 0 } }), { into: "dead" });
   to.add({ kind: "branch", when: "less", left: 0, right: result("dead"), to: "container.end" });
 }

@@ -11,18 +11,19 @@ import type { Cell, Word } from "../../../ffi/calls/call.ts";
 import { read, write } from "../../../ffi/calls/io.ts";
 import { ioctl } from "../../../ffi/calls/ioctl.ts";
 import { close, dup3 } from "../../../ffi/calls/open.ts";
-import { pollField, ppoll } from "../../../ffi/calls/poll.ts";
+import { pollCell, ppoll } from "../../../ffi/calls/poll.ts";
 import { clone3, exitGroup } from "../../../ffi/calls/process.ts";
 import { recvmsg, rightsSpace } from "../../../ffi/calls/socket.ts";
 import { branchOnErrno, type Emitter, result } from "../emitter.ts";
 import { CONTROL_FD, REPORT_FD, RESIZE } from "../report.ts";
+import { unlessReady, waitForFd, watchFd } from "./polled.ts";
 import { PAIR, PEER_FLAGS, RAW, SIZE_CELL, SIZED_BY } from "./terminal.ts";
 
 /** Entries of what is waited for, behind the container's end, the control socket and the timer. */
 const ENTRY = { pair: 3, input: 4, keys: 5, screen: 6, output: 7 } as const;
 export const PUMP_ENTRIES = 8;
 
-const ENTRIES: Cell = { cell: "watched", size: PUMP_ENTRIES * 8 };
+export const ENTRIES: Cell = pollCell("watched", PUMP_ENTRIES);
 
 /** One read, at most: a pipe that is ready to be written to takes so much without waiting. */
 const BYTES = 4096;
@@ -61,23 +62,20 @@ export const set = (to: Emitter, slot: string, value: Word): void =>
 
 /** From now on entry `index` waits for `fd`; -1: for nothing. */
 export function waitFor(to: Emitter, index: number, fd: Word): void {
-  to.add({ kind: "store", value: fd, ...pollField(ENTRIES, { index, field: "fd" }) });
+  waitForFd(to, { cell: ENTRIES, index }, fd);
 }
 
 /** Goes on at `otherwise` unless entry `index` is ready. */
-function whenReady(to: Emitter, index: number, otherwise: string): void {
-  to.add(
-    { kind: "load", into: "revents", ...pollField(ENTRIES, { index, field: "revents" }) },
-    { kind: "branch", when: "equal", left: result("revents"), right: 0, to: otherwise },
-  );
+export function whenReady(to: Emitter, index: number, otherwise: string): void {
+  unlessReady(to, { cell: ENTRIES, index }, otherwise);
 }
 
 /** Before the waiting begins. */
 export function preparePump(to: Emitter): void {
   for (const index of Object.values(ENTRY)) {
     const events = index === ENTRY.keys || index === ENTRY.output ? POLLOUT : POLLIN;
-    waitFor(to, index, index === ENTRY.pair ? result(PAIR.stage) : -1);
-    to.add({ kind: "store", value: events, ...pollField(ENTRIES, { index, field: "events" }) });
+    const fd = index === ENTRY.pair ? result(PAIR.stage) : -1;
+    watchFd(to, { cell: ENTRIES, index }, { fd, events });
   }
   // The container's own end is in the container alone: when that is gone, so is the pair.
   to.call(close({ fd: result(PAIR.container) }), { onError: "continue" });

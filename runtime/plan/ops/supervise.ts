@@ -16,6 +16,7 @@ import { branchOnErrno, type Emitter, FAIL, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import {
   detachPump,
+  ENTRIES,
   finishPump,
   movePump,
   passSize,
@@ -26,7 +27,9 @@ import {
   set,
   takeTerminal,
   waitFor,
+  whenReady,
 } from "./pump.ts";
+import { watchFd } from "./polled.ts";
 import {
   ANNOUNCE_FD,
   CONTROL_FD,
@@ -112,28 +115,9 @@ export function sendReport(
   to.call(words.alarm === undefined ? call : alarming(call, words.alarm), { onError: "continue" });
 }
 
-/** struct pollfd: fd 0, events 4, revents 6. */
-const POLLFD_BYTES = 8;
-const POLL: Cell = { cell: "watched", size: PUMP_ENTRIES * POLLFD_BYTES };
-
-function watchFd(to: Emitter, index: number, fd: Word): void {
-  const offset = index * POLLFD_BYTES;
-  to.add(
-    { kind: "store", value: fd, address: { ...POLL, offset }, width: 4 },
-    { kind: "store", value: POLLIN, address: { ...POLL, offset: offset + 4 }, width: 2 },
-  );
-}
-
-function onReady(to: Emitter, index: number, otherwise: string): void {
-  to.add(
-    {
-      kind: "load",
-      into: "revents",
-      address: { ...POLL, offset: index * POLLFD_BYTES + 6 },
-      width: 2,
-    },
-    { kind: "branch", when: "equal", left: result("revents"), right: 0, to: otherwise },
-  );
+/** Entry `index` waits until `fd` can be read, or is at its end. */
+function watchInput(to: Emitter, index: number, fd: Word): void {
+  watchFd(to, { cell: ENTRIES, index }, { fd, events: POLLIN });
 }
 
 const killContainer = (to: Emitter): void =>
@@ -155,12 +139,12 @@ export const watch: OpDefinition<Watch> = {
     if (op.detachable || op.announce) {
       sendReport(to, "started", { from: "stage", a: result("child") });
     }
-    watchFd(to, 0, result("child pidfd"));
-    watchFd(to, 1, CONTROL_FD);
+    watchInput(to, 0, result("child pidfd"));
+    watchInput(to, 1, CONTROL_FD);
     if (op.timeoutMs !== undefined) {
       to.call(timerfdCreate({ clockid: CLOCK_MONOTONIC, flags: TFD_CLOEXEC }), { into: "timer" });
       to.call(timerfdSettime({ fd: result("timer"), value: split(op.timeoutMs) }));
-      watchFd(to, 2, result("timer"));
+      watchInput(to, 2, result("timer"));
     }
     const failed = to.label("poll failed");
     const { terminal } = op;
@@ -170,10 +154,10 @@ export const watch: OpDefinition<Watch> = {
     }
     to.add({ kind: "label", name: wait });
     const nfds = terminal !== undefined ? PUMP_ENTRIES : op.timeoutMs === undefined ? 2 : 3;
-    to.call(ppoll({ fds: POLL, nfds }), { onError: failed });
+    to.call(ppoll({ fds: ENTRIES, nfds }), { onError: failed });
     if (terminal === undefined) {
       const control = to.label("control");
-      onReady(to, 0, control);
+      whenReady(to, 0, control);
       to.add({ kind: "jump", to: ended }, { kind: "label", name: control });
       passSignal(to, {
         wait,
@@ -208,7 +192,7 @@ function passSignal(
   const command: Cell = { cell: "command", size: 8 };
   const gone = to.label("runner gone");
   const stay = to.label("stay");
-  onReady(to, 1, timer);
+  whenReady(to, 1, timer);
   to.call(read({ fd: CONTROL_FD, buf: command, count: 8 }), { into: "count", onError: gone });
   to.add(
     { kind: "branch", when: "less", left: result("count"), right: 4, to: gone },
@@ -231,19 +215,15 @@ function passSignal(
   killContainer(to);
   if (op.terminal !== undefined) set(to, PUMP_SLOT.gone, 1);
   // A negative descriptor is left out by poll: the end of file is not seen again.
-  to.add(
-    { kind: "store", value: -1, address: { ...POLL, offset: POLLFD_BYTES }, width: 4 },
-    { kind: "jump", to: wait },
-  );
+  waitFor(to, 1, -1);
+  to.add({ kind: "jump", to: wait });
   if (op.timeoutMs === undefined) return;
   to.add({ kind: "label", name: timer });
-  onReady(to, 2, done);
+  whenReady(to, 2, done);
   sendReport(to, "timeout", { from: "stage" });
   killContainer(to);
-  to.add(
-    { kind: "store", value: -1, address: { ...POLL, offset: 2 * POLLFD_BYTES }, width: 4 },
-    { kind: "jump", to: wait },
-  );
+  waitFor(to, 2, -1);
+  to.add({ kind: "jump", to: wait });
 }
 
 function reap(to: Emitter): void {

@@ -111,15 +111,18 @@ function keptUpper(
   };
 }
 
+interface RootParts {
+  readonly layers: Layers;
+  readonly host: Host;
+  readonly ids: LayerIds | undefined;
+  /** Where the disk that keeps what is written lies. */
+  readonly kept: string | undefined;
+  readonly losses: Loss[];
+}
+
 function rootOp(
   container: DesiredContainer,
-  from: {
-    layers: Layers;
-    host: Host;
-    ids: LayerIds | undefined;
-    kept: string | undefined;
-    losses: Loss[];
-  },
+  from: RootParts,
 ): Op {
   const { rootfs } = container;
   const common = { id: "rootfs", where: "container" } as const;
@@ -163,13 +166,7 @@ function tmpfsSize(container: DesiredContainer): number | undefined {
 function overlayOp(
   container: DesiredContainer,
   first: DesiredLayer,
-  from: {
-    layers: Layers;
-    host: Host;
-    ids: LayerIds | undefined;
-    kept: string | undefined;
-    losses: Loss[];
-  },
+  from: RootParts,
 ): Op {
   const common = { id: "rootfs", where: "container", origin: first.origin } as const;
   const hostRoot = from.layers.content.find((layer) => layer.kind === "host");
