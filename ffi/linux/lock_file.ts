@@ -1,6 +1,14 @@
 /** Locks of projects: an open file's, so that they end with their holder, however that ends. */
 import { EWOULDBLOCK } from "../abi/errno.ts";
-import { LOCK_EX, LOCK_NB, O_CLOEXEC, O_CREAT, O_NOFOLLOW, O_RDWR } from "../abi/fcntl.ts";
+import {
+  LOCK_EX,
+  LOCK_NB,
+  O_CLOEXEC,
+  O_CREAT,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_RDWR,
+} from "../abi/fcntl.ts";
 import { flock } from "../calls/io.ts";
 import { openat } from "../calls/open.ts";
 import { Fd } from "./fd.ts";
@@ -38,4 +46,12 @@ async function waitForLock(fd: number): Promise<void> {
     if (result !== -EWOULDBLOCK) throw new SyscallError(call, -result);
     await new Promise((resolve) => setTimeout(resolve, ASK_MS));
   }
+}
+
+/** True when somebody holds the lock of this file at the moment. */
+export function isLocked(path: string): boolean {
+  const number = Number(callSync(openat({ pathname: path, flags: O_RDONLY | O_CLOEXEC })));
+  if (number < 0) return false;
+  using fd = new Fd(number);
+  return Number(callSync(flock({ fd: fd.number, operation: LOCK_EX | LOCK_NB }))) < 0;
 }

@@ -29,10 +29,12 @@ import { fileSize, getuid } from "../../ffi/linux/file.ts";
 import { kernel } from "../../ffi/linux/libc.ts";
 import { openMessagePair } from "../../ffi/linux/pair.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
+import { receiveFds } from "../../ffi/linux/receive.ts";
 import { callSync, check, readCell, SyscallError } from "../../ffi/linux/run.ts";
 import { spawnImage } from "../../ffi/linux/spawn.ts";
 import { encode } from "../../ffi/stage/encode.ts";
 import { ContainervError } from "../plan/error.ts";
+import type { KeeperOptions } from "../plan/keeper/core.ts";
 import { keeperProgram } from "../plan/keeper/program.ts";
 import { FIRST_PASSED_FD } from "../plan/report.ts";
 import {
@@ -109,9 +111,13 @@ export function connectKeeper(places: ProjectPlaces): Keeper | undefined {
  * Starts a keeper for a project that has none; the caller holds the project's lock. Throws SyscallError, and ContainervError
  * when it does not become ready.
  */
-export async function startKeeper(places: ProjectPlaces): Promise<Keeper> {
+export async function startKeeper(
+  places: ProjectPlaces,
+  options: Pick<KeeperOptions, "collector"> = {},
+): Promise<Keeper> {
   const { architecture } = kernel().seam;
-  const { image } = encode(keeperProgram({ architecture, uid: getuid() }), architecture);
+  const program = keeperProgram({ ...options, architecture, uid: getuid() });
+  const { image } = encode(program, architecture);
   using listening = listenAt(places);
   using logs = Fd.open(
     openat({ pathname: places.logs, flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC }),
@@ -231,6 +237,37 @@ export function adoptByKeeper(
   send(keeper, messageOf(MESSAGE.adopt, log), [fds.pidfd, fds.output, fds.errors]);
   awaitAnswer(keeper, ANSWER.adopt);
 }
+
+/**
+ * Has a container's root kept (and with `lock` the lock of its disk) until it is released, also when the container has ended: under
+ * the name of its log, in place of what was kept under it. The caller's descriptors stay its own. Throws ContainervError.
+ */
+export function holdByKeeper(
+  keeper: Keeper,
+  name: string,
+  { root, lock, pid }: { readonly root: number; readonly lock: number; readonly pid: number },
+): void {
+  send(keeper, heldMessage(MESSAGE.hold, name, pid), [root, lock]);
+  awaitAnswer(keeper, ANSWER.hold);
+}
+
+/** Copies of what is kept under a name: first the root. None: nothing is. Throws ContainervError when the keeper is gone. */
+export function heldByKeeper(keeper: Keeper, name: string): readonly Fd[] {
+  send(keeper, heldMessage(MESSAGE.give, name), []);
+  if (waitForFd({ fd: keeper.socket.number, timeoutMs: ANSWER_MS }) === 0) {
+    throw keeperLost(`it does not answer within ${ANSWER_MS / 1000} s`);
+  }
+  return receiveFds(keeper.socket);
+}
+
+/** What is kept under a name, if anything is, is let go. Throws ContainervError when the keeper is gone. */
+export function releaseByKeeper(keeper: Keeper, name: string): void {
+  send(keeper, heldMessage(MESSAGE.release, name), []);
+  awaitAnswer(keeper, ANSWER.release);
+}
+
+const heldMessage = (kind: number, name: string, pid = 0): Uint8Array =>
+  messageOf(kind, { name, limitBytes: 0, files: 0, sizeBytes: 0, pid });
 
 function send(keeper: Keeper, buf: Uint8Array, fds: readonly number[]): void {
   const call = sendmsg({ sockfd: keeper.socket.number, buf, fds, flags: MSG_NOSIGNAL });

@@ -1,7 +1,10 @@
 /** The reports of a stage → how the container ended, when nothing has to be explained. Pure and small: every start loads it. */
 import { SIGKILL } from "../../ffi/abi/signal.ts";
 import type { ErrorFacts } from "../plan/error.ts";
+import type { Copied } from "../plan/ops/files.ts";
 import { type ChildExit, type Counter, COUNTERS, type Report } from "../plan/report.ts";
+
+export type { Copied };
 
 /** Exit status of a command whose time was over: what timeout(1) uses. */
 export const TIMEOUT_STATUS = 124;
@@ -40,22 +43,6 @@ export interface Outcome {
   readonly copied?: readonly Copied[];
   /** What was to be copied out and could not be, besides `failure`. */
   readonly missed?: readonly ErrorFacts[];
-}
-
-/** An output as it lies on the host. */
-export interface Copied {
-  /** Path in the container. */
-  readonly from: string;
-  /** Absolute path of the host. */
-  readonly to: string;
-  /** Regular files. */
-  readonly files: number;
-  readonly directories: number;
-  readonly bytes: number;
-  /** SHA-256 in hexadecimal: of the file's content; of a tree, of its sorted paths and the digests of its files. */
-  readonly digest: string;
-  /** Sockets and devices, which are not copied: paths below what was copied. */
-  readonly skipped: readonly string[];
 }
 
 /** What the kernel counted in the container's groups; 0 where no such limit is. */

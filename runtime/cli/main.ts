@@ -46,8 +46,11 @@ const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction 
 };
 
 /** What this program starts of itself; no command of people, so in no help. */
-const ROLES: Readonly<Record<string, () => Promise<{ command: () => Promise<number> }>>> = {
+const ROLES: Readonly<
+  Record<string, () => Promise<{ command: (words: readonly string[]) => Promise<number> }>>
+> = {
   supervise: () => import("./supervise.ts"),
+  collect: () => import("./collect.ts"),
 };
 
 /** Exit status of containerv's own errors while running: the command's own statuses must stay apart from them. */
@@ -61,7 +64,7 @@ export const WOULD_CHANGE = 3;
 export async function main(argv: readonly string[]): Promise<number> {
   const { name, rest } = findCommand(argv);
   const role = ROLES[name];
-  if (role !== undefined) return await (await role()).command();
+  if (role !== undefined) return await (await role()).command(rest);
   const row = commandRow(name);
   const load = LOADERS[name];
   if (row === undefined || load === undefined) return await unknownCommand(name);

@@ -1,6 +1,7 @@
 /** What the commands about detached containers share: which project is meant, and which of its containers. */
 import { entryKind } from "../../ffi/linux/file.ts";
 import { factsOf } from "../apply/facts.ts";
+import { ContainervError } from "../plan/error.ts";
 import { type ContainerView, findContainer, viewProject } from "../lifecycle/containers.ts";
 import { absolutePath } from "../lifecycle/load.ts";
 import type { ProjectPlaces } from "../state/places.ts";
@@ -80,6 +81,22 @@ export async function eachContainer(
     }
   }
   return status;
+}
+
+/**
+ * What a container that has ended has left for `outputs:` is copied, and said, a line with its digest for each. Throws ContainervError
+ * for what could not be had; then the rest is there.
+ */
+export async function showCollected(view: ContainerView): Promise<void> {
+  if (view.record?.outputs === undefined) return;
+  const { collectLocked } = await import("../lifecycle/collect.ts");
+  const collected = await collectLocked(view);
+  if (collected === undefined) return;
+  const { showCopies } = await import("../show/copies.ts");
+  stderr(showCopies(collected.copied, process.cwd()));
+  const [first, ...others] = collected.missed;
+  for (const facts of others) await showFailure(facts, {});
+  if (first !== undefined) throw new ContainervError(first);
 }
 
 /** As `eachContainer` of commands that must be told which. */

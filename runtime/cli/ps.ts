@@ -70,7 +70,8 @@ function stateText(view: ContainerView, now: number): string {
     }`;
   }
   if (state === "broken") return `broken: ${problem}`;
-  return ending === undefined ? state : endingText(ending);
+  const missed = (record?.collected?.missed.length ?? 0) > 0 ? ", outputs missing" : "";
+  return ending === undefined ? state : `${endingText(ending)}${missed}`;
 }
 
 /** `healthy` and its like, where it has a check and the supervisor's word is about this very process. */

@@ -7,11 +7,12 @@ import { eachContainer, graceOf } from "./project.ts";
 export function command(given: Arguments): Promise<number> {
   const grace = graceOf(given);
   return eachContainer(given, async (view) => {
-    const { failure } = await withProjectOf(view, async (project, now) => {
+    const { failure, leftovers } = await withProjectOf(view, async (project, now) => {
       await stopOne(now, grace);
       return await startAgain(project, again(now));
     });
-    if (failure !== undefined) throw new ContainervError(failure);
+    const [problem] = [failure ?? [], ...leftovers].flat();
+    if (problem !== undefined) throw new ContainervError(problem);
     return "started again";
   });
 }

@@ -6,8 +6,9 @@ import { eachContainer } from "./project.ts";
 
 export function command(given: Arguments): Promise<number> {
   return eachContainer(given, async (view) => {
-    const { failure } = await withProjectOf(view, startAgain);
-    if (failure !== undefined) throw new ContainervError(failure);
+    const { failure, leftovers } = await withProjectOf(view, startAgain);
+    const [problem] = [failure ?? [], ...leftovers].flat();
+    if (problem !== undefined) throw new ContainervError(problem);
     return "started";
   });
 }

@@ -8,6 +8,7 @@ import { feedWatchdog, notifyManager } from "../lifecycle/notify.ts";
 import { type SpecChanges, watchFiles } from "../lifecycle/spec_changes.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { formOf, type LogForm, printLines } from "./log_output.ts";
+import { OWN_FAILURE } from "./main.ts";
 import { isTerminal, stderr } from "./output.ts";
 import { endingText, graceOf } from "./project.ts";
 import { showFailure } from "./spec.ts";
@@ -19,6 +20,10 @@ interface Session {
   form: LogForm;
   /** How often its end was asked for. */
   asked: number;
+  /** A container ended with 0, and an output of it could not be had. */
+  incomplete: boolean;
+  /** Failures that were said. */
+  readonly said: Set<string>;
   readonly given: Arguments;
   readonly shown: Foreground;
 }
@@ -35,7 +40,7 @@ export async function upInForeground(wanted: Wanted, given: Arguments): Promise<
       : await untilOver(session);
     notifyManager("STOPPING=1");
     await shown.stop({ ...graceOf(given), hurry: () => session.asked > 1 });
-    return status;
+    return status === 0 && session.incomplete ? OWN_FAILURE : status;
   } finally {
     release();
     unwatch();
@@ -48,6 +53,8 @@ function begin(wanted: Wanted, given: Arguments): Session {
     wanted,
     form: formFor(wanted),
     asked: 0,
+    incomplete: false,
+    said: new Set(),
     given,
   };
   const shown = lookAt(wanted.desired, {
@@ -63,9 +70,28 @@ function begin(wanted: Wanted, given: Arguments): Session {
         ask({ ...session, shown });
       }
     },
-    onEnded: (ended) => stderr(endedText(ended, session.asked > 0)),
+    onEnded: async (ended) => {
+      stderr(endedText(ended, session.asked > 0));
+      await showOutputs(session, ended);
+    },
   });
   return Object.assign(session, { shown });
+}
+
+/** A line with its digest for each output, and what could not be had, unless `up` has said so. */
+async function showOutputs(
+  session: Pick<Session, "wanted" | "said"> & { incomplete: boolean },
+  { collected, ending }: Ended,
+): Promise<void> {
+  if (collected === undefined) return;
+  const { copied, missed } = collected;
+  if (missed.length > 0 && ending.status === 0) session.incomplete = true;
+  const { showCopies } = await import("../show/copies.ts");
+  stderr(showCopies(copied, process.cwd()));
+  const { places, hidden } = session.wanted.result;
+  for (const facts of missed) {
+    if (!session.said.has(JSON.stringify(facts))) await showFailure(facts, places, hidden);
+  }
 }
 
 const formFor = ({ desired }: Wanted): LogForm =>
@@ -81,6 +107,7 @@ async function untilOver(session: Session): Promise<number> {
   const { shown, wanted, given } = session;
   const isAsked = (): boolean => session.asked > 0;
   const begun = await bringUp(wanted, { onOpen: shown.begin, isAborted: isAsked });
+  for (const { facts } of begun.result?.failures ?? []) session.said.add(JSON.stringify(facts));
   const keepGoing = given.options["--keep-going"] === true;
   if (begun.result === undefined || (begun.status !== 0 && !keepGoing)) return begun.status;
   notifyManager("READY=1");

@@ -1,7 +1,7 @@
 /** `containerv wait`: until containers have ended; exits as the last of them did. */
 import { awaitEnding } from "../lifecycle/verbs.ts";
 import type { Arguments } from "./arguments.ts";
-import { eachContainer, endingText, needNames } from "./project.ts";
+import { eachContainer, endingText, needNames, showCollected } from "./project.ts";
 
 export async function command(given: Arguments): Promise<number> {
   needNames(given);
@@ -9,7 +9,9 @@ export async function command(given: Arguments): Promise<number> {
   const status = await eachContainer(given, async (view) => {
     const ending = await awaitEnding(view);
     last = ending.status;
+    await showCollected(view);
     return endingText(ending);
   });
-  return status === 0 ? last : status;
+  // As with run: what it failed with is the news, and not that an output is missing then.
+  return status === 0 || last !== 0 ? last : status;
 }

@@ -1,5 +1,4 @@
 /** Starts a container that outlives its runner: by the project's keeper, recorded before the first act. */
-import { createHash } from "node:crypto";
 import { O_NONBLOCK } from "../../ffi/abi/fcntl.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { close } from "../../ffi/calls/open.ts";
@@ -10,7 +9,7 @@ import { callSync } from "../../ffi/linux/run.ts";
 import { planFiles } from "../../ffi/linux/spawn.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { explainedOutcome, isLayerGone } from "../apply/explain.ts";
-import { type Keeper, startByKeeper } from "../apply/keeper.ts";
+import { holdByKeeper, type Keeper, releaseByKeeper, startByKeeper } from "../apply/keeper.ts";
 import { type Outcome, plainOutcome } from "../apply/outcome.ts";
 import {
   awaitExecuted,
@@ -22,13 +21,14 @@ import {
 import type { ErrorFacts } from "../plan/error.ts";
 import type { Host } from "../plan/host.ts";
 import { DETACH, type Report } from "../plan/report.ts";
-import { bootId, identify, openProcess, type ProcessIdentity } from "../state/identity.ts";
+import { identify, openProcess, type ProcessIdentity } from "../state/identity.ts";
 import { containerPlaces } from "../state/places.ts";
-import { type ContainerRecord, RECORD_VERSION, writeRecord } from "../state/record.ts";
+import { type ContainerRecord, writeRecord } from "../state/record.ts";
 import { noteEvent } from "../state/events.ts";
 import { clearStopped } from "../state/supervised.ts";
 import { removeTree } from "../../ffi/linux/directory.ts";
-import { specDigests, withoutSecrets } from "./digest.ts";
+import { withoutSecrets } from "./digest.ts";
+import { intentOf } from "./intent.ts";
 import { openJoined } from "./joined.ts";
 import { prepare } from "./prepare.ts";
 import { createPlanner, type Planned } from "./template.ts";
@@ -87,36 +87,6 @@ export function createDetachedPlanner(
       announce: true,
       detached: true,
     });
-}
-
-/** Eight characters that the container's log is called by, the same at every start. */
-function logName(name: string): string {
-  const number = BigInt(`0x${createHash("sha256").update(name).digest("hex").slice(0, 12)}`);
-  return (number % 36n ** 8n).toString(36).padStart(8, "0");
-}
-
-/** The record of a container before anything of it is done. */
-export function intentOf(
-  container: DesiredContainer,
-  planned: Planned,
-  phase: "created" | "starting",
-): ContainerRecord {
-  return {
-    version: RECORD_VERSION,
-    boot: bootId(),
-    name: container.name,
-    phase,
-    created: Date.now(),
-    digest: {
-      ...specDigests(container),
-      plan: createHash("sha256").update(planned.image).digest("hex"),
-    },
-    made: phase === "created" ? [] : planned.made,
-    log: logName(container.name),
-    logs: container.logs,
-    stop: planned.summary.stop,
-    limits: planned.summary.limits,
-  };
 }
 
 /** How often its layers may be collected between our look and the stage's hold. */
@@ -186,10 +156,11 @@ async function tryDetached(
     }
     await copies?.answer();
     await awaitExecuted(stage);
-    return await settle(stage, { view, intent, planned, early });
+    return await settle(stage, { view, intent, planned, early, keeper, copies });
   } catch (error) {
     // The stage sees the end of its control socket and takes everything back; what is left then is its directory.
     if (stage !== undefined) await abandon(stage, intent);
+    releaseRoot(keeper, intent);
     removeTree(view.places.directory);
     throw error;
   } finally {
@@ -266,6 +237,8 @@ interface Settling {
   readonly planned: Planned;
   /** Reports that were read while the stage asked. */
   readonly early: readonly Report[];
+  readonly keeper: Keeper;
+  readonly copies: OpenCopies | undefined;
 }
 
 /** The first command was executed, or will never be. Records which, and lets the stage go. */
@@ -282,6 +255,7 @@ async function settle(
   const process = pid === undefined ? undefined : identify(pid);
   const over = reports.some(({ kind }) => kind === "failed" || kind === "exited");
   if (process !== undefined && !over) {
+    holdRoot(from, process.pid);
     const record: ContainerRecord = {
       ...intent,
       phase: "started",
@@ -295,14 +269,30 @@ async function settle(
     await collect(stage, reports);
     if (reports.some(({ kind }) => kind === "detached")) return { name, record, leftovers: [] };
   } else await collect(stage, reports);
+  releaseRoot(from.keeper, intent);
   // A stage that was killed left its child to the keeper.
   const undone = reports.some(({ kind }) => kind === "undone");
   if (process !== undefined && !undone) await kill(process);
   const explained = explain(reports, planned);
   const left = undone ? [] : undoMade(intent);
   const { outcome, layerGone } = explained;
-  const start = finished(outcome, { view, intent, leftovers: [...outcome.leftovers, ...left] });
+  const start = await finished(outcome, {
+    ...from,
+    leftovers: [...outcome.leftovers, ...left],
+  });
   return undone && layerGone ? { ...start, layerGone } : start;
+}
+
+/** Its outputs are copied when nobody of those that see its start is there any more. Throws ContainervError. */
+function holdRoot({ keeper, intent, copies }: Settling, pid: number): void {
+  if (intent.outputs === undefined) return;
+  const [root, lock = root] = copies?.received() ?? [];
+  if (root === undefined || lock === undefined) return;
+  holdByKeeper(keeper, intent.log, { root: root.number, lock: lock.number, pid });
+}
+
+function releaseRoot(keeper: Keeper, { outputs, log }: ContainerRecord): void {
+  if (outputs !== undefined) releaseByKeeper(keeper, log);
 }
 
 function explain(
@@ -324,12 +314,10 @@ async function kill(process: ProcessIdentity): Promise<void> {
 }
 
 /** It ended before its stage could leave it: everything is taken back, only its record and its output stay. */
-function finished(
+async function finished(
   outcome: Outcome,
-  { view, intent, leftovers }: Pick<Settling, "view" | "intent"> & {
-    readonly leftovers: readonly ErrorFacts[];
-  },
-): DetachedStart {
+  { view, intent, leftovers, copies }: Settling & { readonly leftovers: readonly ErrorFacts[] },
+): Promise<DetachedStart> {
   const { name } = intent;
   if (outcome.failure !== undefined || outcome.reason === "lost") {
     removeTree(view.places.directory);
@@ -349,7 +337,19 @@ function finished(
     maxRssKib,
     ...(signal === undefined ? {} : { signal }),
   };
-  const record = { ...intent, phase: "started" as const, started: at, made: [], ended };
+  const [root] = copies?.received() ?? [];
+  const { outputs } = intent;
+  const collected = outputs === undefined || root === undefined
+    ? undefined
+    : (await import("./files.ts")).collectFrom(root, outputs, status === 0);
+  const record = {
+    ...intent,
+    phase: "started" as const,
+    started: at,
+    made: [],
+    ended,
+    ...(collected === undefined ? {} : { collected }),
+  };
   saveContainer(view, record);
   noteEvent(view.project, { type: "started", container: name });
   noteEvent(view.project, { type: "exited", container: name, status });

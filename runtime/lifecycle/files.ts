@@ -19,11 +19,12 @@ import { openMessagePair } from "../../ffi/linux/pair.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
 import { receiveFds } from "../../ffi/linux/receive.ts";
 import { callSync, SyscallError } from "../../ffi/linux/run.ts";
-import type { Copied, Outcome } from "../apply/outcome.ts";
+import type { Outcome } from "../apply/outcome.ts";
 import { OWN_STATUS } from "../apply/outcome.ts";
 import { ContainervError, type ErrorFacts } from "../plan/error.ts";
-import type { Copies, Input, Output } from "../plan/ops/files.ts";
+import type { Copied, Copies, Input, Output } from "../plan/ops/files.ts";
 import { ANSWER } from "../plan/report.ts";
+import type { Collected } from "../state/record.ts";
 import { baseName, KEPT_ATTRIBUTES, placeBelow } from "./copy_place.ts";
 import { copyTree } from "./copy_tree.ts";
 import { makeWay, putWhole } from "./put_whole.ts";
@@ -86,6 +87,7 @@ interface Carrying {
 
 function carry({ inputs, outputs, socket, passed, open }: Carrying): OpenCopies {
   let root: Fd | undefined;
+  let received: readonly Fd[] = [];
   const close = (): void => {
     for (const fd of open.splice(0)) fd[Symbol.dispose]();
   };
@@ -93,7 +95,7 @@ function carry({ inputs, outputs, socket, passed, open }: Carrying): OpenCopies 
     passed,
     close,
     async answer() {
-      const received = await receivedRoot(socket);
+      received = await receivedRoot(socket);
       open.push(...received);
       root = received[0];
       // It failed before it came so far: its stage says why.
@@ -106,6 +108,7 @@ function carry({ inputs, outputs, socket, passed, open }: Carrying): OpenCopies 
       }
       answer(socket, ANSWER.done);
     },
+    received: () => received,
     finish(outcome) {
       try {
         return root === undefined ? outcome : withOutputs(root, outputs, outcome);
@@ -243,24 +246,53 @@ function failureOf(error: unknown, what: string): ErrorFacts {
   return { code: "COPY_FAILED", message: `${what}: ${error.message}`, ...call };
 }
 
+/**
+ * Copies out of a container that was started by another process than this: the places on the host are opened now, and no link is
+ * followed there that the container may have made.
+ */
+export function collectFrom(root: Fd, outputs: readonly Output[], good: boolean): Collected {
+  return copyAll(outputs, good, (op) => {
+    const target = openTarget(op);
+    try {
+      return copyOut(root, { op, target });
+    } finally {
+      target.above[Symbol.dispose]();
+    }
+  });
+}
+
+/** Those that are due after an ending; `good`: with 0. */
+function copyAll(
+  outputs: readonly Output[],
+  good: boolean,
+  copy: (op: Output, index: number) => Copied,
+): Collected {
+  const copied: Copied[] = [];
+  const missed: ErrorFacts[] = [];
+  outputs.forEach((op, index) => {
+    if (!good && op.when !== "always") return;
+    try {
+      copied.push(copy(op, index));
+    } catch (error) {
+      const { from, to, origin } = op;
+      const what = `cannot copy ${from} of the container to ${to}`;
+      const { undone: _, ...facts } = failureOf(error, what);
+      missed.push({ pointer: `${origin}/from`, ...facts });
+    }
+  });
+  return { copied, missed };
+}
+
 /** The outcome with what was copied out. After a success what can't be had is a failure of ours; after a failure that stays the news. */
 function withOutputs(root: Fd, outputs: readonly OpenOutput[], outcome: Outcome): Outcome {
   if (outcome.failure !== undefined) return outcome;
   const good = outcome.status === 0 && outcome.reason === "exited";
-  const copied: Copied[] = [];
-  const missed: ErrorFacts[] = [];
-  for (const output of outputs) {
-    if (!good && output.op.when !== "always") continue;
-    try {
-      copied.push(copyOut(root, output));
-    } catch (error) {
-      const { from, to, origin } = output.op;
-      missed.push({
-        pointer: `${origin}/from`,
-        ...failureOf(error, `cannot copy ${from} of the container to ${to}`),
-      });
-    }
-  }
+  const ops = outputs.map(({ op }) => op);
+  const { copied, missed } = copyAll(ops, good, (_op, index) => {
+    const output = outputs[index];
+    if (output === undefined) throw new RangeError("an output that was not opened");
+    return copyOut(root, output);
+  });
   const [first, ...others] = missed;
   const all = { ...outcome, copied };
   if (first === undefined) return all;

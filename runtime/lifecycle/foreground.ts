@@ -6,7 +6,7 @@ import { keepAliveUntil } from "../../ffi/linux/children.ts";
 import type { Desired, DesiredContainer } from "../../spec/model/desired.ts";
 import { startOrder } from "../../spec/model/depends.ts";
 import { placesOf } from "../state/project.ts";
-import type { Ending } from "../state/record.ts";
+import type { Collected, Ending } from "../state/record.ts";
 import { isAlive } from "../state/identity.ts";
 import { markStopped, readSupervisor } from "../state/supervised.ts";
 import { type ContainerView, viewProject } from "./containers.ts";
@@ -20,13 +20,15 @@ import { endSupervisor } from "./supervise/launch.ts";
 export interface Ended {
   readonly name: string;
   readonly ending: Ending;
+  /** What was copied out of it. */
+  readonly collected?: Collected;
 }
 
 export interface ForegroundOptions {
   readonly file: string;
   readonly onLines: (lines: readonly LogLine[]) => void;
   /** A container has ended, and is not started again. */
-  readonly onEnded: (ended: Ended) => void;
+  readonly onEnded: (ended: Ended) => Promise<void>;
   /** False: the others go on when one fails. */
   readonly stopOnFailure: boolean;
   /** True: it goes on when nothing runs any more. */
@@ -123,7 +125,7 @@ export function lookAt(desired: Desired, options: ForegroundOptions): Foreground
       const views = follower.look();
       await awaitDrained(views.filter(({ state }) => state === "exited"));
       show({ rest: true });
-      tell(views, watched);
+      await tell(views, watched);
     },
     [Symbol.dispose]: () => follower[Symbol.dispose](),
   };
@@ -156,7 +158,7 @@ async function verdict(
   if (fresh.length > 0) {
     await awaitDrained(fresh);
     watched.show({ rest: new Set(fresh.map(({ name }) => name)) });
-    tell(fresh, watched);
+    await tell(fresh, watched);
   }
   const failed = firstFailed(ended);
   const isDone = endings.every(({ ending }) => ending !== undefined) && !watched.endless;
@@ -168,14 +170,18 @@ async function verdict(
 const keyOf = ({ name, record }: ContainerView): string =>
   `${name}:${record?.process?.pid ?? ""}:${record?.started ?? ""}`;
 
-function tell(
+async function tell(
   views: readonly ContainerView[],
   { told, onEnded }: Pick<Watched, "told" | "onEnded">,
-): void {
+): Promise<void> {
   for (const view of views) {
     if (view.ending === undefined || told.has(keyOf(view))) continue;
     told.add(keyOf(view));
-    onEnded({ name: view.name, ending: view.ending });
+    const collected = view.record?.outputs === undefined
+      ? undefined
+      : await (await import("./collect.ts")).collectLocked(view);
+    const { name, ending } = view;
+    await onEnded({ name, ending, ...(collected === undefined ? {} : { collected }) });
   }
 }
 

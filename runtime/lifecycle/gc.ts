@@ -3,16 +3,14 @@
  * were not renamed, layers that nobody wants any more. What runs, and what has ended and is still recorded, is left alone. To do it
  * twice changes nothing.
  */
-import { AT_REMOVEDIR, LOCK_EX, LOCK_NB, O_CLOEXEC, O_RDONLY } from "../../ffi/abi/fcntl.ts";
+import { AT_REMOVEDIR } from "../../ffi/abi/fcntl.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
-import { flock } from "../../ffi/calls/io.ts";
-import { openat } from "../../ffi/calls/open.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";
 import { kill } from "../../ffi/calls/process.ts";
 import { listDirectory } from "../../ffi/linux/directory.ts";
-import { Fd } from "../../ffi/linux/fd.ts";
-import { fileVersion, getuid, readFile } from "../../ffi/linux/file.ts";
+import { fileVersion, getuid, readFile, readLink } from "../../ffi/linux/file.ts";
 import { glance } from "../../ffi/linux/glance.ts";
+import { isLocked } from "../../ffi/linux/lock_file.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import { collectLayers } from "../image/collect.ts";
 import type { ErrorFacts } from "../plan/error.ts";
@@ -22,6 +20,7 @@ import { isProjectKey, type ProjectPlaces, projectPlaces } from "../state/places
 import { listProjects, ownStateDirectory } from "../state/project.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
 import { type ContainerView, viewProject } from "./containers.ts";
+import { collectEnded } from "./collect.ts";
 import { dataDirectory } from "./data.ts";
 import { adoptLeft, openProject } from "./project.ts";
 import { removeContainer } from "./remove.ts";
@@ -91,7 +90,10 @@ async function collectProject(places: ProjectPlaces, found: Collected): Promise<
   using project = await openProject(places, { name: record?.name ?? places.key, file });
   found.adopted += await adoptLeft(project);
   killUnrecorded(places, found);
-  for (const one of viewProject(places).containers.filter(isLeft)) {
+  const { containers } = viewProject(places);
+  const ended = containers.filter(({ state }) => state === "exited");
+  for (const { facts } of await collectEnded(ended)) found.failures.push(facts);
+  for (const one of containers.filter(isLeft)) {
     const left = removeContainer(one);
     found.failures.push(...left);
     if (left.length === 0) found.removed.push(`${one.id}: ${whatWas(one)}`);
@@ -107,13 +109,6 @@ function lookAtProject(places: ProjectPlaces, found: Collected): void {
     found.removed.push(`${one.id}: ${whatWas(one)}`);
   }
   for (const directory of [places.directory, places.containers]) removeTorn(directory, found);
-}
-
-function isLocked(path: string): boolean {
-  const number = Number(callSync(openat({ pathname: path, flags: O_RDONLY | O_CLOEXEC })));
-  if (number < 0) return false;
-  using fd = new Fd(number);
-  return Number(callSync(flock({ fd: fd.number, operation: LOCK_EX | LOCK_NB }))) < 0;
 }
 
 const isLeft = (one: ContainerView): boolean =>
@@ -138,8 +133,11 @@ function killUnrecorded(places: ProjectPlaces, found: Collected): void {
   if (keeper === undefined || !kept) return;
   const known = new Set(containers.map(({ record: one }) => one?.process?.pid));
   const children = readFile(`/proc/${keeper}/task/${keeper}/children`) ?? "";
+  const ours = readLink("/proc/self/ns/mnt");
   for (const pid of children.split(" ").filter((text) => text !== "").map(Number)) {
     if (known.has(pid) || identify(pid) === undefined) continue;
+    // No container's: what copies outputs, or a stage that ends by itself.
+    if (readLink(`/proc/${pid}/ns/mnt`) === ours) continue;
     if (!found.dryRun) callSync(kill({ pid, sig: SIGKILL }));
     found.removed.push(`${places.key}: process ${pid}, which no record names`);
   }

@@ -6,6 +6,7 @@ import { pidfdOpen } from "../../ffi/calls/pidfd.ts";
 import { fileSize } from "../../ffi/linux/file.ts";
 import { adoptByKeeper, connectKeeper, type Keeper, startKeeper } from "../apply/keeper.ts";
 import { ContainervError } from "../plan/error.ts";
+import type { KeeperOptions } from "../plan/keeper/core.ts";
 import { bootId, identify, isAlive } from "../state/identity.ts";
 import { turnEvents } from "../state/events.ts";
 import type { ProjectPlaces } from "../state/places.ts";
@@ -18,6 +19,7 @@ import {
   writeRecord,
 } from "../state/record.ts";
 import { type ContainerView, lostEnding, viewProject } from "./containers.ts";
+import { COLLECT_COMMAND, ownProgram } from "./own_program.ts";
 
 /** A project whose lock is held. */
 export interface OpenProject {
@@ -79,7 +81,7 @@ type Named = Pick<OpenProject, "places" | "name" | "file">;
 async function ensureKeeper({ places, name, file }: Named): Promise<Keeper> {
   const running = connectKeeper(places);
   if (running !== undefined) return running;
-  const keeper = await startKeeper(places);
+  const keeper = await startKeeper(places, { collector: collectorOf(places) });
   const identity = keeper.pid === undefined ? undefined : identify(keeper.pid);
   saveProject(places, {
     version: RECORD_VERSION,
@@ -89,6 +91,17 @@ async function ensureKeeper({ places, name, file }: Named): Promise<Keeper> {
     ...(identity === undefined ? {} : { keeper: identity }),
   });
   return keeper;
+}
+
+/** What the program that copies outputs needs of our environment: nothing that is a secret of the user's is left in the keeper. */
+const NEEDED = /^(?:HOME|PATH|TMPDIR|XDG_[A-Z_]+|[A-Z]+_DIR)$/;
+
+/** What the keeper starts when a container with outputs has ended. */
+function collectorOf({ key }: ProjectPlaces): NonNullable<KeeperOptions["collector"]> {
+  const [pathname = "", ...words] = ownProgram();
+  const envp = Object.entries(process.env).filter(([name]) => NEEDED.test(name))
+    .map(([name, value]) => `${name}=${value ?? ""}`);
+  return { pathname, argv: [pathname, ...words, COLLECT_COMMAND, key], envp };
 }
 
 /** Writes the project's record, of a project that has no keeper yet. Throws ContainervError. */
@@ -123,7 +136,11 @@ export async function adoptLeft(project: OpenProject): Promise<number> {
   for (const one of started) {
     if (one.record === undefined || one.state === "stale") continue;
     if (one.state === "running") {
-      adopt(await project.keeper(), one, one.record);
+      const keeper = await project.keeper();
+      adopt(keeper, one, one.record);
+      if (one.record.outputs !== undefined) {
+        await (await import("./hand_again.ts")).handAgain(keeper, one, one.record);
+      }
       adopted++;
     } else if (one.ending?.lost === true && one.record.ended === undefined) {
       saveContainer(one, { ...one.record, ended: lostEnding(Date.now()) });

@@ -12,6 +12,7 @@ import type { ErrorFacts } from "../plan/error.ts";
 import type { ProjectPlaces } from "../state/places.ts";
 import { noteEvent } from "../state/events.ts";
 import type { ContainerRecord } from "../state/record.ts";
+import { collectEnded, releaseHeld } from "./collect.ts";
 import { type ContainerView, viewOne } from "./containers.ts";
 import { stopContainers } from "./stop.ts";
 
@@ -55,6 +56,7 @@ export function removeContainer(view: ContainerView): readonly ErrorFacts[] {
   if (made !== undefined) killMembers(made);
   const left = made === undefined ? [] : undoMade(made);
   if (left.length > 0) return left;
+  if (made !== undefined) releaseHeld(view.project, made);
   if (view.record !== undefined) removeLogs(view.project, view.record.log);
   noteEvent(view.project, { type: "removed", container: view.name });
   // First: what is left of a directory without a record is nobody's, should we be killed in between.
@@ -71,7 +73,8 @@ export async function endAndRemove(
   const view = viewOne(project, name);
   if (view === undefined) return [];
   await stopContainers([view]);
-  return removeContainer(view);
+  const missed = await collectEnded([view]);
+  return [...missed.map(({ facts }) => facts), ...removeContainer(view)];
 }
 
 /** How often a supervisor may write what it knows into a directory that is being emptied. */

@@ -3,6 +3,7 @@ import { EAGAIN, EBUSY, EEXIST } from "../../ffi/abi/errno.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { close } from "../../ffi/calls/open.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
+import type { Fd } from "../../ffi/linux/fd.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import { type Outcome, plainOutcome } from "../apply/outcome.ts";
 import {
@@ -46,6 +47,8 @@ export interface OpenCopies {
   readonly passed: number;
   /** Copies in, when the container has handed its root over. Rejects with what could not be done; the container ends then. */
   readonly answer: () => Promise<void>;
+  /** The container's root and, where it has a disk, its lock: once it was answered; empty when it ended before. */
+  readonly received: () => readonly Fd[];
   /** Copies out, once it has ended, and closes all. */
   readonly finish: (outcome: Outcome) => Outcome;
   readonly close: () => void;

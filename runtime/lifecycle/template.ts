@@ -50,7 +50,8 @@ export function createPlanner(
       instance: options.instance(one),
     });
     const explain = (): Prepared => prepareOne(container, optionsOf(name));
-    if (name.length < LENGTH_MIN || options.stored !== undefined) {
+    const copies = container.inputs.length + container.outputs.length > 0;
+    if (name.length < LENGTH_MIN || options.stored !== undefined || copies) {
       return plannedOf(explain(), explain);
     }
     const stand = STAND_IN.repeat(name.length);

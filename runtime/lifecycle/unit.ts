@@ -4,7 +4,7 @@ import { entryKind, getuid, replaceFile } from "../../ffi/linux/file.ts";
 import { ContainervError } from "../plan/error.ts";
 import { unitText } from "../show/unit.ts";
 import { projectKey } from "../state/places.ts";
-import { ownProgram } from "./supervise/launch.ts";
+import { ownProgram } from "./own_program.ts";
 
 /** Absolute path of a project's unit, for this user. */
 export function unitPath(project: string, file: string): string {

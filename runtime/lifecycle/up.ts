@@ -20,6 +20,7 @@ import {
   type DetachedStart,
   startDetached,
 } from "./detached.ts";
+import { collectEnded } from "./collect.ts";
 import { specDigests } from "./digest.ts";
 import { adoptLeft, type OpenProject, openProject } from "./project.ts";
 import { startOrder } from "../../spec/model/depends.ts";
@@ -70,7 +71,9 @@ export async function up(
   await endSupervisor(places);
   const round = beginRound(project, options);
   await settleLeft(round, desired);
-  for (const change of changesOf(desired.containers, viewProject(places))) {
+  const view = viewProject(places);
+  round.failures.push(...await collectEnded(view.containers.filter(isEnded)));
+  for (const change of changesOf(desired.containers, view)) {
     if (change.action === "remove") await carryOut(round, change);
     else round.changes.set(change.name, change);
   }
@@ -94,6 +97,8 @@ export async function up(
   const { done, failures } = round;
   return { done, failures, ...(supervisor === undefined ? {} : { supervisor }) };
 }
+
+const isEnded = ({ state }: ContainerView): boolean => state === "exited";
 
 /** Names of those whose state somebody asks for while the others are started: each look reads their records. */
 function watchedOf(containers: readonly DesiredContainer[]): ReadonlySet<string> {
@@ -205,7 +210,12 @@ async function carryOut(
       start = startsFirst
         ? await replaceFirst(round, container, old)
         : await startDetached(round.project, container, { plan: plannerOf(round) });
-      for (const facts of [start.failure ?? [], ...start.leftovers].flat()) failed(facts);
+      // After a failure of its own that stays the news: `wait` and `ps` say what is missing.
+      const { collected, ended } = start.record ?? {};
+      const missed = ended?.status === 0 ? collected?.missed ?? [] : [];
+      for (const facts of [start.failure ?? [], ...start.leftovers, ...missed].flat()) {
+        failed(facts);
+      }
     }
   } catch (error) {
     return failed(factsOf(error));
@@ -312,7 +322,7 @@ export async function down(
   const view = viewProject(project.places);
   await stopContainers(view.containers, options);
   const removed: string[] = [];
-  const failures: { name: string; facts: ErrorFacts }[] = [];
+  const failures = [...await collectEnded(view.containers)];
   // Last first: what the first one switched on for all is switched off by the last that goes.
   for (const one of [...view.containers].sort(byAge).reverse()) {
     const left = removeContainer(one);

@@ -11,6 +11,7 @@ import { noteEvent } from "../state/events.ts";
 import type { Ending } from "../state/record.ts";
 import { markStopped } from "../state/supervised.ts";
 import { type ContainerView, desiredOf, viewOne, viewProject } from "./containers.ts";
+import { collectEnded } from "./collect.ts";
 import { type DetachedStart, startDetached } from "./detached.ts";
 import { adoptLeft, type OpenProject, openProject, saveContainer } from "./project.ts";
 import { freezerGroup, pause, resume } from "./pause.ts";
@@ -126,6 +127,8 @@ export async function startAgain(
       fix: `containerv restart ${view.name}`,
     });
   }
+  // What it left is gone with its next start.
+  const missed = (await collectEnded([view])).map(({ facts }) => facts);
   const container = await wholeDesired(project, view);
   if (view.record !== undefined && view.state !== "stale") {
     killMembers(view.record);
@@ -133,7 +136,8 @@ export async function startAgain(
     if (left !== undefined) throw new ContainervError(left);
   }
   const host = observeHost({ cgroups: true, roots: SYSTEM_ROOTS });
-  return await startDetached(project, container, { host });
+  const start = await startDetached(project, container, { host });
+  return { ...start, leftovers: [...missed, ...start.leftovers] };
 }
 
 /** Values of secrets are not recorded: a container that has some is read from its spec again. */
@@ -166,7 +170,8 @@ export async function removeOne(
     }
     await stopContainers([view], { signal: SIGKILL });
   }
-  return removeContainer(view);
+  const missed = await collectEnded([view]);
+  return [...missed.map(({ facts }) => facts), ...removeContainer(again(view))];
 }
 
 /** Ends it, waits until its keeper has written how, and gives that. */

@@ -3,6 +3,8 @@
  * file is written new and renamed, so that a reader sees the old or the new one; each container has its own, so that one that
  * is broken hides no other.
  */
+import type { ErrorFacts } from "../plan/error.ts";
+import type { Copied, Output } from "../plan/ops/files.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import type { ProcessIdentity } from "./identity.ts";
 import { readFile, replaceFile } from "../../ffi/linux/file.ts";
@@ -43,6 +45,13 @@ export interface Frozen {
   readonly from?: string;
 }
 
+/** What became of a container's outputs. */
+export interface Collected {
+  readonly copied: readonly Copied[];
+  /** What was to be copied and could not be. */
+  readonly missed: readonly ErrorFacts[];
+}
+
 /** A container of a project. */
 export interface ContainerRecord {
   readonly version: typeof RECORD_VERSION;
@@ -67,6 +76,10 @@ export interface ContainerRecord {
   readonly paused?: Frozen;
   /** Ended before it was handed to the keeper. */
   readonly ended?: Ending;
+  /** What is copied out of it when it has ended; its keeper holds its root until then. */
+  readonly outputs?: readonly Output[];
+  /** It has ended, and that was done. */
+  readonly collected?: Collected;
   /** Name of its log, a word of eight characters. */
   readonly log: string;
   /** How long its log gets, and how many old ones are kept. */
@@ -137,5 +150,6 @@ export function isContainerRecord(value: Partial<ContainerRecord>): boolean {
     (process === undefined || isIdentity(process)) &&
     /^[0-9a-z]{8}$/.test(log ?? "") && Number.isInteger(stop?.signal) &&
     typeof stop?.graceMs === "number" && Array.isArray(value.limits) &&
+    (value.outputs === undefined || Array.isArray(value.outputs)) &&
     typeof value.logs?.maxBytes === "number" && typeof value.logs.maxFiles === "number";
 }

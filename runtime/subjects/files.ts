@@ -42,7 +42,6 @@ export function compileFiles(
   const first = inputs[0] ?? outputs[0];
   if (first === undefined) return { before: [], after: [] };
   for (const input of inputs) refuseReadOnly(container, input);
-  if (outputs.length > 0 && answers.detached !== undefined) refuseDetached(container);
   const owner = outside(mainUser(container, answers));
   const theirs = inputs[0];
   if (theirs !== undefined) refuseForeign(theirs, { host, owner });
@@ -95,15 +94,6 @@ function refuseReadOnly({ rootfs, volumes }: DesiredContainer, input: DesiredInp
     fix: over === undefined
       ? "rootfs: {writable: tmpfs}, or a volume of its own there: {tmpfs: 64MiB, at: …}"
       : "mount the file itself: volumes: [./FILE:/PATH:ro]",
-  });
-}
-
-/** The runner of a detached container is gone when that ends. */
-function refuseDetached({ outputs }: DesiredContainer): void {
-  throw new HostError("OUTPUTS_NEED_RUNNER", {
-    origin: outputs[0]?.origin ?? "",
-    message: "outputs are copied by who waits for the container, and nobody does",
-    fix: "containerv run FILE, or a volume that it writes to",
   });
 }
 

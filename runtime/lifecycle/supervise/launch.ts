@@ -1,5 +1,4 @@
 /** Starts and ends a project's supervisor. */
-import { fileURLToPath } from "node:url";
 import { O_CLOEXEC, O_PATH, O_RDWR } from "../../../ffi/abi/fcntl.ts";
 import { SIGTERM } from "../../../ffi/abi/signal.ts";
 import { openat } from "../../../ffi/calls/open.ts";
@@ -7,13 +6,12 @@ import { Fd } from "../../../ffi/linux/fd.ts";
 import { SyscallError } from "../../../ffi/linux/error.ts";
 import { memoryFile } from "../../../ffi/linux/memory_file.ts";
 import { spawnFile } from "../../../ffi/linux/spawn.ts";
-import { kernel } from "../../../ffi/linux/libc.ts";
 import { ContainervError } from "../../plan/error.ts";
 import { isAlive, openProcess } from "../../state/identity.ts";
 import type { ProjectPlaces } from "../../state/places.ts";
 import { forgetSupervisor, readSupervisor } from "../../state/supervised.ts";
 import { signalProcess } from "../stop.ts";
-import { BUILD } from "../../version.ts";
+import { ownProgram } from "../own_program.ts";
 import type { SupervisorOrder } from "./supervisor.ts";
 
 /** The hidden command that is a supervisor. */
@@ -39,12 +37,6 @@ export async function endSupervisor(places: ProjectPlaces): Promise<void> {
   forgetSupervisor(places);
 }
 
-/** The file that is the command line: from its sources mod.ts, of the package the file that is running. */
-function script(): string {
-  if (BUILD === undefined) return fileURLToPath(new URL("../../../mod.ts", import.meta.url));
-  return process.argv[1] ?? "";
-}
-
 /** Starts one; gives its pid. Throws ContainervError when it does not come up. */
 export async function startSupervisor(order: SupervisorOrder): Promise<number> {
   let pid: number;
@@ -66,11 +58,6 @@ function noSupervisor(why: string): ContainervError {
     message: `cannot start the project's supervisor: ${why}`,
     fix: "containerv up -d tries it again; until then nothing is checked or restarted",
   });
-}
-
-/** The words that start this program, without any of its commands. */
-export function ownProgram(): readonly string[] {
-  return kernel().seam.program(script());
 }
 
 /** This very program once more, with `input` as its standard input and nothing of ours open. */

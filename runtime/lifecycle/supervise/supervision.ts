@@ -17,6 +17,7 @@ import {
   type RestartHistory,
 } from "../../subjects/supervision/restart.ts";
 import { type ContainerView, desiredOf, viewOne, viewSome } from "../containers.ts";
+import { collectEnded } from "../collect.ts";
 import { startDetached } from "../detached.ts";
 import type { OpenProject } from "../project.ts";
 import { stopContainers } from "../stop.ts";
@@ -249,6 +250,7 @@ async function restart(one: Watched, options: SupervisionOptions): Promise<void>
     // Somebody may have started, stopped or removed it meanwhile.
     const same = now?.record?.process?.pid === one.process?.pid;
     if (now?.state !== "exited" || now.record === undefined || !same || now.stopped) return;
+    for (const { facts } of await collectEnded([now])) options.onFailure(name, facts);
     for (const facts of undoMade(now.record)) options.onFailure(name, facts);
     one.restarts++;
     try {

@@ -25,6 +25,7 @@ import {
 } from "../../../ffi/calls/socket.ts";
 import { type Emitter, result } from "../emitter.ts";
 import { ANNOUNCE_FD, CONTROL_FD, FIRST_PASSED_FD, PLAN_FD, REPORT_FD } from "../report.ts";
+import { giveFiles, holdFiles, releaseFiles } from "./held.ts";
 import {
   BOX,
   BOX_POOL,
@@ -51,6 +52,7 @@ import {
 import {
   ADOPT_FDS,
   ANSWER,
+  HELD_FDS,
   LISTEN_FD,
   MESSAGE,
   MESSAGE_BYTES,
@@ -106,6 +108,11 @@ export function answerClient(to: Emitter, options: KeeperOptions): void {
   const gone = to.label("gone");
   const start = to.label("start");
   const adopt = to.label("adopt");
+  const [hold, give, release] = ["hold", "give", "release"].map((name) => to.label(name)) as [
+    string,
+    string,
+    string,
+  ];
   place(to, "keeper.client");
   loadField(to, "client", { of: SLOT.entry, offset: ENTRY.fd, width: 4 });
   for (
@@ -127,9 +134,13 @@ export function answerClient(to: Emitter, options: KeeperOptions): void {
     { kind: "load", into: "kind", address: BUFFER, width: 4 },
     // How many descriptors came is seen by the length of the control message.
     { kind: "load", into: "rights", address: CONTROL, width: 8 },
+    { kind: "load", into: "name", address: said(MESSAGE_LOG), width: 8 },
   );
   whenEqual(to, [result("kind"), MESSAGE.start], start);
   whenEqual(to, [result("kind"), MESSAGE.adopt], adopt);
+  whenEqual(to, [result("kind"), MESSAGE.hold], hold);
+  whenEqual(to, [result("kind"), MESSAGE.give], give);
+  whenEqual(to, [result("kind"), MESSAGE.release], release);
   place(to, gone);
   dropEntry(to, options);
   goTo(to, AT.reap);
@@ -137,6 +148,14 @@ export function answerClient(to: Emitter, options: KeeperOptions): void {
   startContainer(to, options, gone);
   place(to, adopt);
   adoptContainer(to, options, gone);
+  place(to, hold);
+  to.add({ kind: "load", into: "holder", address: said(MESSAGE_PID), width: 4 });
+  takeFds(to, HELD_FDS, gone);
+  holdFiles(to);
+  place(to, give);
+  giveFiles(to);
+  place(to, release);
+  releaseFiles(to);
 }
 
 /** The descriptors of a message, each in a slot of its name; one that has not all of them ends the connection. */

@@ -25,6 +25,12 @@ export interface KeeperOptions {
   readonly architecture: Architecture;
   /** Who may speak to it besides root. */
   readonly uid: number;
+  /** What is started when a container whose files are held has ended: its path, its words, its environment. */
+  readonly collector?: {
+    readonly pathname: string;
+    readonly argv: readonly string[];
+    readonly envp: readonly string[];
+  };
 }
 
 /** Where the parts of the program go on. */

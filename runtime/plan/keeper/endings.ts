@@ -7,6 +7,7 @@ import { ftruncate, lseek, read, write } from "../../../ffi/calls/io.ts";
 import { exitGroup, waitid } from "../../../ffi/calls/process.ts";
 import { clockGettime } from "../../../ffi/calls/timer.ts";
 import { type Emitter, result } from "../emitter.ts";
+import { startCollector } from "./held.ts";
 import { ENTRY, goTo, loadField, place, whenEqual } from "./memory.ts";
 import { AT, dropEntry, type KeeperOptions, SLOT } from "./core.ts";
 import { ENDING_BYTES, ENDING_RUSAGE, ENDING_SIGINFO, ENDINGS_FD } from "./protocol.ts";
@@ -46,6 +47,7 @@ export function noteEndings(to: Emitter, options: KeeperOptions): void {
   to.call(waitid({ idtype: P_PID, id: result("ended"), options: WEXITED | WNOHANG }), {
     onError: "continue",
   });
+  startCollector(to, options);
   goTo(to, next);
   // No child is left: with nobody connected and no output open, there is nothing to keep.
   place(to, none);
@@ -65,6 +67,7 @@ function noteAdopted(to: Emitter, options: KeeperOptions): void {
   }
   to.add({ kind: "store", value: result("ended"), address: SI_PID, width: 4 });
   writeEnding(to, AT.loop);
+  startCollector(to, options);
   dropEntry(to, options);
   goTo(to, AT.reap);
 }

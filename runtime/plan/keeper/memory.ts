@@ -9,7 +9,7 @@ const ENTRY_BYTES = 32;
 const ENTRIES: Cell = { cell: "entries", size: ENTRIES_MAX * ENTRY_BYTES };
 
 /** Kinds of entries. */
-export const KIND = { listen: 1, signals: 2, client: 3, pipe: 4, process: 5 } as const;
+export const KIND = { listen: 1, signals: 2, client: 3, pipe: 4, process: 5, held: 6 } as const;
 
 /** What is known of a container's log. */
 export const BOX = {

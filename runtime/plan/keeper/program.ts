@@ -19,6 +19,7 @@ import type { Instruction, Program } from "../../../ffi/stage/language.ts";
 import { type Emitter, result } from "../emitter.ts";
 import { emitter } from "../lower.ts";
 import { acceptClient, answerClient } from "./clients.ts";
+import { prepareHeld } from "./held.ts";
 import { keepOutput } from "./logs.ts";
 import { AT, type KeeperOptions, OLD_LIMIT, reply, SLOT, watchFd } from "./core.ts";
 import { noteEndings } from "./endings.ts";
@@ -78,6 +79,7 @@ function becomeKeeper(to: Emitter, options: KeeperOptions): void {
   to.call(signalfd4({ mask, flags: SFD_CLOEXEC | SFD_NONBLOCK }), { into: SLOT.signals });
   preparePool(to, ENTRY_POOL);
   preparePool(to, BOX_POOL);
+  prepareHeld(to);
   to.add({ kind: "add", into: SLOT.uses, left: 0, right: 0 });
   watchFd(to, { fd: LISTEN_FD, kind: KIND.listen, architecture, full: AT.fail });
   watchFd(to, { fd: result(SLOT.signals), kind: KIND.signals, architecture, full: AT.fail });
@@ -123,6 +125,8 @@ function serve(to: Emitter, { architecture }: KeeperOptions): void {
   to.add({ kind: "load", into: SLOT.entry, address, width: 8 });
   loadField(to, "kind", { of: SLOT.entry, offset: ENTRY.kind, width: 4 });
   for (const [name, kind] of Object.entries(KIND)) {
+    // In no list of the kernel's: it makes no event.
+    if (name === "held") continue;
     whenEqual(to, [result("kind"), kind], name === "signals" ? AT.reap : `keeper.${name}`);
   }
   goTo(to, AT.loop);

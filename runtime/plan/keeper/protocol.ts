@@ -8,7 +8,9 @@
  *                      32 u32 old logs that are kept (1…9)   36 u32 descriptors that are handed on
  *                      start: descriptors image, plan, control, report, announce, stdin, stdout, stderr, output, errors, those that are handed on
  *                      adopt: descriptors pidfd, output, errors; `pid` is that of the container's first process
- *     of the keeper    0 u32 kind   4 i32 pid of the keeper (ready), of the stage (start), 0 (adopt), or -errno
+ *                      hold: descriptors of a container's root and of its disk's lock (or the root again), kept under the log's name
+ *                      give: asks for copies of them; release: closes them
+ *     of the keeper    0 u32 kind   4 i32 pid of the keeper (ready), of the stage (start), else 0, or -errno; give: the descriptors
  */
 import { FIRST_PASSED_FD } from "../report.ts";
 
@@ -25,7 +27,7 @@ export const PASSED_MAX = 32;
 export const FIRST_OWN_FD: number = FIRST_PASSED_FD + PASSED_MAX;
 
 export const MESSAGE_BYTES = 64;
-export const MESSAGE = { start: 1, adopt: 2 } as const;
+export const MESSAGE = { start: 1, adopt: 2, hold: 3, give: 4, release: 5 } as const;
 export const MESSAGE_PID = 4;
 export const MESSAGE_LOG = 8;
 export const MESSAGE_LIMIT = 16;
@@ -34,7 +36,7 @@ export const MESSAGE_FILES = 32;
 export const MESSAGE_PASSED = 36;
 
 export const ANSWER_BYTES = 8;
-export const ANSWER = { start: 1, adopt: 2, ready: 3 } as const;
+export const ANSWER = { start: 1, adopt: 2, ready: 3, hold: 4, give: 5, release: 6 } as const;
 
 /** Order of the descriptors of a start. */
 export const START_FDS = [
@@ -50,6 +52,7 @@ export const START_FDS = [
   "errors",
 ] as const;
 export const ADOPT_FDS = ["pidfd", "output", "errors"] as const;
+export const HELD_FDS = ["root", "lock"] as const;
 
 /** As many pipes, connections and adopted containers as one keeper can have. */
 export const ENTRIES_MAX = 8192;

@@ -58,6 +58,22 @@ export interface Output extends OpCommon {
   readonly when: "success" | "always";
 }
 
+/** An output as it lies on the host. */
+export interface Copied {
+  /** Path in the container. */
+  readonly from: string;
+  /** Absolute path of the host. */
+  readonly to: string;
+  /** Regular files. */
+  readonly files: number;
+  readonly directories: number;
+  readonly bytes: number;
+  /** SHA-256 in hexadecimal: of the file's content; of a tree, of its sorted paths and the digests of its files. */
+  readonly digest: string;
+  /** Sockets and devices, which are not copied: paths below what was copied. */
+  readonly skipped: readonly string[];
+}
+
 /** All that is copied, for who does it. */
 export interface Copies {
   readonly inputs: readonly Input[];

@@ -20,8 +20,8 @@ export function compileChange(
     kind: "prepare",
     id: "stage/prepare",
     announce: false,
-    // The process whose namespaces are joined.
-    ...(joins(ops) ? { passed: 1 } : {}),
+    // The process whose namespaces are joined, and the socket that its root is given away through.
+    ...(joins(ops) ? { passed: ops.some(({ kind }) => kind === "root.hand") ? 2 : 1 } : {}),
   };
   return {
     version: 1,

@@ -1,7 +1,7 @@
 /** The keeper's program on the simulator: what it starts, writes and ends, against a made-up kernel. */
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { EAGAIN, ECHILD, ENOSPC } from "../../../../ffi/abi/errno.ts";
+import { EAGAIN, ECHILD, ENOENT, ENOSPC } from "../../../../ffi/abi/errno.ts";
 import { syscallNames } from "../../../../ffi/abi/syscalls.ts";
 import { encode } from "../../../../ffi/stage/encode.ts";
 import {
@@ -27,10 +27,13 @@ import {
   MESSAGE_LIMIT,
   MESSAGE_LOG,
   MESSAGE_PASSED,
+  MESSAGE_PID,
   START_FDS,
 } from "../../../../runtime/plan/keeper/protocol.ts";
 
-const { image } = encode(keeperProgram({ architecture: "x86_64", uid: 1000 }), "x86_64");
+const collector = { pathname: "/bin/cv", argv: ["cv", "collect", "shop"], envp: ["HOME=/"] };
+const options = { architecture: "x86_64", uid: 1000, collector } as const;
+const { image } = encode(keeperProgram(options), "x86_64");
 const NAMES = new Map([...syscallNames("x86_64")]);
 /** Descriptors as the made-up kernel gives them. */
 const CLIENT = 41n;
@@ -56,6 +59,8 @@ interface World {
   readonly renames: readonly string[];
   /** Calls of what it cloned. */
   readonly child: readonly string[];
+  /** Descriptors that were sent. */
+  readonly given: readonly number[];
 }
 
 interface PlayOptions {
@@ -78,6 +83,7 @@ interface State {
   readonly endings: number[];
   readonly renames: string[];
   readonly child: string[];
+  readonly given: number[];
   readonly cloned: Set<Machine>;
   readonly kernel: Kernel;
   current: Event | undefined;
@@ -106,6 +112,7 @@ function play(events: readonly Event[], options: PlayOptions = {}): World {
     endings: [],
     renames: [],
     child: [],
+    given: [],
     cloned: new Set(),
     kernel: (number, words, machine) => answer(state, NAMES.get(number) ?? "?", { words, machine }),
     current: undefined,
@@ -131,7 +138,7 @@ function answer(
   };
   const isChild = state.cloned.has(machine);
   (isChild ? state.child : state.calls).push(`${name} ${word(0)} ${word(1)}`);
-  if (isChild) return name === "execveat" ? { stop: "exec", status: 0 } : 0n;
+  if (isChild) return name.startsWith("execve") ? { stop: "exec", status: 0 } : 0n;
   return ANSWERS[name]?.(state, { word, view, machine }) ?? 0n;
 }
 
@@ -193,6 +200,15 @@ const ANSWERS: Readonly<Record<string, (state: State, call: Call) => bigint | St
     control.setBigUint64(0, BigInt(16 + 4 * fds.length), true);
     fds.forEach((fd, index) => control.setInt32(16 + 4 * index, fd, true));
     return BigInt(current.message.length);
+  },
+  sendmsg({ answers, given }, { word, view }) {
+    const header = view(word(1), 56);
+    const buffer = view(header.getBigUint64(16, true), 16).getBigUint64(0, true);
+    const sent = view(buffer, 8);
+    const control = view(header.getBigUint64(32, true), 24);
+    answers.push({ kind: sent.getUint32(0, true), value: sent.getInt32(4, true) });
+    given.push(control.getInt32(16, true), control.getInt32(20, true));
+    return 8n;
   },
   sendto({ answers }, { word, view }) {
     const sent = view(word(1), 8);
@@ -256,6 +272,16 @@ function startMessage(
   return bytes;
 }
 
+/** Messages about what is held under a log's name; `fds`: its descriptors. */
+function heldMessage(kind: number, name: string, fds: readonly number[] = []): Event {
+  const bytes = new Uint8Array(MESSAGE_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, kind, true);
+  view.setUint32(MESSAGE_PID, 700, true);
+  bytes.set(new TextEncoder().encode(name), MESSAGE_LOG);
+  return { on: CLIENT, message: bytes, fds };
+}
+
 const SENT = START_FDS.map((_, index) => FIRST_SENT + index);
 const OUTPUT = BigInt(FIRST_SENT + START_FDS.indexOf("output"));
 const ERRORS = BigInt(FIRST_SENT + START_FDS.indexOf("errors"));
@@ -295,6 +321,45 @@ describe("keeper", () => {
     ]);
     assert(child.includes("dup3 90 7") && child.includes("dup3 91 8"));
     for (const fd of [90, 91]) assert(calls.some((call) => call.startsWith(`close ${fd} `)));
+  });
+
+  test("holds roots under their names until they are released, in whatever order", () => {
+    const { answers, given, calls, stop } = play([
+      heldMessage(MESSAGE.hold, "aaaaaaaa", [90, 91]),
+      heldMessage(MESSAGE.hold, "bbbbbbbb", [92, 93]),
+      heldMessage(MESSAGE.hold, "aaaaaaaa", [94, 95]),
+      heldMessage(MESSAGE.give, "aaaaaaaa"),
+      heldMessage(MESSAGE.release, "aaaaaaaa"),
+      heldMessage(MESSAGE.give, "aaaaaaaa"),
+      heldMessage(MESSAGE.give, "bbbbbbbb"),
+      heldMessage(MESSAGE.release, "bbbbbbbb"),
+      heldMessage(MESSAGE.release, "bbbbbbbb"),
+    ]);
+    assertEquals(answers.slice(1).map(({ kind, value }) => [kind, value]), [
+      [ANSWER.hold, 0],
+      [ANSWER.hold, 0],
+      [ANSWER.hold, 0],
+      [ANSWER.give, 0],
+      [ANSWER.release, 0],
+      [ANSWER.give, -ENOENT],
+      [ANSWER.give, 0],
+      [ANSWER.release, 0],
+      [ANSWER.release, 0],
+    ]);
+    assertEquals(given, [94, 95, 92, 93]);
+    const closed = calls.filter((call) => /^close 9[0-5] /.test(call));
+    assertEquals(closed.map((call) => call.split(" ")[1]), ["90", "91", "94", "95", "92", "93"]);
+    assertEquals(stop, { stop: "exit", status: 0 });
+  });
+
+  test("starts what copies outputs, once, when a container whose root it holds has ended", () => {
+    const held = [START, heldMessage(MESSAGE.hold, "aaaaaaaa", [90, 91])];
+    const release = heldMessage(MESSAGE.release, "aaaaaaaa");
+    const started = (events: readonly Event[]) =>
+      play(events).child.filter((call) => call.startsWith("execve ")).length;
+    const ended: Event = { on: "signals", ended: 700 };
+    assertEquals(started([...held, ended, { on: "signals", ended: 700 }, release]), 1);
+    assertEquals(started([...held, { on: "signals", ended: 701 }, release, ended]), 0);
   });
 
   test("a message with too few descriptors ends the connection and starts nothing", () => {

@@ -71,13 +71,10 @@ describe("inputs and outputs", () => {
     assertEquals(opsOf(planOf({ ...none, outputs: OUTPUTS }), "output").length, 2);
   });
 
-  test("in the background inputs work, outputs have nobody", () => {
-    const answers = { detached: true } as const;
-    assertEquals(opsOf(planOf({ inputs: INPUTS }, { answers }), "input").length, 1);
-    assertEquals(refused({ outputs: OUTPUTS }, { answers }), [
-      "OUTPUTS_NEED_RUNNER",
-      "/outputs/0",
-    ]);
+  test("in the background too", () => {
+    const plan = planOf({ inputs: INPUTS, outputs: OUTPUTS }, { answers: { detached: true } });
+    assertEquals([opsOf(plan, "input").length, opsOf(plan, "output").length], [1, 2]);
+    assertEquals(opsOf(plan, "root.hand")[0]?.lasting, true);
   });
 
   test("an ordinary user's copies are root's of the container", () => {
