@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { missing, root } from "../../support/require.ts";
+import type { SpecObject } from "../cli/sandbox.ts";
 import { keeperOf, project, untilAsync } from "./project.ts";
 
 /** A command that leaves `text`, and ends when the input has an end. */
@@ -13,33 +14,36 @@ const leaves = (text: string, status = 0) => `mkdir /out; echo ${text} > /out/f;
 const waits = (text: string) => `mkdir -p /out; echo ${text} > /out/f; sleep 60 & wait`;
 const output = { from: "/out", to: "./got/", when: "always" };
 
+const to = (name: string) => [{ ...output, to: `./${name}/` }];
+
+const MANY: SpecObject = {
+  name: "outs",
+  containers: {
+    // No command looks at it: the keeper starts what copies.
+    alone: { commands: [`sleep 0.2; ${leaves("alone")}`], outputs: to("alone") },
+    early: { commands: [leaves("early")], outputs: to("early") },
+    failed: {
+      commands: [`sleep 0.1; ${leaves("failed", 3)}`],
+      outputs: [{ ...output, when: "success" }],
+    },
+    stopped: { commands: [waits("stopped")], outputs: to("stopped"), stop: { grace: "0s" } },
+    mounted: {
+      commands: [waits("mounted")],
+      volumes: [{ tmpfs: "1MiB", at: "/out" }],
+      outputs: to("mounted"),
+      stop: { grace: "0s" },
+    },
+    linked: {
+      commands: [waits("linked")],
+      outputs: [...to("linked"), { from: "/none", to: "./none", when: "always" }],
+      stop: { grace: "0s" },
+    },
+  },
+};
+
 describe("outputs of detached containers", { skip: missing(root()) }, () => {
   test("each is copied once, by the keeper's program, wait, stop, a new keeper, down", async () => {
-    const to = (name: string) => [{ ...output, to: `./${name}/` }];
-    await using made = project({
-      name: "outs",
-      containers: {
-        // No command looks at it: the keeper starts what copies.
-        alone: { commands: [`sleep 0.2; ${leaves("alone")}`], outputs: to("alone") },
-        early: { commands: [leaves("early")], outputs: to("early") },
-        failed: {
-          commands: [`sleep 0.1; ${leaves("failed", 3)}`],
-          outputs: [{ ...output, when: "success" }],
-        },
-        stopped: { commands: [waits("stopped")], outputs: to("stopped"), stop: { grace: "0s" } },
-        mounted: {
-          commands: [waits("mounted")],
-          volumes: [{ tmpfs: "1MiB", at: "/out" }],
-          outputs: to("mounted"),
-          stop: { grace: "0s" },
-        },
-        linked: {
-          commands: [waits("linked")],
-          outputs: [...to("linked"), { from: "/none", to: "./none", when: "always" }],
-          stop: { grace: "0s" },
-        },
-      },
-    });
+    await using made = project(MANY);
     const got = (name: string) => `${dirname(made.file)}/${name}/out/f`;
     const text = (name: string) => existsSync(got(name)) ? readFileSync(got(name), "utf8") : "";
     const up = await made.cv("up", "-d");
