@@ -50,6 +50,17 @@ function place({ bytes }: Piece, path: string): boolean {
 
 /** The bytes of a file that one read(2) gives whole: a regular one, or one of /proc. */
 export function glanceBytes(name: string): Uint8Array<ArrayBuffer> | undefined {
+  return look(name)?.slice();
+}
+
+/** As `glanceBytes`, decoded as UTF-8. */
+export function glance(name: string): string | undefined {
+  const bytes = look(name);
+  return bytes === undefined ? undefined : decoder.decode(bytes);
+}
+
+/** The bytes lie in the buffer until the next look. */
+function look(name: string): Uint8Array<ArrayBuffer> | undefined {
   glancing ??= prepareGlancing();
   const { syscall, openat, read, close, path, buffer } = glancing;
   if (!place(path, name)) return undefined;
@@ -58,13 +69,7 @@ export function glanceBytes(name: string): Uint8Array<ArrayBuffer> | undefined {
   if (fd < 0) return undefined;
   const count = Number(syscall(read, fd, buffer.address, BYTES_MAX, 0, 0, 0));
   syscall(close, fd, 0, 0, 0, 0, 0);
-  return count < 0 || count === BYTES_MAX ? undefined : buffer.bytes.slice(0, count);
-}
-
-/** As `glanceBytes`, decoded as UTF-8. */
-export function glance(name: string): string | undefined {
-  const bytes = glanceBytes(name);
-  return bytes === undefined ? undefined : decoder.decode(bytes);
+  return count < 0 || count === BYTES_MAX ? undefined : buffer.bytes.subarray(0, count);
 }
 
 /** Targets of the links of these names in one directory, a line each; `undefined` when one can't be read. */

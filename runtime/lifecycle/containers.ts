@@ -7,7 +7,12 @@ import { type Endings, readEndings } from "../state/endings.ts";
 import { bootId, isAlive } from "../state/identity.ts";
 import { type ContainerPlaces, containerPlaces, type ProjectPlaces } from "../state/places.ts";
 import { listContainers, listProjects, readContainer, readProject } from "../state/project.ts";
-import { isMarkedStopped, readSupervised, type Supervised } from "../state/supervised.ts";
+import {
+  isMarkedStopped,
+  readSupervised,
+  type Supervised,
+  wasSupervised,
+} from "../state/supervised.ts";
 import {
   type Broken,
   type ContainerRecord,
@@ -59,14 +64,14 @@ export interface ProjectView {
 interface Surroundings {
   readonly boot: string;
   readonly kept: boolean;
+  readonly supervised: boolean;
   readonly endings: Endings;
 }
 
 /** Looks at one container of a project; `undefined` when it has none of that name. */
 export function viewOne(places: ProjectPlaces, name: string): ContainerView | undefined {
   if (!listContainers(places).includes(name)) return undefined;
-  const { boot, kept, endings } = surroundingsOf(places);
-  return viewContainer(places, name, { boot, kept, endings });
+  return viewContainer(places, name, surroundingsOf(places));
 }
 
 /** Looks at those of a project's containers that have one of the names, in no order. */
@@ -99,14 +104,15 @@ function surroundingsOf(places: ProjectPlaces): KnownProject {
   const boot = bootId();
   const kept = record?.boot === boot && record.keeper !== undefined && isAlive(record.keeper);
   const problem = known === undefined ? undefined : isBroken(known) ? known.broken : undefined;
-  return { record, problem, boot, kept, endings: readEndings(places.endings) };
+  const supervised = wasSupervised(places);
+  return { record, problem, boot, kept, supervised, endings: readEndings(places.endings) };
 }
 
 function viewContainer(project: ProjectPlaces, name: string, around: Surroundings): ContainerView {
   const known: ContainerRecord | Broken = readContainer(project, name) ??
     { broken: "it has no record" };
   const places = containerPlaces(project, name);
-  const supervised = readSupervised(places);
+  const supervised = around.supervised ? readSupervised(places) : undefined;
   const view = {
     name,
     id: `${project.key}/${name}`,

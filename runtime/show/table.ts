@@ -11,16 +11,17 @@ export function showTable(rows: readonly (readonly string[])[]): string {
   ).join("");
 }
 
+const UNITS = [["d", 86_400], ["h", 3600], ["m", 60], ["s", 1]] as const;
+
 /** 754 → `754 ms`, 1900 → `1.9 s`, 75000 → `1m 15s`, 90061000 → `1d 1h`: two units at most. */
 export function showDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.floor(ms / 1000);
-  const units = [["d", 86_400], ["h", 3600], ["m", 60], ["s", 1]] as const;
-  const first = units.findIndex(([, size]) => seconds >= size);
+  const first = UNITS.findIndex(([, size]) => seconds >= size);
   const parts: string[] = [];
   let rest = seconds;
-  for (const [unit, size] of units.slice(first, first + 2)) {
+  for (const [unit, size] of UNITS.slice(first, first + 2)) {
     const count = Math.floor(rest / size);
     rest -= count * size;
     if (count > 0) parts.push(`${count}${unit}`);

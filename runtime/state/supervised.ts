@@ -1,6 +1,6 @@
 /** What a supervisor writes about a container, and how it is told that an end was asked for. Lost with the container's directory. */
 import { unlinkat } from "../../ffi/calls/path.ts";
-import { readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { entryKind, readFile, replaceFile } from "../../ffi/linux/file.ts";
 import { glance } from "../../ffi/linux/glance.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import type { ProcessIdentity } from "./identity.ts";
@@ -46,10 +46,17 @@ export function clearStopped(places: ContainerPlaces): void {
 }
 
 const supervisorOf = ({ directory }: ProjectPlaces): string => `${directory}/supervisor.json`;
+/** There from the first supervisor on, and as long as the project. */
+const markOf = ({ directory }: ProjectPlaces): string => `${directory}/supervised`;
 
 /** Gives the reason when it can't be written. */
 export function writeSupervisor(places: ProjectPlaces, who: ProcessIdentity): string | undefined {
-  return replaceFile(supervisorOf(places), JSON.stringify(who));
+  return replaceFile(markOf(places), "") ?? replaceFile(supervisorOf(places), JSON.stringify(who));
+}
+
+/** False: none ever wrote a word about the project's containers, so that nobody has to look for one in each of a thousand. */
+export function wasSupervised(places: ProjectPlaces): boolean {
+  return entryKind(markOf(places)) !== undefined;
 }
 
 /** The process that supervises the project, or did; `undefined` when none ever has. */
