@@ -38,6 +38,7 @@ import {
 import { createIn, mustCreateIn } from "../../ffi/linux/create.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { callSync, check, readCell, SyscallError } from "../../ffi/linux/run.ts";
+import { identify, type ProcessIdentity } from "../state/identity.ts";
 
 /** What was copied. */
 export interface CopyResult {
@@ -261,12 +262,22 @@ function chown(fd: Fd, { uid, gid }: { readonly uid: number; readonly gid: numbe
   check(fchown({ fd: fd.number, owner: uid, group: gid }));
 }
 
+let own: { readonly prefix: string; readonly process: ProcessIdentity } | undefined;
 let count = 0;
+
+/** How the names of everything begin that this process has not finished: no other's begin so, of whatever time. */
+export function temporaryPrefix(): NonNullable<typeof own> {
+  if (own !== undefined) return own;
+  const { pid } = process;
+  const known = identify(pid) ?? { pid, startTicks: 0 };
+  own = { prefix: `.containerv-${pid}-${known.startTicks}-`, process: known };
+  return own;
+}
 
 /** Makes a new file beside the entry and renames it over that: what stood there, a link too, is replaced and never written through. */
 function replace({ directory, name }: Entry, make: (temporary: string) => void): void {
   const dirfd = directory.number;
-  const temporary = `.containerv-${process.pid}-${count++}`;
+  const temporary = `${temporaryPrefix().prefix}${count++}`;
   try {
     make(temporary);
     mustCreateIn(

@@ -27,6 +27,7 @@ import { ANSWER } from "../plan/report.ts";
 import type { Collected } from "../state/record.ts";
 import { baseName, KEPT_ATTRIBUTES, placeBelow } from "./copy_place.ts";
 import { copyTree } from "./copy_tree.ts";
+import { noted } from "./half_copies.ts";
 import { makeWay, putWhole } from "./put_whole.ts";
 import type { OpenCopies } from "./start.ts";
 
@@ -305,13 +306,15 @@ function copyOut(root: Fd, { op, target }: OpenOutput): Copied {
   using source = openOutput(root, op);
   using directory = makeWay(target.above, target.way);
   const { uid, gid } = statusOf(directory);
-  const result = putWhole(source, { directory, name: target.name }, {
-    ...(getuid() === 0 ? { owner: () => ({ uid, gid }) } : {}),
-    // A program that runs as its owner inside must not do so on the host, where others can start it.
-    mode: (of) => (of.kind === "directory" ? of.mode : mode ?? of.mode) & 0o1777,
-    attribute: (name) => KEPT_ATTRIBUTES.test(name),
-    latest,
-  });
+  const place = { directory, name: target.name };
+  const result = noted(place, () =>
+    putWhole(source, place, {
+      ...(getuid() === 0 ? { owner: () => ({ uid, gid }) } : {}),
+      // A program that runs as its owner inside must not do so on the host, where others can start it.
+      mode: (of) => (of.kind === "directory" ? of.mode : mode ?? of.mode) & 0o1777,
+      attribute: (name) => KEPT_ATTRIBUTES.test(name),
+      latest,
+    }));
   const to = `${readLink(`/proc/self/fd/${directory.number}`) ?? ""}/${target.name}`;
   return { from, to: to.replace(/^\/\//, "/"), ...result };
 }

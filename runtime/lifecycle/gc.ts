@@ -20,6 +20,7 @@ import { isProjectKey, type ProjectPlaces, projectPlaces } from "../state/places
 import { listProjects, ownStateDirectory } from "../state/project.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
 import { type ContainerView, viewProject } from "./containers.ts";
+import { collectHalfCopies } from "./half_copies.ts";
 import { collectEnded } from "./collect.ts";
 import { dataDirectory } from "./data.ts";
 import { adoptLeft, openProject } from "./project.ts";
@@ -58,6 +59,7 @@ export async function collectGarbage(options: GcOptions = {}): Promise<GcResult>
   }
   await collectGroups(found);
   await collectStore(layers, found);
+  found.removed.push(...collectHalfCopies({ dryRun }));
   return found;
 }
 

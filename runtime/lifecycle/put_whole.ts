@@ -13,6 +13,7 @@ import {
   copyTree,
   type Entry,
   openDirectory,
+  temporaryPrefix,
 } from "./copy_tree.ts";
 
 /** The directory that `way` leads to below an open one, opened for reading; what is missing is made, and no link is followed. */
@@ -36,7 +37,7 @@ let count = 0;
  */
 export function putWhole(from: Fd, to: Entry, rules: CopyRules): CopyResult {
   if (statusOf(from).kind !== "directory") return copyTree(from, to, rules);
-  const name = `.containerv-${process.pid}-out-${count++}`;
+  const name = `${temporaryPrefix().prefix}out-${count++}`;
   const { directory } = to;
   try {
     const result = copyTree(from, { directory, name }, rules);

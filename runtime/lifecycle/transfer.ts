@@ -11,6 +11,7 @@ import { SyscallError } from "../../ffi/linux/run.ts";
 import { ContainervError } from "../plan/error.ts";
 import { baseName, type Ids, KEPT_ATTRIBUTES, placeBelow } from "./copy_place.ts";
 import { copyBytes, type CopyResult, type CopyRules, copyTree, type Entry } from "./copy_tree.ts";
+import { noted } from "./half_copies.ts";
 import { type ExecTarget, isAlive, notRunning, openTarget } from "./exec.ts";
 import { absolutePath } from "./load.ts";
 
@@ -88,12 +89,13 @@ export function downloadFrom(
   using host = openHost("/");
   const path = absolutePath(what.to, process.cwd()) + (what.to.endsWith("/") ? "/" : "");
   using place = placeBelow(host, path, { name: baseName(what.from), into: options.into });
-  return copyTree(source, place, {
-    ...ownerRule(place, options, idsOf(what.pid).toInside),
-    // A program that runs as its owner inside must not do so on the host, where others can start it.
-    mode: (of) => (of.kind === "directory" ? of.mode : options.mode ?? of.mode) & 0o1777,
-    attribute: (attribute) => KEPT_ATTRIBUTES.test(attribute),
-  });
+  return noted(place, () =>
+    copyTree(source, place, {
+      ...ownerRule(place, options, idsOf(what.pid).toInside),
+      // A program that runs as its owner inside must not do so on the host, where others can start it.
+      mode: (of) => (of.kind === "directory" ? of.mode : options.mode ?? of.mode) & 0o1777,
+      attribute: (attribute) => KEPT_ATTRIBUTES.test(attribute),
+    }));
 }
 
 function ownerFor(place: Entry, options: CopyOptions, otherwise: () => Ids): { owner?: Ids } {
