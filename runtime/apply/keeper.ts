@@ -94,16 +94,27 @@ function withAddress<Result>(
 const newSocket = (): Fd =>
   Fd.open(socket({ domain: AF_UNIX, type: SOCK_SEQPACKET | SOCK_CLOEXEC, protocol: 0 }));
 
-/** `undefined` when no keeper listens. Throws SyscallError. */
+/**
+ * `undefined` when no keeper listens, or the one that does is ending: with its last container it goes, and what connects to it in
+ * that moment is never greeted. Throws SyscallError, and ContainervError when one is there and does not answer.
+ */
 export function connectKeeper(places: ProjectPlaces): Keeper | undefined {
   const ours = newSocket();
   const call = withAddress(places, (addr) => {
     const made = connect({ sockfd: ours.number, addr });
     return { made, result: Number(callSync(made)) };
   });
-  if (call.result === 0) return { socket: ours };
+  if (call.result === 0) {
+    const keeper = { socket: ours };
+    try {
+      if (receiveAnswer(keeper) !== undefined) return keeper;
+    } catch (error) {
+      ours[Symbol.dispose]();
+      throw error;
+    }
+  }
   ours[Symbol.dispose]();
-  if (call.result === -ECONNREFUSED || call.result === -ENOENT) return undefined;
+  if ([0, -ECONNREFUSED, -ENOENT].includes(call.result)) return undefined;
   throw new SyscallError(call.made, -call.result);
 }
 
@@ -275,19 +286,27 @@ function send(keeper: Keeper, buf: Uint8Array, fds: readonly number[]): void {
   if (result < 0) throw keeperLost(new SyscallError(call, -result).message);
 }
 
-function awaitAnswer({ socket: fd }: Pick<Keeper, "socket">, kind: number): number {
+function awaitAnswer(keeper: Keeper, kind: number): number {
+  const answer = receiveAnswer(keeper);
+  if (answer === undefined) throw keeperLost("it has ended");
+  if (answer.kind !== kind || answer.value < 0) {
+    throw keeperLost(`it could not: errno ${-answer.value}`);
+  }
+  return answer.value;
+}
+
+/** `undefined`: it has ended. Throws ContainervError when it says nothing. */
+function receiveAnswer(
+  { socket: fd }: Keeper,
+): { readonly kind: number; readonly value: number } | undefined {
   if (waitForFd({ fd: fd.number, timeoutMs: ANSWER_MS }) === 0) {
     throw keeperLost(`it does not answer within ${ANSWER_MS / 1000} s`);
   }
   const count = Number(callSync(recvfrom({ sockfd: fd.number, buf: ANSWER_CELL })));
-  if (count !== ANSWER_BYTES) throw keeperLost("it has ended");
+  if (count !== ANSWER_BYTES) return undefined;
   const bytes = readCell(ANSWER_CELL);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const value = view.getInt32(4, true);
-  if (view.getUint32(0, true) !== kind || value < 0) {
-    throw keeperLost(`it could not: errno ${-value}`);
-  }
-  return value;
+  return { kind: view.getUint32(0, true), value: view.getInt32(4, true) };
 }
 
 function keeperLost(why: string): ContainervError {

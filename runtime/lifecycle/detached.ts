@@ -28,6 +28,7 @@ import { noteEvent } from "../state/events.ts";
 import { clearStopped } from "../state/supervised.ts";
 import { removeTree } from "../../ffi/linux/directory.ts";
 import { withoutSecrets } from "./digest.ts";
+import { type Former, formerOf, giveUp } from "./former.ts";
 import { intentOf } from "./intent.ts";
 import { openJoined } from "./joined.ts";
 import { prepare } from "./prepare.ts";
@@ -44,7 +45,7 @@ import { type OpenProject, saveContainer } from "./project.ts";
 export interface DetachedStart {
   readonly name: string;
   readonly record?: ContainerRecord;
-  /** Why it did not start; everything of it is taken back then. */
+  /** Why it did not start; everything of it is taken back then, and it is what it was before: not there, created or ended. */
   readonly failure?: ErrorFacts;
   /** What could not be taken back. */
   readonly leftovers: readonly ErrorFacts[];
@@ -137,13 +138,19 @@ async function tryDetached(
     project: project.places,
   };
   const intent = intentOf(container, planned, "starting");
+  const former = formerOf(view, container.name);
   makePrivateDirectory(view.places.directory);
   if (stored !== undefined) {
     await (await import("./layers.ts")).keepLayers(view.places.directory, stored);
   }
+  try {
+    writeRecord(view.places.desired, withoutSecrets(container));
+    saveContainer(view, intent);
+  } catch (error) {
+    if (former === undefined) removeTree(view.places.directory);
+    throw error;
+  }
   clearStopped(view.places);
-  writeRecord(view.places.desired, withoutSecrets(container));
-  saveContainer(view, intent);
   let stage: Stage | undefined;
   let copies: OpenCopies | undefined;
   try {
@@ -156,12 +163,12 @@ async function tryDetached(
     }
     await copies?.answer();
     await awaitExecuted(stage);
-    return await settle(stage, { view, intent, planned, early, keeper, copies });
+    return await settle(stage, { view, former, intent, planned, early, keeper, copies });
   } catch (error) {
-    // The stage sees the end of its control socket and takes everything back; what is left then is its directory.
-    if (stage !== undefined) await abandon(stage, intent);
+    // The stage sees the end of its control socket and takes everything back; what is left then are its records.
+    const left = stage === undefined ? [] : await abandon(stage, intent);
     releaseRoot(keeper, intent);
-    removeTree(view.places.directory);
+    giveUp(view, former, left.length === 0 ? [] : intent.made);
     throw error;
   } finally {
     copies?.close();
@@ -174,11 +181,11 @@ async function openFiles({ summary: { copies } }: Planned): Promise<OpenCopies |
 }
 
 /** Something of ours failed after the stage was started: the container is ended, and what it left undone is taken back here. */
-async function abandon(stage: Stage, intent: ContainerRecord): Promise<void> {
+async function abandon(stage: Stage, intent: ContainerRecord): Promise<readonly ErrorFacts[]> {
   const reports: Report[] = [];
   sendSignal(stage, SIGKILL);
   await collect(stage, reports);
-  if (!reports.some(({ kind }) => kind === "undone")) undoMade(intent);
+  return reports.some(({ kind }) => kind === "undone") ? [] : undoMade(intent);
 }
 
 interface Handing {
@@ -234,6 +241,7 @@ function handToKeeper(keeper: Keeper, handing: Handing): Stage {
 interface Settling {
   readonly view: Parameters<typeof saveContainer>[0];
   readonly intent: ContainerRecord;
+  readonly former: Former | undefined;
   readonly planned: Planned;
   /** Reports that were read while the stage asked. */
   readonly early: readonly Report[];
@@ -316,11 +324,13 @@ async function kill(process: ProcessIdentity): Promise<void> {
 /** It ended before its stage could leave it: everything is taken back, only its record and its output stay. */
 async function finished(
   outcome: Outcome,
-  { view, intent, leftovers, copies }: Settling & { readonly leftovers: readonly ErrorFacts[] },
+  { view, former, intent, leftovers, copies }: Settling & {
+    readonly leftovers: readonly ErrorFacts[];
+  },
 ): Promise<DetachedStart> {
   const { name } = intent;
   if (outcome.failure !== undefined || outcome.reason === "lost") {
-    removeTree(view.places.directory);
+    giveUp(view, former, leftovers.length === 0 ? [] : intent.made);
     const failure = outcome.failure ?? {
       code: "CONTAINER_LOST",
       message: "the stage was killed from outside; the container ended with it",

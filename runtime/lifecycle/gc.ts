@@ -8,7 +8,7 @@ import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";
 import { kill } from "../../ffi/calls/process.ts";
 import { listDirectory } from "../../ffi/linux/directory.ts";
-import { fileVersion, getuid, readFile, readLink } from "../../ffi/linux/file.ts";
+import { fileVersion, getuid, readFile } from "../../ffi/linux/file.ts";
 import { glance } from "../../ffi/linux/glance.ts";
 import { isLocked } from "../../ffi/linux/lock_file.ts";
 import { callSync } from "../../ffi/linux/run.ts";
@@ -25,6 +25,7 @@ import { collectEnded } from "./collect.ts";
 import { dataDirectory } from "./data.ts";
 import { adoptLeft, openProject } from "./project.ts";
 import { removeContainer } from "./remove.ts";
+import { unrecordedOf } from "./unrecorded.ts";
 
 /** What was found and taken away. */
 export interface GcResult {
@@ -125,21 +126,8 @@ function whatWas({ state }: ContainerView): string {
   return state === "starting" ? "its start was not finished" : "it was not recorded";
 }
 
-/**
- * Nobody starts anything while we hold the lock: a child of the keeper that no record names is what a start left that was
- * killed together with its stage.
- */
 function killUnrecorded(places: ProjectPlaces, found: Collected): void {
-  const { record, kept, containers } = viewProject(places);
-  const keeper = record?.keeper?.pid;
-  if (keeper === undefined || !kept) return;
-  const known = new Set(containers.map(({ record: one }) => one?.process?.pid));
-  const children = readFile(`/proc/${keeper}/task/${keeper}/children`) ?? "";
-  const ours = readLink("/proc/self/ns/mnt");
-  for (const pid of children.split(" ").filter((text) => text !== "").map(Number)) {
-    if (known.has(pid) || identify(pid) === undefined) continue;
-    // No container's: what copies outputs, or a stage that ends by itself.
-    if (readLink(`/proc/${pid}/ns/mnt`) === ours) continue;
+  for (const pid of unrecordedOf(viewProject(places))) {
     if (!found.dryRun) callSync(kill({ pid, sig: SIGKILL }));
     found.removed.push(`${places.key}: process ${pid}, which no record names`);
   }
@@ -164,30 +152,33 @@ async function collectGroups(found: Collected): Promise<void> {
   const { cgroups } = observeHost({ cgroups: true, roots: [] });
   const mounts = new Set([...Object.values(cgroups.v1), cgroups.v2?.mount ?? ""]);
   mounts.delete("");
-  const projects = new Map(listProjects().map((places) => [places.key, places]));
   for (const mount of mounts) {
     const top = `${mount}/${GROUP_DIRECTORY}`;
     for (const { name, isDirectory } of listDirectory(top)) {
       if (!isDirectory) continue;
-      const places = projects.get(name);
-      const known = new Set(
-        places === undefined
-          ? []
-          : viewProject(places).containers.flatMap(({ name: one, record }) => [
-            one,
-            record?.instance?.split("/").at(-1) ?? one,
-          ]),
-      );
-      for (const inner of listDirectory(`${top}/${name}`)) {
-        if (inner.isDirectory && !known.has(inner.name)) {
-          await removeGroup(`${top}/${name}/${inner.name}`, found);
-        }
+      const groups = listDirectory(`${top}/${name}`).filter((inner) => inner.isDirectory);
+      // Read after the groups: who makes one has recorded it before.
+      const known = recordedGroups(name);
+      for (const inner of groups) {
+        if (!known?.has(inner.name)) await removeGroup(`${top}/${name}/${inner.name}`, found);
       }
-      if (places === undefined) await removeGroup(`${top}/${name}`, found);
+      if (known === undefined) await removeGroup(`${top}/${name}`, found);
     }
     // With others in it it stays: EBUSY or ENOTEMPTY.
     if (!found.dryRun) callSync(unlinkat({ pathname: top, flags: AT_REMOVEDIR }));
   }
+}
+
+/** What the groups of a project's containers are called; `undefined`: there is no such project. */
+function recordedGroups(key: string): ReadonlySet<string> | undefined {
+  const places = listProjects().find((one) => one.key === key);
+  if (places === undefined) return undefined;
+  return new Set(
+    viewProject(places).containers.flatMap(({ name, record }) => [
+      name,
+      record?.instance?.split("/").at(-1) ?? name,
+    ]),
+  );
 }
 
 /** rmdir(2) of a group that has processes or groups in it fails, and then it is in use. */

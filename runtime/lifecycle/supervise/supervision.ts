@@ -54,8 +54,9 @@ interface Watched {
   readonly container: DesiredContainer;
   /** The process that all below is about; another one begins anew. */
   process?: ProcessIdentity;
+  /** When that was started, in milliseconds since 1970. */
+  started?: number;
   view?: ContainerView;
-  startedAt: number;
   health: Health;
   checking: boolean;
   history: RestartHistory;
@@ -92,7 +93,6 @@ export function superviseProject(options: SupervisionOptions): Supervision {
 function fresh(container: DesiredContainer): Watched {
   return {
     container,
-    startedAt: 0,
     health: JUST_STARTED,
     checking: false,
     history: NO_RESTARTS,
@@ -120,10 +120,11 @@ function knownOf(one: Watched | undefined): Known {
   };
 }
 
-function isIdle({ container, view, restartAt }: Watched): boolean {
+function isIdle({ container, view, restartAt, decided }: Watched): boolean {
   if (view === undefined) return true;
   if (view.state === "running") return !needsSupervisor(container);
-  return restartAt === undefined;
+  // One that was just started may have ended again, and nobody has looked at that yet.
+  return restartAt === undefined && (decided || view.state !== "exited");
 }
 
 /** What the records and the kernel say now. */
@@ -135,13 +136,15 @@ function look(places: ProjectPlaces, all: Map<string, Watched>): void {
     const view = views.get(one.container.name);
     if (view === undefined) delete one.view;
     else one.view = view;
-    const process = view?.record?.process;
+    const { process, started } = view?.record ?? {};
+    // One that ended before its keeper had it has no process: then the time tells it apart.
     const isOther = process?.pid !== one.process?.pid ||
-      process?.startTicks !== one.process?.startTicks;
+      process?.startTicks !== one.process?.startTicks || started !== one.started;
     if (!isOther) continue;
     if (process === undefined) delete one.process;
     else one.process = process;
-    one.startedAt = view?.record?.started ?? Date.now();
+    if (started === undefined) delete one.started;
+    else one.started = started;
     one.health = JUST_STARTED;
     one.decided = false;
     one.action = "none";
@@ -165,13 +168,13 @@ async function whileRunning(
   options: SupervisionOptions,
 ): Promise<number | undefined> {
   const { healthcheck } = one.container;
-  const { process } = one;
+  const { process, started = 0 } = one;
   if (healthcheck === undefined || process === undefined) return undefined;
   // It can't answer, and that is no fault of its own.
   if (one.view?.paused === true) return undefined;
   if (one.action !== "none") await act(one, options);
   if (one.checking) return undefined;
-  const dueMs = one.startedAt + one.health.dueMs - Date.now();
+  const dueMs = started + one.health.dueMs - Date.now();
   if (dueMs > 0) return dueMs;
   one.checking = true;
   // Not awaited: a check that takes its time must not keep the others from theirs.
@@ -183,7 +186,7 @@ async function whileRunning(
     if (one.process !== process) return;
     const { health, action } = judge(healthcheck, one.health, {
       passed,
-      atMs: Date.now() - one.startedAt,
+      atMs: Date.now() - started,
     });
     const changed = health.status !== one.health.status;
     one.health = health;
@@ -245,6 +248,7 @@ const hasMore = ({ commands }: DesiredContainer): boolean =>
 async function restart(one: Watched, options: SupervisionOptions): Promise<void> {
   const { name } = one.container;
   delete one.restartAt;
+  let failed: ErrorFacts | undefined;
   await options.change(async (project) => {
     const now = viewOne(project.places, name);
     // Somebody may have started, stopped or removed it meanwhile.
@@ -257,15 +261,33 @@ async function restart(one: Watched, options: SupervisionOptions): Promise<void>
       // `update` may have given it other limits than its spec.
       const container = { ...one.container, limits: desiredOf(now).limits };
       const { failure, leftovers } = await startDetached(project, container, { again: true });
-      for (const facts of [failure ?? [], ...leftovers].flat()) options.onFailure(name, facts);
+      for (const facts of leftovers) options.onFailure(name, facts);
+      failed = failure;
     } catch (error) {
-      options.onFailure(name, factsOf(error));
+      failed = factsOf(error);
     }
   });
+  if (failed !== undefined) {
+    options.onFailure(name, failed);
+    tryLater(one);
+  }
   look(options.places, new Map([[name, one]]));
   save(one);
-  say(one, "restarted", { restarts: one.restarts });
+  if (failed === undefined) say(one, "restarted", { restarts: one.restarts });
+  else if (one.restartAt === undefined) say(one, "failed");
 }
+
+/** What could not be started counts as one that failed at once: it has ended still, and is tried again as its policy says. */
+function tryLater(one: Watched): void {
+  const ending = { code: NOT_STARTED, asked: false, ranMs: 0 };
+  const decision = decideRestart(one.container.restart, ending, one.history);
+  if (!decision.restart) return;
+  one.restartAt = Date.now() + decision.afterMs;
+  one.history = decision.history;
+}
+
+/** As whoever starts it by hand would get. */
+const NOT_STARTED = 125;
 
 function say({ view, container }: Watched, type: EventType, more: object = {}): void {
   if (view !== undefined) noteEvent(view.project, { type, container: container.name, ...more });

@@ -42,6 +42,7 @@ import {
 import {
   AT,
   dropEntry,
+  greet,
   type KeeperOptions,
   OLD_LIMIT,
   reply,
@@ -92,6 +93,7 @@ export function acceptClient(to: Emitter, { architecture, uid }: KeeperOptions):
   goTo(to, AT.loop);
   place(to, known);
   watchFd(to, { fd: result("client"), kind: KIND.client, architecture, full: refuse });
+  greet(to);
   goTo(to, AT.loop);
 }
 

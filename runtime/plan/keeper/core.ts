@@ -18,7 +18,7 @@ import {
   storeField,
   takePiece,
 } from "./memory.ts";
-import { ANSWER_BYTES } from "./protocol.ts";
+import { ANSWER, ANSWER_BYTES } from "./protocol.ts";
 
 /** What a keeper is made for. */
 export interface KeeperOptions {
@@ -49,6 +49,8 @@ export const SLOT = {
   entry: "entry",
   /** Entries besides the listening socket and the signals: while there is one, there is something to keep. */
   uses: "uses",
+  /** Its own pid. */
+  self: "self",
 } as const;
 
 /** The limit of open files that the keeper was started with: what it starts gets it back. */
@@ -113,4 +115,12 @@ export function reply(
   to.call(sendto({ sockfd: fd, buf: REPLY, flags: MSG_DONTWAIT | MSG_NOSIGNAL }), {
     onError: "continue",
   });
+}
+
+/**
+ * Says to who has just been connected that it is there: from then on it is in use. A connection that the kernel made with a keeper that
+ * was about to end has no greeting.
+ */
+export function greet(to: Emitter): void {
+  reply(to, result("client"), { kind: ANSWER.ready, value: result(SLOT.self) });
 }

@@ -21,7 +21,7 @@ import { emitter } from "../lower.ts";
 import { acceptClient, answerClient } from "./clients.ts";
 import { prepareHeld } from "./held.ts";
 import { keepOutput } from "./logs.ts";
-import { AT, type KeeperOptions, OLD_LIMIT, reply, SLOT, watchFd } from "./core.ts";
+import { AT, greet, type KeeperOptions, OLD_LIMIT, reply, SLOT, watchFd } from "./core.ts";
 import { noteEndings } from "./endings.ts";
 import {
   addTo,
@@ -87,8 +87,8 @@ function becomeKeeper(to: Emitter, options: KeeperOptions): void {
   watchFd(to, { fd: result("client"), kind: KIND.client, architecture, full: AT.fail });
   // The listening socket and the signals do not count.
   addTo(to, SLOT.uses, -2);
-  to.call(getpid(), { into: "pid" });
-  reply(to, result("client"), { kind: ANSWER.ready, value: result("pid") });
+  to.call(getpid(), { into: SLOT.self });
+  greet(to);
 }
 
 /**

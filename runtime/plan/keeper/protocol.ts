@@ -10,7 +10,8 @@
  *                      adopt: descriptors pidfd, output, errors; `pid` is that of the container's first process
  *                      hold: descriptors of a container's root and of its disk's lock (or the root again), kept under the log's name
  *                      give: asks for copies of them; release: closes them
- *     of the keeper    0 u32 kind   4 i32 pid of the keeper (ready), of the stage (start), else 0, or -errno; give: the descriptors
+ *     of the keeper    0 u32 kind   4 i32 pid of the keeper (ready: first, to each connection), of the stage (start), else 0, or -errno;
+ *                      give: the descriptors
  */
 import { FIRST_PASSED_FD } from "../report.ts";
 

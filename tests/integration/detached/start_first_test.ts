@@ -13,8 +13,11 @@ import { type Project, project, untilAsync } from "./project.ts";
 guardWorld();
 const skip = missing(root(), controller("pids"));
 
+/** The one before has said something after it: both ran. */
+const isBeside = (word: string): string => `sed -n '/${word}/,$p' /shared/said | grep -q one`;
+
 /** Says its word every 20 ms into a file that both containers have. */
-const says = (word: string, ready = "true", retries = 2) => ({
+const says = (word: string, ready = isBeside(word), retries = 100) => ({
   policy: "none",
   update: "startFirst",
   limits: { pids: 50 },
@@ -53,7 +56,7 @@ describe("startFirst", { skip }, () => {
     const words = readFileSync(shared(box, "said"), "utf8").trim().split("\n");
     assert(words.indexOf("two") < words.lastIndexOf("one"), "the old one went first");
     assertEquals((await box.cv("diff")).stdout, "");
-    box.write(says("three", "test -e /shared/ready"));
+    box.write(says("three", "test -e /shared/ready", 2));
     const failed = await box.cv("up", "-d");
     assertEquals(failed.code, 125);
     assertStringIncludes(failed.stderr, "UNHEALTHY: containerv is unhealthy");
@@ -64,7 +67,7 @@ describe("startFirst", { skip }, () => {
     assertEquals((await box.cv("up", "-d")).code, 0);
     assert((await only(box)).pid !== second.pid);
     // A limit goes to the groups that it has, whatever they are called.
-    box.write({ ...says("three", "test -e /shared/ready"), limits: { pids: 60 } });
+    box.write({ ...says("three", "test -e /shared/ready", 2), limits: { pids: 60 } });
     assertStringIncludes((await box.cv("up", "-d")).stderr, "limits.pids 50 → 60");
     assertEquals((await box.cv("diff")).code, 0);
   });

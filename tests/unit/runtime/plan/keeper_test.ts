@@ -102,6 +102,13 @@ describe("keeper", () => {
     assertEquals([stop.status, answers.length, child], [0, 1, []]);
   });
 
+  test("each connection is greeted: one that is not has no keeper any more", () => {
+    const { answers, calls } = play([{ on: BigInt(LISTEN_FD) }], { uid: 0 });
+    const ready = { kind: ANSWER.ready, value: 99 };
+    assertEquals(answers, [ready, ready]);
+    assert(calls.some((call) => call.startsWith("sendto 60 ")));
+  });
+
   test("a connection of another user is closed", () => {
     const listen = { on: BigInt(LISTEN_FD) };
     const closed = (calls: readonly string[]) => calls.some((call) => call.startsWith("close 60 "));

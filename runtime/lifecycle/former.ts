@@ -1,0 +1,41 @@
+/** What a container was before its start was tried: a start that fails leaves it as it was, or, where it was not there, nothing. */
+import { removeTree } from "../../ffi/linux/directory.ts";
+import { readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { bootId } from "../state/identity.ts";
+import type { ContainerPlaces, ProjectPlaces } from "../state/places.ts";
+import { readContainer } from "../state/project.ts";
+import { type ContainerRecord, isBroken, writeRecord } from "../state/record.ts";
+
+export interface Former {
+  readonly record: ContainerRecord;
+  /** What was asked for, as it was written. */
+  readonly desired: string;
+}
+
+interface Where {
+  readonly places: ContainerPlaces;
+  readonly project: ProjectPlaces;
+}
+
+/** `undefined`: it is not there, or nothing that is worth to be kept: broken, of an earlier boot, of a start that was not finished. */
+export function formerOf({ places, project }: Where, name: string): Former | undefined {
+  const record = readContainer(project, name);
+  if (record === undefined || isBroken(record)) return undefined;
+  if (record.phase === "starting" || record.boot !== bootId()) return undefined;
+  const desired = readFile(places.desired);
+  return desired === undefined ? undefined : { record, desired };
+}
+
+/**
+ * Its start has failed, and everything of it was taken back but what `made` names. Where its records can't be written they go: then it
+ * is not there, and the next `up` makes it.
+ */
+export function giveUp(
+  { places }: Where,
+  former: Former | undefined,
+  made: ContainerRecord["made"],
+): void {
+  const kept = former !== undefined && replaceFile(places.desired, former.desired) === undefined &&
+    writeRecord(places.record, { ...former.record, made }) === undefined;
+  if (!kept) removeTree(places.directory);
+}

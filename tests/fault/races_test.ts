@@ -1,0 +1,179 @@
+// runs-under: bun, deno
+// timeout-seconds: 300
+/**
+ * Who acts at the same moment on a project that lives: a keeper that ends, a gc, a start that fails. Nothing that lives comes to harm.
+ * CONTAINERV_GC_ROUNDS has another number of rounds beside a gc than the quick default.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { findTool, missing, root, tool } from "../support/require.ts";
+import { guardWorld, lives, sh, until } from "../integration/cli/sandbox.ts";
+import { keeperOf, type Listed, type Project, project } from "../integration/detached/project.ts";
+
+guardWorld();
+const skip = missing(root());
+const GC_ROUNDS = Number(process.env["CONTAINERV_GC_ROUNDS"] ?? 1);
+const BASE = { policy: "none", stop: { grace: "0s" } };
+const SLEEPS = { ...BASE, commands: [["sleep", "600"]] };
+
+async function said(box: Project, ...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await box.cv(...args);
+  assertEquals(code, 0, `${args.join(" ")}: ${stderr}`);
+  return stdout + stderr;
+}
+
+async function listed(box: Project, name: string): Promise<Listed> {
+  const found = (await box.ps()).find((one) => one.name === name);
+  if (found === undefined) throw new Error(`${name} is gone`);
+  return found;
+}
+
+describe("a keeper that is about to end", { skip: missing(root(), tool("strace")) }, () => {
+  test("is not asked for the next start: the container is started again by another", async () => {
+    await using box = project(SLEEPS);
+    await said(box, "up", "-d");
+    const keeper = keeperOf((await listed(box, "containerv")).id);
+    // It has seen that nothing is left, and is held where its end begins.
+    const held = spawn(findTool("strace") ?? "strace", [
+      "-q",
+      "-o",
+      "/dev/null",
+      "-p",
+      String(keeper),
+      "-e",
+      "inject=exit_group:delay_enter=500000",
+    ], { stdio: "ignore" });
+    const closed = once(held, "close");
+    await until(
+      () => /TracerPid:\t[1-9]/.test(readFileSync(`/proc/${keeper}/status`, "utf8")),
+      "held",
+    );
+    assertStringIncludes(await said(box, "restart", "containerv"), "started again");
+    const now = await listed(box, "containerv");
+    assertEquals(now.state, "running");
+    assert(keeperOf(now.id) !== keeper);
+    await closed;
+  });
+});
+
+describe("a start that fails", { skip }, () => {
+  test("leaves what was there before: it is started again by hand, and by its supervisor in time", async () => {
+    const volumes = ["./source:/source"];
+    await using box = project({
+      containers: {
+        hand: { ...SLEEPS, volumes },
+        always: {
+          ...BASE,
+          volumes,
+          commands: [sh("sleep 0.05; exit 3")],
+          restart: { policy: "always", backoff: "200ms" },
+        },
+      },
+    });
+    const source = `${dirname(box.file)}/source`;
+    mkdirSync(source);
+    await said(box, "up", "-d");
+    renameSync(source, `${source}.away`);
+    const refused = await box.cv("restart", "hand");
+    assertEquals(refused.code, 125);
+    assertStringIncludes(refused.stderr, "VOLUME_SOURCE_MISSING");
+    const { state, ending } = await listed(box, "hand");
+    assertEquals([state, ending?.status], ["exited", 137]);
+    await sleep(500);
+    assertEquals((await listed(box, "always")).state, "exited");
+    renameSync(`${source}.away`, source);
+    await said(box, "start", "hand");
+    assertEquals((await listed(box, "hand")).state, "running");
+    const tries = async () => (await said(box, "events", "always")).split('"started"').length - 1;
+    const before = await tries();
+    for (const begin = performance.now(); await tries() === before;) {
+      assert(performance.now() - begin < 20_000, "it is not tried again");
+      await sleep(100);
+    }
+    rmdirSync(source);
+  });
+});
+
+describe("gc", { skip }, () => {
+  test("ends what a killed start left with the keeper, and not what moves another's terminal", async () => {
+    await using box = project({
+      containers: { terminal: { ...SLEEPS, tty: true }, left: SLEEPS },
+    });
+    await said(box, "up", "-d");
+    const path = `${box.state()}/containers/left/record.json`;
+    const { process: left, ...record } = JSON.parse(readFileSync(path, "utf8"));
+    writeFileSync(path, JSON.stringify({ ...record, phase: "starting" }));
+    const { pid = 0, id } = await listed(box, "terminal");
+    const children = () => {
+      const keeper = keeperOf(id);
+      return readFileSync(`/proc/${keeper}/task/${keeper}/children`, "utf8").trim().split(" ");
+    };
+    assertEquals(children().length, 3);
+    assertStringIncludes(await said(box, "gc"), `process ${left.pid}, which no record names`);
+    await until(() => !lives(left.pid), "what was left is gone");
+    assertEquals(children().length, 2);
+    await said(box, "exec", "terminal", "--", "sh", "-c", "echo it is shown > /dev/pts/0");
+    await until(
+      () => readFileSync(`${box.state()}/logs/${logOf(box)}`, "utf8").includes("it is shown"),
+      "the terminal is read",
+    );
+    assertEquals(lives(pid), true);
+  });
+
+  test("again and again beside up, exec, restart, a supervisor and down harms nothing that lives", async () => {
+    let over = false;
+    await using box = project({
+      containers: {
+        plain: SLEEPS,
+        limited: { ...SLEEPS, limits: { pids: 20 } },
+        terminal: { ...SLEEPS, tty: true },
+        flaky: {
+          ...BASE,
+          commands: [sh("exit 5")],
+          restart: { policy: "on-failure", maxRetries: 3, backoff: "1ms" },
+        },
+      },
+    });
+    const collect = async (): Promise<void> => {
+      while (!over) {
+        const { code, stdout, stderr } = await box.cv("gc");
+        assertEquals(code, 0, stderr);
+        // Of this project; others' tests may leave what they like.
+        assert(!stdout.includes(box.state().split("/").at(-1) ?? ""), stdout);
+      }
+    };
+    const collecting = collect().catch((error: unknown) => error);
+    try {
+      for (let round = 0; round < GC_ROUNDS; round++) await liveOnce(box);
+    } finally {
+      over = true;
+      assertEquals(await collecting, undefined);
+    }
+  });
+});
+
+const logOf = (box: Project): string =>
+  JSON.parse(readFileSync(`${box.state()}/containers/terminal/record.json`, "utf8")).log;
+
+async function liveOnce(box: Project): Promise<void> {
+  await said(box, "up", "-d");
+  for (const name of ["plain", "limited", "terminal"]) await said(box, "exec", name, "--", "true");
+  await said(box, "restart", "limited");
+  for (const begin = performance.now();;) {
+    const events = await said(box, "events", "flaky");
+    if (events.includes('"failed"')) {
+      assertEquals(events.split('"exited"').length - 1, 4, events);
+      break;
+    }
+    assert(performance.now() - begin < 30_000, events);
+  }
+  const states = (await box.ps()).map(({ name, state }) => `${name} ${state}`);
+  assertEquals(states, ["flaky exited", "limited running", "plain running", "terminal running"]);
+  await said(box, "down");
+}
