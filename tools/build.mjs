@@ -16,15 +16,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { binary, bootstrap, ROOT } from "./bootstrap.mjs";
-import { bundle, bundleOptions, digestOf, REQUIRE } from "./lib/cli_bundle.mjs";
+import { bundle, bundleOptions, compileExecutable, digestOf, REQUIRE } from "./lib/cli_bundle.mjs";
 import { bundledPackages, licenceNotices } from "./lib/licenses.mjs";
 import { runCommand, showMs } from "./lib/process.mjs";
 
 const DIST = join(ROOT, "dist");
-
-/** Nothing that lies in the caller's directory may change what the executable does (a hostile checkout may be one). */
-const NO_AUTOLOAD = ["dotenv", "bunfig", "tsconfig", "package-json"]
-  .map((name) => `--no-compile-autoload-${name}`);
 
 /** The same for Bun when it runs the package's file: else it reads all three from the working directory. */
 const BUN_ALONE = "bun --config=/dev/null --no-env-file --tsconfig-override=/dev/null";
@@ -74,29 +70,7 @@ async function emitTypes() {
 async function compile(define) {
   const target = join(DIST, "containerv");
   const next = `${target}.next`;
-  const defines = Object.entries(define).flatMap((
-    [name, value],
-  ) => ["--define", `${name}=${value}`]);
-  const form = [
-    "--compile",
-    "--target=bun",
-    "--format=esm",
-    "--splitting",
-    "--minify",
-    "--bytecode",
-  ];
-  const argv = [
-    binary("bun"),
-    "build",
-    ...form,
-    ...NO_AUTOLOAD,
-    ...defines,
-    "--outfile",
-    next,
-    "runtime/cli/entry.ts",
-  ];
-  const result = await runCommand(argv, { cwd: ROOT, timeoutMs: 300_000 });
-  if (result.code !== 0) throw new Error(`bun build: exit ${result.code}\n${result.output}`);
+  await compileExecutable(next, define);
   // Put in place at once: a run that goes on meanwhile keeps the old file.
   renameSync(next, target);
   return statSync(target).size;

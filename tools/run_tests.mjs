@@ -6,7 +6,8 @@
  *   --golden              the goldens only  --no-world            without the comparison of the machine
  *   --slowest N           the slowest N files and tests at the end
  *   --again               a file that fails is run once more, whether another ran beside it or not
- *   --patience N          a file may take N times as long: for an emulated machine
+ *   --patience N          a file, a test and a command line in it may take N times as long: for an emulated machine
+ *   --rows                a line for each file as soon as it ends
  *   --strict              a skip that is not on the list tests/support/allowed_skips.json is a failure
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -42,6 +43,7 @@ function parseOptions() {
       slowest: { type: "string", default: "0" },
       again: { type: "boolean", default: false },
       patience: { type: "string", default: "1" },
+      rows: { type: "boolean", default: false },
       strict: { type: "boolean", default: process.env.CONTAINERV_STRICT_SKIPS === "1" },
     },
     allowNegative: true,
@@ -177,7 +179,11 @@ async function runAll(options) {
     .flatMap((suite) => jobsOf(suite, options));
   const run = (width) => ({
     width,
-    work: (job) => runJob(job, deadline),
+    work: async (job) => {
+      const result = await runJob(job, deadline);
+      if (options.rows && !isDisturbed(result, options)) printRow(result);
+      return result;
+    },
   });
   const beside = jobs.filter((job) => !job.alone)
     .map((job) => job.suite.perFile ? { ...job, shared: true } : job)
@@ -188,6 +194,7 @@ async function runAll(options) {
   for (let index = 0; index < results.length; index++) {
     if (isDisturbed(results[index], options)) {
       results[index] = await runAgain(results[index], deadline);
+      if (options.rows) printRow(results[index]);
     }
   }
   return results;
@@ -196,6 +203,18 @@ async function runAll(options) {
 /** Failed while another file ran beside it: which of the two is to blame shows when it has the machine for itself. */
 const isDisturbed = ({ job, cases }, { again }) =>
   (job.shared === true || again) && cases.some(({ outcome }) => outcome === "failed");
+
+/** The row of one file; tools/test_vm.mjs reads it. */
+function printRow(result) {
+  const { job, ms, skipReasons } = result;
+  const { passed, failed, skipped } = count([result]);
+  const why = skipped > 0 ? ` (${skipReasons.join("; ")})` : "";
+  console.log(
+    `› ${job.runtime} ${
+      job.files.join(" ")
+    }: ${passed} passed, ${failed} failed, ${skipped} skipped · ${showMs(ms)}${why}`,
+  );
+}
 
 /** What it says alone counts; what it said before is printed, whatever that is. */
 async function runAgain(before, deadline) {
@@ -230,6 +249,7 @@ async function main() {
   bootstrap();
   const begin = Date.now();
   const options = parseOptions();
+  process.env.CONTAINERV_PATIENCE = options.patience;
   const scratch = mkdtempSync(join(tmpdir(), "containerv-tests-"));
   const before = join(scratch, "before.json");
   // Other users run it too: not in a directory that is closed to them.

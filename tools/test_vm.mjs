@@ -2,7 +2,10 @@
  * `npm run test:vm`: the tests that depend on the kernel, in virtual machines with Debian's 6.1 and 6.12 kernels and nothing but
  * cgroup v2. Emulated (no KVM is needed), so a minute here is some five seconds there: only the files that matter run.
  *
- *   --kernel 6.1,6.12   only these        --file PATH,PATH   other files, under Bun
+ *   --kernel 6.1,6.12    only these        --file PATH,PATH    other files
+ *   --all                every file that looks at a machine, five to a virtual machine: hours
+ *   --runtime bun,deno   what runs the files of --file and --all; default: bun
+ *   --patience N         a file and its commands may take N times as long; default: 3
  *
  * Needs root, and the programs of tools/run-in-vm.sh, which `.ci/run` installs.
  */
@@ -11,8 +14,9 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bootstrap, ROOT } from "./bootstrap.mjs";
-import { bundleForTests } from "./lib/cli_bundle.mjs";
+import { bundleForTests, executableForTests } from "./lib/cli_bundle.mjs";
 import { runCommand, showMs } from "./lib/process.mjs";
+import { mayRunUnder, SUITES, testFiles } from "./lib/suites.mjs";
 
 /** Kernel → the Debian package it comes from. */
 const KERNELS = {
@@ -38,14 +42,28 @@ const RUNS = [
   ["bun", "tests/security/volumes_test.ts"],
 ];
 
-/** A hang guard: five minutes are usual, eight beside other work. */
+/** A hang guard: five minutes are usual for the lane, eight beside other work. */
 const TIMEOUT_SECONDS = 1200;
+
+/** More files than that in one machine, and one that hangs costs too much. */
+const FILES_PER_MACHINE = 5;
+
+/** Code that V8 compiles is translated once more there: without it a start takes a third of the time. (WebAssembly stays.) */
+const V8_FLAGS = "--no-opt,--no-maglev,--no-sparkplug,--max-lazy";
+
+const PER_FILE = SUITES.filter(({ perFile }) => perFile).map(({ name }) => name).join(",");
+
+/** What `--rows` says of a file at its end. */
+const ROW = /^› (\S+) (\S+): (\d+) passed, (\d+) failed, (\d+) skipped · (.*)$/gm;
 
 function parseOptions() {
   const { values } = parseArgs({
     options: {
       kernel: { type: "string", default: Object.keys(KERNELS).join(",") },
       file: { type: "string" },
+      all: { type: "boolean", default: false },
+      runtime: { type: "string", default: "bun" },
+      patience: { type: "string", default: "3" },
     },
   });
   const kernels = values.kernel.split(",");
@@ -53,70 +71,97 @@ function parseOptions() {
   if (unknown !== undefined) {
     throw new Error(`unknown kernel ${unknown}; there are ${Object.keys(KERNELS).join(", ")}`);
   }
-  const runs = values.file === undefined
-    ? RUNS
-    : values.file.split(",").map((file) => ["bun", file]);
-  return { kernels, runs };
+  return { kernels, runs: chosenRuns(values), patience: Number(values.patience) };
+}
+
+function chosenRuns({ all, file, runtime }) {
+  if (!all && file === undefined) return RUNS;
+  const files = all ? PER_FILE.split(",").flatMap(testFiles) : file.split(",");
+  return runtime.split(",").flatMap((name) =>
+    files.filter((path) => mayRunUnder(path, name)).map((path) => [name, path])
+  );
 }
 
 /**
- * One machine for all files, for booting costs some seconds; each file by itself, so that what ran is told when one hangs, and once
- * more when it fails: what it said first is printed.
+ * One machine for all files, for booting costs some seconds; two files at a time, as it has two processors; each that fails is run
+ * once more, alone: what it said first is printed.
  */
-function script({ runs, cli }) {
+function script({ runs, cli, executable, patience }) {
   // On the machine's disk: what lies in memory can't be id-mapped before Linux 6.3, nor on an overlay at all.
-  const scratch =
-    `export TMPDIR=/scratch/tmp CONTAINERV_RACES=5 CONTAINERV_TEST_CLI=${cli}; mkdir $TMPDIR; ` +
-    "chmod 1777 $TMPDIR; mkdir -pm 700 /scratch/data /var/lib/containerv; " +
+  const scratch = `export TMPDIR=/scratch/tmp CONTAINERV_RACES=5 CONTAINERV_TEST_MINUTES=60 ` +
+    `CONTAINERV_TEST_CLI=${cli} CONTAINERV_TEST_EXECUTABLE=${executable} ` +
+    `CONTAINERV_TEST_V8_FLAGS=${V8_FLAGS}; ` +
+    "mkdir $TMPDIR; chmod 1777 $TMPDIR; mkdir -pm 700 /scratch/data /var/lib/containerv; " +
     "mount --bind /scratch/data /var/lib/containerv; ";
+  const runtimes = [...new Set(runs.map(([runtime]) => runtime))];
   return scratch +
-    runs.map(([runtime, file]) =>
-      `node tools/run_tests.mjs --suite integration,security --runtime ${runtime} --file ${file} ` +
-      "--no-world --patience 3 --again"
-    ).join("; ");
+    runtimes.map((name) => {
+      const files = runs.filter(([runtime]) => runtime === name).map(([, file]) => file).join(",");
+      return `node tools/run_tests.mjs --suite ${PER_FILE} --runtime ${name} --file ${files} ` +
+        `--no-world --patience ${patience} --again --rows`;
+    }).join("; ");
 }
 
 /**
  * Runs the files: their own words, then how many passed and failed. A machine that ended early (the emulator, or the guest's kernel
  * hung) is told, and another one runs what is left; that one must do.
  */
-async function runKernel(kernel, { runs, cli }) {
+async function runKernel(kernel, { runs, ...options }) {
   const begin = Date.now();
   console.log(`› Linux ${kernel}`);
-  let counts = await runMachine(kernel, { runs, cli });
-  if (counts.length < runs.length) {
-    const left = runs.slice(counts.length);
+  const rows = await runMachine(kernel, { runs, ...options });
+  const left = runs.filter((run) => !rows.has(run.join(" ")));
+  if (left.length > 0) {
     console.log(
       `! Linux ${kernel}: another machine runs ${left.map(([, file]) => file).join(", ")}`,
     );
-    counts = [...counts, ...await runMachine(kernel, { runs: left, cli })];
+    for (const [key, row] of await runMachine(kernel, { runs: left, ...options })) {
+      rows.set(key, row);
+    }
   }
-  const broken = counts.length < runs.length ? 1 : 0;
-  const sum = (index) => counts.reduce((total, match) => total + Number(match[index]), 0);
   console.log(`  Linux ${kernel}: ${showMs(Date.now() - begin)}`);
-  return { passed: sum(1), failed: sum(2) + broken };
+  return runs.map((run) => ({ kernel, run, ...rows.get(run.join(" ")) }));
 }
 
-/** The lines of how many passed and failed, one for each file that ran to its end. */
-async function runMachine(kernel, { runs, cli }) {
-  const argv = ["tools/run-in-vm.sh", ".", "/bin/sh", "-c", script({ runs, cli })];
+/** What each file that ran to its end said, by its runtime and name. */
+async function runMachine(kernel, { runs, patience, ...programs }) {
+  const words = script({ runs, patience, ...programs });
+  const argv = ["tools/run-in-vm.sh", ".", "/bin/sh", "-c", words];
+  const seconds = TIMEOUT_SECONDS * Math.ceil(patience / 3);
   const env = {
     ...process.env,
     VM_KERNEL_PKG: KERNELS[kernel],
     VM_MEM: "3072",
-    VM_TIMEOUT: String(TIMEOUT_SECONDS),
+    VM_TIMEOUT: String(seconds),
   };
   const result = await runCommand(argv, {
     cwd: ROOT,
     env,
-    timeoutMs: (TIMEOUT_SECONDS + 60) * 1000,
+    timeoutMs: (seconds + 60) * 1000,
     onOutput: (chunk) => process.stdout.write(chunk),
   });
-  const counts = [...result.output.matchAll(/^(\d+) passed, (\d+) failed$/gm)];
-  if (counts.length < runs.length) {
+  const rows = new Map();
+  for (const [, runtime, file, passed, failed, skipped, rest] of result.output.matchAll(ROW)) {
+    const counts = { passed: Number(passed), failed: Number(failed), skipped: Number(skipped) };
+    rows.set(`${runtime} ${file}`, { ...counts, rest });
+  }
+  // Ended by whoever started this: no other machine is to begin.
+  if (result.code === 130 || result.code === 143) process.exit(result.code);
+  if (rows.size < runs.length) {
     console.log(`✘ Linux ${kernel}: the machine ended early, with ${result.code}`);
   }
-  return counts;
+  return rows;
+}
+
+/** A line for each file, with the reasons of what was skipped; a file that never came to its end counts as failed. */
+function printTable(rows) {
+  console.log("");
+  for (const { kernel, run, passed, failed, skipped, rest } of rows) {
+    const said = passed === undefined
+      ? "not run to its end"
+      : `${passed} passed, ${failed} failed, ${skipped} skipped · ${rest}`;
+    console.log(`${failed === 0 ? "✔" : "✘"} ${kernel.padEnd(4)} ${run.join(" ")}: ${said}`);
+  }
 }
 
 /** The kernels are Debian's packages; `undefined` where its package lists can be had. */
@@ -129,7 +174,7 @@ function whyNot() {
 
 async function main() {
   bootstrap();
-  const { kernels, runs } = parseOptions();
+  const { kernels, runs, patience } = parseOptions();
   const why = whyNot();
   if (why !== undefined) {
     console.log(`  skipped: ${why}\n0 passed, 0 failed`);
@@ -138,21 +183,36 @@ async function main() {
   if (spawnSync("qemu-system-x86_64", ["--version"]).error !== undefined) {
     throw new Error("needs qemu-system-x86_64: see the list in .ci/run");
   }
-  const total = { passed: 0, failed: 0 };
-  // Made here once: an emulated machine takes most of a minute for it, and would for each file.
+  const rows = [];
+  // Made here once: an emulated machine takes most of a minute for it, and would for each file. The executable starts there in half
+  // the time of the bundle.
   const bundled = join(ROOT, `node_modules/.cache/containerv/cli-${process.pid}`);
   try {
     const cli = await bundleForTests(bundled);
+    const executable = await executableForTests(bundled);
     for (const kernel of kernels) {
-      const { passed, failed } = await runKernel(kernel, { runs, cli });
-      total.passed += passed;
-      total.failed += failed;
+      for (const part of batches(runs)) {
+        rows.push(...await runKernel(kernel, { runs: part, cli, executable, patience }));
+      }
     }
   } finally {
     rmSync(bundled, { recursive: true, force: true });
   }
-  console.log(`${total.passed} passed, ${total.failed} failed`);
-  process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+  printTable(rows);
+  const passed = rows.reduce((total, row) => total + (row.passed ?? 0), 0);
+  const failed = rows.reduce((total, row) => total + (row.failed ?? 1), 0);
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+}
+
+/** The lane is one: booting costs some seconds, and it is known to end. */
+function batches(runs) {
+  if (runs === RUNS) return [runs];
+  const count = Math.ceil(runs.length / FILES_PER_MACHINE);
+  return Array.from(
+    { length: count },
+    (_, index) => runs.slice(index * FILES_PER_MACHINE, (index + 1) * FILES_PER_MACHINE),
+  );
 }
 
 await main();

@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import process from "node:process";
 
 /**
- * `bun`, `deno`: under that runtime, from the bundle that `npm test` makes of the sources, or mod.ts when a file is run by itself;
+ * `bun`, `deno`: under that runtime, from the bundle that `npm test` makes of the sources, or mod.ts when a file is run by itself
+ * (in an emulated machine `bun` is an executable that is built before: it starts in half the time);
  * `source`: mod.ts under the test's runtime; `dist`: the built executable; `bundle`: dist/containerv.mjs under Bun.
  */
 export type CliRuntime = "bun" | "deno" | "source" | "dist" | "bundle";
@@ -18,7 +19,7 @@ export interface CliOptions {
   /** Added to a clean environment of PATH, HOME, LC_ALL, NO_COLOR; undefined removes a name. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly stdin?: string | Uint8Array;
-  /** Then SIGKILL to the process group. Default 30 s. */
+  /** Then SIGKILL to the process group. Default 30 s; `CONTAINERV_PATIENCE` times as long, on an emulated machine. */
   readonly timeoutMs?: number;
   /** Words before the command, as `["strace", "-f", "-o", file]` or `["setpriv", "--reuid=65534", …]`. */
   readonly prefix?: readonly string[];
@@ -35,6 +36,9 @@ export interface CliResult {
   readonly ms: number;
   readonly timedOut: boolean;
 }
+
+/** How many times as long all may take: an emulated machine's is more than 1. */
+export const PATIENCE: number = Number(process.env["CONTAINERV_PATIENCE"] ?? 1);
 
 /** The repository's directory, without a slash at the end. */
 export const REPOSITORY: string = fileURLToPath(new URL("../..", import.meta.url)).replace(
@@ -53,12 +57,17 @@ export function cliCommand(runtime: CliRuntime = currentRuntime()): string[] {
   if (runtime === "source") return [...launcher(currentRuntime()), `${REPOSITORY}/mod.ts`];
   if (runtime === "bundle") return [`${bin}/bun`, `${REPOSITORY}/dist/containerv.mjs`];
   if (runtime === "dist") return [`${REPOSITORY}/dist/containerv`];
+  const executable = process.env["CONTAINERV_TEST_EXECUTABLE"];
+  if (runtime === "bun" && executable !== undefined) return [executable];
   return [...launcher(runtime), process.env["CONTAINERV_TEST_CLI"] ?? `${REPOSITORY}/mod.ts`];
 }
 
 function launcher(runtime: "bun" | "deno"): string[] {
   const bin = `${REPOSITORY}/node_modules/.bin`;
-  return runtime === "bun" ? [`${bin}/bun`] : [`${bin}/deno`, "run", "-A"];
+  // An emulated machine translates what a compiler makes once more: there V8 shall interpret.
+  const flags = process.env["CONTAINERV_TEST_V8_FLAGS"];
+  const interpret = flags === undefined ? [] : [`--v8-flags=${flags}`];
+  return runtime === "bun" ? [`${bin}/bun`] : [`${bin}/deno`, "run", "-A", ...interpret];
 }
 
 function environment(changes: CliOptions["env"] = {}): Record<string, string> {
@@ -103,7 +112,7 @@ export function runProgram(argv: readonly string[], options: CliOptions = {}): P
     const timer = setTimeout(() => {
       timedOut = true;
       if (child.pid !== undefined) killGroup(child.pid);
-    }, timeoutMs);
+    }, timeoutMs * PATIENCE);
     if (child.pid !== undefined) options.started?.(child.pid);
     child.once("error", reject);
     child.once("close", (code, signal) => {

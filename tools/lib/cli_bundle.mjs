@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../bootstrap.mjs";
+import { binary, ROOT } from "../bootstrap.mjs";
+import { runCommand } from "./process.mjs";
 
 /** Packages in CommonJS require Node's modules; Deno has no `require` in a module by itself, as Bun has. */
 export const REQUIRE =
@@ -53,13 +54,58 @@ export function digestOf(inputs) {
   return hash.digest("hex").slice(0, 16);
 }
 
+/** Nothing that lies in the caller's directory may change what the executable does (a hostile checkout may be one). */
+const NO_AUTOLOAD = ["dotenv", "bunfig", "tsconfig", "package-json"]
+  .map((name) => `--no-compile-autoload-${name}`);
+
+/** Builds the executable: Bun, and the sources in chunks and with bytecode. `define`: constants, as JSON. */
+export async function compileExecutable(outfile, define) {
+  const defines = Object.entries(define).flatMap((
+    [name, value],
+  ) => ["--define", `${name}=${value}`]);
+  const form = [
+    "--compile",
+    "--target=bun",
+    "--format=esm",
+    "--splitting",
+    "--minify",
+    "--bytecode",
+  ];
+  const argv = [
+    binary("bun"),
+    "build",
+    ...form,
+    ...NO_AUTOLOAD,
+    ...defines,
+    "--outfile",
+    outfile,
+    "runtime/cli/entry.ts",
+  ];
+  const result = await runCommand(argv, { cwd: ROOT, timeoutMs: 300_000 });
+  if (result.code !== 0) throw new Error(`bun build: exit ${result.code}\n${result.output}`);
+}
+
 /** Bundles the sources as they are now into `outdir`; gives the path of the program. */
 export async function bundleForTests(outdir) {
   const { stop } = await import("esbuild");
-  const { metafile } = await bundle({ ...bundleOptions(outdir), write: false });
-  const build = JSON.stringify(digestOf(Object.keys(metafile.inputs)));
+  const build = await buildName(outdir);
   await bundle({ ...bundleOptions(outdir), define: { CONTAINERV_BUILD: build } });
   // Its service process would else count as left behind.
   await stop();
   return join(outdir, "containerv.mjs");
+}
+
+/** The executable of the sources as they are now, in `outdir`; gives its path. */
+export async function executableForTests(outdir) {
+  const { stop } = await import("esbuild");
+  const build = await buildName(outdir);
+  await stop();
+  const program = join(outdir, "containerv");
+  await compileExecutable(program, { CONTAINERV_BUILD: build });
+  return program;
+}
+
+async function buildName(outdir) {
+  const { metafile } = await bundle({ ...bundleOptions(outdir), write: false });
+  return JSON.stringify(digestOf(Object.keys(metafile.inputs)));
 }

@@ -8,19 +8,22 @@ import { bundleForNode } from "./bundle.mjs";
 import { readJunit } from "./junit.mjs";
 import { runCommand } from "./process.mjs";
 
-/** Longest time of a single test; files and batches have their own limits. */
+/** Longest time of a single test on a machine that is not emulated; files and batches have their own limits. */
 const TEST_TIMEOUT_MS = 120_000;
 
 function testArguments(runtime, job) {
   const files = job.files.map((file) => `./${file}`);
   const report = job.report;
   if (runtime === "bun") {
+    const patience = Number(process.env.CONTAINERV_PATIENCE ?? 1);
     const flags = ["--reporter=junit", `--reporter-outfile=${report}`];
-    return [binary("bun"), "test", `--timeout=${TEST_TIMEOUT_MS}`, ...flags, ...files];
+    return [binary("bun"), "test", `--timeout=${TEST_TIMEOUT_MS * patience}`, ...flags, ...files];
   }
   if (runtime === "deno") {
     const config = `--config=${join(ROOT, "deno.json")}`;
-    const flags = ["-A", "--no-check", config, `--junit-path=${report}`];
+    const v8 = process.env.CONTAINERV_TEST_V8_FLAGS;
+    const interpret = v8 === undefined ? [] : [`--v8-flags=${v8}`];
+    const flags = ["-A", "--no-check", ...interpret, config, `--junit-path=${report}`];
     return [binary("deno"), "test", ...flags, ...(files.length > 1 ? [importAll(job)] : files)];
   }
   const reporter = ["--test-reporter=junit", `--test-reporter-destination=${report}`];

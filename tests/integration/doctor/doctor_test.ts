@@ -35,7 +35,7 @@ async function diagnose(options: CliOptions = {}): Promise<Diagnosed> {
 /** A prefix that takes a call away: the same runtime as the test's becomes the command. */
 function without(call: string, errno: number): readonly string[] {
   const script = `${REPOSITORY}/tests/integration/doctor/without_call.ts`;
-  return [...cliCommand().slice(0, -1), script, call, `${errno}`];
+  return [...cliCommand("source").slice(0, -1), script, call, `${errno}`];
 }
 
 const AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
