@@ -28,13 +28,14 @@ export async function command(given: Arguments): Promise<number> {
     const wanted = onlyContainer(loaded.desired);
     const stored = await surveyedLayers(wanted, host);
     const options = { ...(host === undefined ? {} : { host }), ...stored };
-    const plan = hideIn(planContainer(wanted, options).plan, hidden);
+    const planned = planContainer(wanted, options);
+    const plan = hideIn(planned.plan, hidden);
     if (runtime !== undefined) {
       const { equivalentOci } = await import("../lifecycle/oci.ts");
       const { showOci } = await import("../show/oci.ts");
       const { settleLayers } = await import("../subjects/layers.ts");
       const settled = settleLayers(hideIn(wanted, hidden), stored?.stored.layers);
-      const same = equivalentOci(settled, plan, { here: host === undefined });
+      const same = equivalentOci(settled, { ...planned, plan }, { here: host === undefined });
       const { out, problems } = showOci(same, { runtime, places, form: formOf(given) });
       stdout(out);
       stderr(problems);

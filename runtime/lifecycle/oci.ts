@@ -1,9 +1,13 @@
 /** A container's plan → the `config.json` that asks another runtime for the same. Changes nothing. */
 import type { DesiredContainer } from "../../spec/model/desired.ts";
-import type { OciMount } from "../../spec/oci/config.ts";
+import type { OciDeviceRule, OciDisk, OciMount } from "../../spec/oci/config.ts";
 import { type OciExport, toOci } from "../../spec/oci/container.ts";
-import type { OciFacts, OciFactUser } from "../../spec/oci/facts.ts";
+import type { OciFacts, OciFactUser, OciKnob } from "../../spec/oci/facts.ts";
+import { mappingsToOci } from "../../spec/oci/user.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
+import type { Answers, Host } from "../plan/host.ts";
+import { showRule } from "../plan/ops/device_rules.ts";
+import { pairMap } from "../plan/ops/idmap.ts";
 import type { Op, OpKind } from "../plan/ops/registry.ts";
 import type { Plan } from "../plan/plan.ts";
 
@@ -17,18 +21,25 @@ export interface EquivalentOptions {
   readonly here: boolean;
 }
 
+/** A plan, and what it was made of. */
+export interface Planned {
+  readonly plan: Plan;
+  readonly host: Host;
+  readonly answers: Answers;
+}
+
 /** What crun or runc would have to be given for the container that `plan` makes. */
 export function equivalentOci(
   container: DesiredContainer,
-  plan: Plan,
+  planned: Planned,
   options: EquivalentOptions,
 ): OciExport {
-  return toOci(container, factsOfPlan(container, plan, options));
+  return toOci(container, factsOfPlan(container, planned, options));
 }
 
 function factsOfPlan(
   container: DesiredContainer,
-  plan: Plan,
+  { plan, host, answers }: Planned,
   { here }: EquivalentOptions,
 ): OciFacts {
   const of = <K extends OpKind>(kind: K): readonly OpOf<K>[] =>
@@ -58,6 +69,60 @@ function factsOfPlan(
     groupsMounted: of("mount.new").some(({ at }) => at === "/sys/fs/cgroup"),
     ...idMapsOf(plan),
     volumes: of("volume.attach").flatMap((op) => volumeOf(op, plan)),
+    mappedLayers: of("layer.map").filter(({ slot }) =>
+      !of("volume.attach").some((attach) => attach.slot === slot)
+    ).map(({ path }) => path),
+    knobs: of("cgroup.write").map((op) => knobOf(op, host)),
+    disks: disksOf(answers),
+    ...devicesOf(plan),
+  };
+}
+
+function knobOf({ path, value }: OpOf<"cgroup.write">, { cgroups }: Host): OciKnob {
+  const file = path.slice(path.lastIndexOf("/") + 1);
+  const unified = cgroups.v2 !== undefined && path.startsWith(`${cgroups.v2.mount}/`) &&
+    // The hierarchies of v1 may lie in the same directory as the one beside them.
+    !Object.values(cgroups.v1).some((mount) => path.startsWith(`${mount}/`));
+  return { file, value, unified };
+}
+
+function disksOf({ disks = {} }: Answers): Readonly<Record<string, OciDisk>> {
+  return Object.fromEntries(
+    Object.entries(disks).flatMap(([path, answer]) =>
+      "major" in answer ? [[path, { major: answer.major, minor: answer.minor }] as const] : []
+    ),
+  );
+}
+
+/** `c 1:3 rwm`, `c 136:* rwm`: as the files of v1 have it. */
+const RULE = /^([bc]) (\d+):(\d+|\*) ([rwm]+)$/;
+
+function devicesOf({ ops }: Plan): Pick<OciFacts, "devices"> {
+  const texts = ops.flatMap((op) => {
+    if (op.kind === "cgroup.devices") return op.rules.map(showRule);
+    const isAllowed = op.kind === "cgroup.write" && op.path.endsWith("/devices.allow");
+    return isAllowed ? [op.value] : [];
+  });
+  const nodes = ops.flatMap((op): readonly OciMount[] =>
+    op.kind !== "mount.bind" || !op.id.startsWith("devices/") ? [] : [{
+      destination: op.at,
+      type: "bind",
+      source: op.source,
+      options: ["bind", ...op.attributes],
+    }]
+  );
+  if (texts.length === 0 && nodes.length === 0) return {};
+  return { devices: { rules: texts.map(ruleOf), nodes } };
+}
+
+function ruleOf(text: string): OciDeviceRule {
+  const [, type, major, minor, access = ""] = RULE.exec(text) ?? [];
+  return {
+    allow: true,
+    type: type === "b" ? "b" : "c",
+    major: Number(major),
+    ...(minor === "*" ? {} : { minor: Number(minor) }),
+    access,
   };
 }
 
@@ -105,9 +170,16 @@ function idMapsOf(plan: Plan): Pick<OciFacts, "idMaps"> {
 /** A volume is opened on the host's side, and attached inside when all else is mounted. */
 function volumeOf(attach: OpOf<"volume.attach">, plan: Plan): readonly OciMount[] {
   const opened = plan.ops.find((op) =>
-    (op.kind === "volume.open" || op.kind === "volume.new") && op.slot === attach.slot
+    (op.kind === "volume.open" || op.kind === "volume.new" || op.kind === "layer.map") &&
+    op.slot === attach.slot
   );
   const destination = attach.at;
+  if (opened?.kind === "layer.map") {
+    const { path, attributes, ids } = opened;
+    // Of the one mount, as ours is.
+    const options = ["bind", ...attributes, "rprivate"];
+    return [{ destination, type: "bind", source: path, options, ...mountIds(ids) }];
+  }
   if (opened?.kind === "volume.new") {
     const data = opened.options.map((option) => option.join("="));
     const options = [...opened.attributes, ...data];
@@ -117,6 +189,17 @@ function volumeOf(attach: OpOf<"volume.attach">, plan: Plan): readonly OciMount[
   const { base, path, attributes, propagation } = opened;
   const source = path === "" ? base : `${base === "/" ? "" : base}/${path}`;
   const prefix = attach.target === "directory" ? "r" : "";
-  const options = ["rbind", ...attributes.map((attribute) => `${prefix}${attribute}`)];
-  return [{ destination, type: "bind", source, options: [...options, `r${propagation}`] }];
+  const options = [
+    "rbind",
+    ...attributes.map((attribute) => `${prefix}${attribute}`),
+    `r${propagation}`,
+  ];
+  const ids = opened.owner === undefined ? {} : mountIds(pairMap(opened.owner));
+  return [{ destination, type: "bind", source, options, ...ids }];
+}
+
+function mountIds(
+  { uids, gids }: ReturnType<typeof pairMap>,
+): Pick<OciMount, "uidMappings" | "gidMappings"> {
+  return { uidMappings: mappingsToOci(uids), gidMappings: mappingsToOci(gids) };
 }

@@ -1,4 +1,5 @@
 /** A container in the words of OCI: `plan --diff crun`, `plan --oci`. */
+import { exactJson } from "../../spec/text/json.ts";
 import { escapeControls } from "./diagnostics.ts";
 import { type Places, showOrigin } from "./plan.ts";
 
@@ -37,7 +38,7 @@ export function showOci(
   equivalent: ShownEquivalent,
   { runtime, places, form }: ShowOciOptions,
 ): { readonly out: string; readonly problems: string } {
-  const text = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+  const text = (value: unknown): string => `${exactJson(value, 2)}\n`;
   if (form === "json") return { out: text(equivalent), problems: "" };
   const { config, bundle, losses } = equivalent;
   const lines = losses.flatMap(({ origin, message, fix }) => [

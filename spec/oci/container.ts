@@ -9,16 +9,23 @@ import { environmentFromOci, labelsFromOci, labelsToOci } from "./environment.ts
 import type { OciBundle, OciFacts, OciImportOptions } from "./facts.ts";
 import { LIMITS_IN_OCI, limitsFromOci, limitsToOci } from "./limits.ts";
 import type { OciLoss, Said } from "./loss.ts";
-import { namespacesFromOci, networkToOci } from "./network.ts";
+import { namespacesFromOci, namespacesToOci } from "./namespaces.ts";
+import { networkToOci } from "./network.ts";
 import { policyFromOci, policyToOci } from "./policy.ts";
+import { processFromOci, processToOci } from "./process.ts";
+import { rlimitsToOci } from "./rlimits.ts";
 import { rootfsFromOci, rootfsToOci } from "./rootfs.ts";
 import { secretLosses } from "./secrets.ts";
 import { stopToOci } from "./stop.ts";
-import { userFromOci, userToOci } from "./user.ts";
+import { sysctlsFromOci, sysctlsToOci } from "./sysctls.ts";
+import { userFromOci, usernsFromOci, userToOci } from "./user.ts";
 import { volumeLosses } from "./volumes.ts";
 
-/** The oldest version that has all that is written here; crun and runc take any 1.x. */
+/** The oldest version that has most of it; crun and runc take any 1.x. */
 const OCI_VERSION = "1.0.0";
+/** The first with `unified` and `umask`, and the first with clocks, priorities and mapped mounts. */
+const WITH_UNIFIED = "1.0.2";
+const WITH_CLOCKS = "1.1.0";
 
 export interface OciExport {
   readonly config: OciConfig;
@@ -50,6 +57,14 @@ const SAID = new Set<string>([
   "policy",
   "policy/preset",
   "policy/capabilities",
+  "process",
+  "process/groups",
+  "process/umask",
+  "process/oomScoreAdj",
+  "process/ioPriority",
+  "process/scheduler",
+  "process/cpuAffinity",
+  "process/personality",
   "stop",
   "volumes",
   "secrets",
@@ -60,24 +75,36 @@ const SAID = new Set<string>([
 ]);
 
 /** Maps whose inner keys are the user's own words, or are read as a whole. */
-const WHOLE = new Set(["environment", "labels", "stop", "secrets", "userns"]);
+const WHOLE = new Set([
+  "environment",
+  "labels",
+  "stop",
+  "secrets",
+  "userns",
+  "join",
+  "time",
+  "sysctls",
+]);
 
 /** What is wanted, as `config.json`: what it can't say is in `losses`, what must lie beside it in `bundle`. */
 export function toOci(container: DesiredContainer, facts: OciFacts): OciExport {
   const rootfs = rootfsToOci(container, facts);
   const all: readonly Said<OciPart>[] = [
+    namespacesToOci(container),
     commandToOci(container, facts),
     userToOci(container, facts),
     labelsToOci(container),
     networkToOci(container),
+    processToOci(container),
+    rlimitsToOci(container),
+    sysctlsToOci(container),
     policyToOci(container, facts),
     limitsToOci(container, facts),
     stopToOci(container),
     rootfs,
   ];
-  const own = { linux: { namespaces: OWN_NAMESPACES.map((type) => ({ type })) } } as const;
   return {
-    config: assemble([own, ...all.map(({ part }) => part)]),
+    config: assemble(all.map(({ part }) => part)),
     bundle: rootfs.bundle,
     losses: [
       ...all.flatMap(({ losses }) => losses),
@@ -87,8 +114,6 @@ export function toOci(container: DesiredContainer, facts: OciFacts): OciExport {
     ],
   };
 }
-
-const OWN_NAMESPACES = ["pid", "ipc", "uts", "mount", "cgroup"] as const;
 
 /** A key that was written and that no subject here knows: never left out in silence. */
 function unsaid({ origins }: DesiredContainer): readonly OciLoss[] {
@@ -113,7 +138,18 @@ function assemble(parts: readonly OciPart[]): OciConfig {
     rest = { ...rest, ...others };
   }
   // Sound: the command gives args and cwd, the user its ids, the rootfs the root.
-  return { ociVersion: OCI_VERSION, process, ...rest, linux } as OciConfig;
+  const config = { ociVersion: OCI_VERSION, process, ...rest, linux } as OciConfig;
+  return { ...config, ociVersion: versionOf(config) };
+}
+
+function versionOf({ process, linux, mounts = [] }: OciConfig): string {
+  const isMapped = mounts.some(({ uidMappings }) => uidMappings !== undefined);
+  if (isMapped || process.scheduler || process.ioPriority || linux?.timeOffsets) {
+    return WITH_CLOCKS;
+  }
+  return linux?.resources?.unified === undefined && process.user.umask === undefined
+    ? OCI_VERSION
+    : WITH_UNIFIED;
 }
 
 export interface OciImport {
@@ -127,7 +163,7 @@ export function fromOci(config: Value, options: OciImportOptions): OciImport {
   const document = openDocument(config);
   document.take("ociVersion");
   document.take("linux", "cgroupsPath");
-  const { network, losses: shared } = namespacesFromOci(document);
+  const { keys: namespaces, losses: shared } = namespacesFromOci(document);
   const { policy, losses: rights } = policyFromOci(document);
   const { losses: roots, ...rootfs } = rootfsFromOci(document, options);
   const spec = {
@@ -136,8 +172,11 @@ export function fromOci(config: Value, options: OciImportOptions): OciImport {
     ...environmentFromOci(document),
     ...labelsFromOci(document),
     ...userFromOci(document),
+    ...usernsFromOci(document),
+    ...processFromOci(document),
+    ...sysctlsFromOci(document),
     ...limitsFromOci(document),
-    ...(network === undefined ? {} : { network }),
+    ...namespaces,
     policy,
   };
   return { spec, losses: [...shared, ...rights, ...roots, ...document.rest()] };

@@ -1,6 +1,6 @@
 /** What a `config.json` has to say and a spec leaves to the machine: the caller takes it from the plan. */
 import type { IdMap } from "../model/desired.ts";
-import type { OciMount } from "./config.ts";
+import type { OciDeviceRule, OciDisk, OciMount } from "./config.ts";
 
 export interface OciFacts {
   /** Who each command runs as, by its index. */
@@ -23,14 +23,33 @@ export interface OciFacts {
   readonly root: OciRootFacts;
   /** The ids of the user namespace that the container gets; absent: it gets none. */
   readonly idMaps?: { readonly uids: readonly IdMap[]; readonly gids: readonly IdMap[] };
-  /** Volumes, mounted when all else is. */
+  /** Volumes, and layers at a place of their own whose ids are mapped, mounted when all else is. */
   readonly volumes: readonly OciMount[];
+  /** Layers at `/` that are mounted under other ids before they are put together. */
+  readonly mappedLayers: readonly string[];
   /** Name of the container's groups below /containerv. */
   readonly instance: string;
   /** False: no group is made for the container. */
   readonly groups: boolean;
   /** False: the container sees no groups at /sys/fs/cgroup. */
   readonly groupsMounted: boolean;
+  /** What is written to files of its groups, in this order. */
+  readonly knobs: readonly OciKnob[];
+  /** Path of a disk, or of what lies on one → its number. */
+  readonly disks: Readonly<Record<string, OciDisk>>;
+  /** Devices: what may be opened, and nodes of the host that it has; absent: nobody forbids any. */
+  readonly devices?: {
+    readonly rules: readonly OciDeviceRule[];
+    readonly nodes: readonly OciMount[];
+  };
+}
+
+export interface OciKnob {
+  /** As `cpu.weight`. */
+  readonly file: string;
+  readonly value: string;
+  /** True: of cgroup v2. */
+  readonly unified: boolean;
 }
 
 export interface OciFactUser {

@@ -51,15 +51,17 @@ export function rootfsToOci(
   return {
     part: {
       root: { path: root.kind === "directory" ? root.path : "rootfs", readonly },
-      hostname: container.hostname,
+      // The name of another's namespace is not ours to change.
+      ...(container.join.uts === undefined ? { hostname: container.hostname } : {}),
       mounts: [
         ...mounts,
         ...KERNEL_MOUNTS.filter(({ type }) => type !== "cgroup" || facts.groupsMounted),
+        ...facts.devices?.nodes ?? [],
         ...facts.volumes,
       ],
       linux: { maskedPaths: facts.hidden, readonlyPaths: facts.readOnly },
     },
-    losses: rootLosses(container, root),
+    losses: [...rootLosses(container, root), ...mappedLosses(container, facts)],
     bundle: {
       root,
       directories: directories.map(({ path, mode }) => ({ path, mode })),
@@ -95,7 +97,8 @@ function rootLosses(container: DesiredContainer, root: OciBundle["root"]): reado
   const losses: OciLoss[] = container.rootfs.layers.flatMap((layer) =>
     layer.kind !== "squashfs" && layer.kind !== "erofs" ? [] : [{
       origin: layer.origin,
-      message: `OCI mounts no image file: ${layer.image} must be mounted where it is named`,
+      message: `OCI mounts no image file: ${layer.image} must be mounted ` +
+        (layer.at === "/" ? "where it is named" : `at rootfs${layer.at}`),
       fix: `mount -t ${layer.kind} -o loop,ro ${layer.image} DIRECTORY`,
     }]
   );
@@ -113,6 +116,13 @@ function rootLosses(container: DesiredContainer, root: OciBundle["root"]): reado
       fix: "`plan --diff` lists them",
     });
   }
+  if (root.kind !== "directory" && container.rootfs.writable.kind === "disk") {
+    losses.push({
+      origin: writable,
+      message: "OCI keeps nothing by name: what is written stays in the bundle, as long as it does",
+      fix: "keep the bundle's directory, or mount one that is kept at `rootfs`",
+    });
+  }
   if (root.kind !== "directory" && container.rootfs.writable.kind === "tmpfs") {
     losses.push({
       origin: writable,
@@ -122,6 +132,18 @@ function rootLosses(container: DesiredContainer, root: OciBundle["root"]): reado
     });
   }
   return losses;
+}
+
+/** Of the container's ids, where a runtime is given the layers put together. */
+function mappedLosses(
+  { origins }: DesiredContainer,
+  { mappedLayers }: OciFacts,
+): readonly OciLoss[] {
+  return mappedLayers.map((path) => ({
+    origin: originOf(origins, "userns", "rootfs/layers", "rootfs"),
+    message: `OCI maps no ids below a root: the files of ${path} must belong to the ids outside`,
+    fix: `mount --bind -o X-mount.idmap=… ${path} LAYER, and put that under the overlay`,
+  }));
 }
 
 /** `root.path` → `rootfs: {path}`; the kernel's own file systems are the same in every container here. */

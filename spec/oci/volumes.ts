@@ -7,8 +7,9 @@ export function volumeLosses({ volumes }: DesiredContainer): readonly OciLoss[] 
     ...(volume.kind !== "tmpfs" && volume.ownerMatches
       ? [{
         origin: volume.origin,
-        message: "`owner: match` is worked out for each start; config.json has fixed ids",
-        fix: "give the source to the ids that the container has outside",
+        message:
+          "`owner: match` looks for each start whose the source is; config.json has the ids of now",
+        fix: "write it anew when the source is another's",
       }]
       : []),
     ...(volume.kind === "named"

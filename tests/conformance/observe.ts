@@ -17,7 +17,11 @@ section maps; cat /proc/self/uid_map /proc/self/gid_map
 section knobs
 for f in /sys/fs/cgroup/* /sys/fs/cgroup/*/*; do
   case $f in
-    */memory.limit_in_bytes|*/memory.max|*/pids.max|*/cpu.max|*/cpu.cfs_quota_us|*/cpu.cfs_period_us)
+    */memory.limit_in_bytes|*/memory.max|*/pids.max|*/cpu.max|*/cpu.cfs_quota_us|*/cpu.cfs_period_us|\
+    */memory.high|*/memory.low|*/memory.soft_limit_in_bytes|*/memory.swap.max|*/memory.memsw.limit_in_bytes|\
+    */memory.oom.group|*/cpu.weight|*/cpu.shares|*/cpuset.cpus|*/cpuset.mems|*/io.max|\
+    */blkio.throttle.read_bps_device|*/blkio.throttle.write_iops_device|*/hugetlb.2MB.max|\
+    */hugetlb.2MB.limit_in_bytes)
       echo "\${f##*/} $(cat $f)";;
   esac
 done
@@ -34,6 +38,16 @@ echo "tmp $(stat -c '%a %u %g' /tmp)"
 echo "cwd-mode $(stat -c '%a %u %g' .)"
 for p in /proc/kcore /proc/keys /proc/timer_list /proc/interrupts; do
   echo "size $p $(wc -c < $p)"
+done
+echo "machine $(uname -m)"
+echo "nice $(cut -d' ' -f19,41 /proc/$$/stat)"
+echo "ioprio $(ionice -p $$)"
+echo "clocks" $(cat /proc/self/timens_offsets)
+for s in net/ipv4/ip_forward net/core/somaxconn kernel/sem kernel/shmmax fs/mqueue/msg_max; do
+  echo "sysctl-$s" $(cat /proc/sys/$s)
+done
+for d in fuse net/tun; do
+  test -e /dev/$d && echo "opens-$d $(dd if=/dev/$d of=/dev/null count=0 2>&1 | grep -c denied)"
 done
 echo "sysrq $(test -w /proc/sysrq-trigger && echo writable)"
 echo "write $(touch /made && echo yes || echo no)"
@@ -183,11 +197,11 @@ export function readFacets(print: string): Facets {
   return facets;
 }
 
-/** `host` or `own` in place of a namespace's inode. */
-export function nameNamespaces(facets: Facets, host: ReadonlySet<string>): Facets {
+/** Whose a namespace is, in place of its inode: a name of `known`, or `own`. */
+export function nameNamespaces(facets: Facets, known: ReadonlyMap<string, string>): Facets {
   return Object.fromEntries(
     Object.entries(facets).map(([key, value]) =>
-      key.startsWith("namespaces ") ? [key, host.has(value) ? "host" : "own"] : [key, value]
+      key.startsWith("namespaces ") ? [key, known.get(value) ?? "own"] : [key, value]
     ),
   );
 }

@@ -9,6 +9,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { OciExport } from "../../spec/oci/container.ts";
+import { exactJson } from "../../spec/text/json.ts";
 import { runProgram } from "../support/cli.ts";
 import { findTool } from "../support/require.ts";
 
@@ -23,7 +24,7 @@ export function writeBundle(directory: string, name: string, { config, bundle }:
   mkdirSync(join(place, "rootfs"), { recursive: true });
   // One level deep: a runtime takes away the last directory of the path and no other.
   const linux = { ...config.linux, cgroupsPath: `/${GROUP_PREFIX}${name}` };
-  writeFileSync(join(place, "config.json"), JSON.stringify({ ...config, linux }));
+  writeFileSync(join(place, "config.json"), exactJson({ ...config, linux }));
   const skeleton = join(place, "skeleton");
   mkdirSync(skeleton);
   for (const { path, mode } of bundle.directories) {

@@ -1,7 +1,11 @@
 /** The containers of the comparison: each key that OCI has a field for, alone and together. */
+import { existsSync } from "node:fs";
 
 /** `PLACE` stands for a directory with the files of `FILES`. */
 export const PLACE = "/place";
+
+/** Stands for the directory in /proc of a process that has namespaces of its own. */
+export const HOLDER = "/holder";
 
 /** What the layers of the specs are made of, relative to the directory. */
 export const FILES: Readonly<Record<string, string>> = {
@@ -15,6 +19,40 @@ type Spec = Readonly<Record<string, unknown>>;
 const layers = (...more: readonly Spec[]): Spec => ({
   layers: [{ host: "system" }, ...more],
 });
+
+const IDS = [{ inside: 0, outside: 100_000, count: 65_536 }];
+const MAPPED: Spec = { userns: { uids: IDS, gids: IDS } };
+
+const isUnified = existsSync("/sys/fs/cgroup/cgroup.controllers");
+
+/** Specs for a machine that has the file. */
+const where = (file: string, specs: Readonly<Record<string, Spec>>) =>
+  existsSync(file) ? specs : {};
+
+/** Limits that not every machine has. */
+const OF_THE_MACHINE: Readonly<Record<string, Spec>> = {
+  ...(isUnified
+    ? {
+      "memory-of-v2": { limits: { memory: { max: "64MiB", high: "48MiB", oomGroup: true } } },
+      "swap-alone": { limits: { swap: "16MiB" } },
+    }
+    : {}),
+  ...where("/sys/kernel/mm/hugepages/hugepages-2048kB", {
+    "huge-pages": { limits: { hugetlb: { "2MiB": "5MiB" } } },
+  }),
+  ...(["/dev/fuse", "/dev/net/tun"].every((path) => existsSync(path))
+    ? {
+      "devices": {
+        limits: { devices: [{ device: "/dev/fuse", access: "r" }, "/dev/net/tun"] },
+      },
+    }
+    : {}),
+  ...where("/dev/vda", {
+    "disk": {
+      limits: { io: [{ device: "/dev/vda", readBytes: "1MiB", writeOperations: 100 }] },
+    },
+  }),
+};
 
 /** Name → keys besides the command, which is the observer; `policy: none` unless they say another. */
 export const SPECS: Readonly<Record<string, Spec>> = {
@@ -76,13 +114,69 @@ export const SPECS: Readonly<Record<string, Spec>> = {
   "volume-read-only": { volumes: [`${PLACE}/site:/opt/a/b:ro`] },
   "volume-of-a-file": { volumes: [{ bind: `${PLACE}/site/index.html`, at: "/srv/page" }] },
   "volume-in-memory": { volumes: [{ tmpfs: "4MiB", at: "/srv/fast" }] },
-  "mapped-ids": {
-    userns: {
-      uids: [{ inside: 0, outside: 100000, count: 65536 }],
-      gids: [{ inside: 0, outside: 100000, count: 65536 }],
-    },
+  "mapped-ids": MAPPED,
+  "mapped-layer": { ...MAPPED, rootfs: layers({ dir: `${PLACE}/site`, at: "/srv/www" }) },
+  "owner-matches": {
+    user: "1000:1000",
+    volumes: [{ bind: `${PLACE}/site`, at: "/srv/www", owner: "match" }],
   },
   "stop": { stop: { signal: "SIGINT", grace: "1s" } },
+  "rlimits-and-sysctls": {
+    limits: {
+      rlimits: { nofile: { soft: 64, hard: 128 }, core: 0, cpu: "unlimited", memlock: 65_536 },
+    },
+    sysctls: {
+      "net.ipv4.ip_forward": 1,
+      "net.core.somaxconn": 77,
+      "kernel.sem": "250 32000 32 100",
+      "fs.mqueue.msg_max": 11,
+    },
+  },
+  "process": {
+    user: "1000:1000",
+    process: { umask: "0027", oomScoreAdj: 500, groups: [27, 44], personality: "linux32" },
+  },
+  "priorities": {
+    process: {
+      ioPriority: { class: "best-effort", level: 7 },
+      scheduler: { policy: "batch", nice: 5 },
+      cpuAffinity: "0",
+    },
+  },
+  "capability-sets": {
+    user: "1000:1000",
+    policy: {
+      preset: "none",
+      capabilities: {
+        bounding: ["CHOWN", "KILL", "NET_BIND_SERVICE"],
+        inheritable: ["KILL", "NET_BIND_SERVICE"],
+        ambient: ["NET_BIND_SERVICE"],
+      },
+    },
+  },
+  "capability-sets-of-root": {
+    policy: {
+      preset: "none",
+      capabilities: {
+        bounding: ["CHOWN", "KILL", "SETUID"],
+        permitted: ["CHOWN", "KILL", "SETUID"],
+        inheritable: ["KILL"],
+      },
+    },
+  },
+  "joined": {
+    join: { network: `${HOLDER}/ns/net`, ipc: `${HOLDER}/ns/ipc`, uts: `${HOLDER}/ns/uts` },
+  },
+  "clocks": { time: { boottime: "1d", monotonic: "1h" } },
+  "more-limits": {
+    limits: {
+      memory: { max: "64MiB", low: "8MiB" },
+      swap: "32MiB",
+      cpu: { max: 1.5, weight: 200 },
+      cpuset: "0",
+    },
+  },
+  ...OF_THE_MACHINE,
   "together": {
     hostname: "all",
     user: "1000:2000",

@@ -3,11 +3,11 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, test } from "node:test";
 import { equivalentOci } from "../../../../runtime/lifecycle/oci.ts";
 import { showOci } from "../../../../runtime/show/oci.ts";
-import { ANSWERS, HOST_USER, HOST_V2 } from "../support/hosts.ts";
-import { planOf, type Situation, type SpecObject, wanted } from "../support/wanted.ts";
+import { ANSWERS, HOST_HYBRID, HOST_USER, HOST_V1, HOST_V2 } from "../support/hosts.ts";
+import { plannedOf, type Situation, type SpecObject, wanted } from "../support/wanted.ts";
 
 const equivalent = (spec: SpecObject, situation: Situation = {}) =>
-  equivalentOci(wanted(spec), planOf(spec, situation), { here: false });
+  equivalentOci(wanted(spec), plannedOf(spec, situation), { here: false });
 
 describe("equivalentOci()", () => {
   test("has the binds of the plan, in its order, and none of the kernel's own", () => {
@@ -51,6 +51,64 @@ describe("equivalentOci()", () => {
       .config;
     assertEquals(linux?.resources, { pids: { limit: 5 } });
     assertEquals(linux?.cgroupsPath, "/containerv/box");
+  });
+
+  test("knobs are told by their hierarchy: weights are of v2 there, shares here", () => {
+    const spec = { limits: { pids: 5, cpu: { weight: 200 }, memory: { low: "1MiB" } } };
+    const of = (host: typeof HOST_V2) => equivalent(spec, { host }).config.linux?.resources;
+    assertEquals(of(HOST_V2)?.unified, { "cpu.weight": "200" });
+    assertEquals(of(HOST_HYBRID)?.cpu, { shares: 2048 });
+    assertEquals(of(HOST_HYBRID)?.unified, undefined);
+  });
+
+  test("disks and devices have the numbers that were answered", () => {
+    const spec = {
+      limits: {
+        pids: 1,
+        io: [{ device: "/dev/sda", readBytes: "1MiB" }],
+        devices: ["/dev/net/tun"],
+      },
+    };
+    const answers = {
+      disks: { "/dev/sda": { major: 8, minor: 0 } },
+      devices: { "/dev/net/tun": { type: "character", major: 10, minor: 200 } },
+    } as const;
+    for (const host of [HOST_V2, HOST_V1]) {
+      const { mounts, linux } = equivalent(spec, { host, answers }).config;
+      const { blockIO, devices = [] } = linux?.resources ?? {};
+      assertEquals(blockIO?.throttleReadBpsDevice, [{ major: 8, minor: 0, rate: 1_048_576 }]);
+      assertEquals(devices[0], { allow: false, access: "rwm" });
+      assert(devices.some(({ major, minor }) => major === 136 && minor === undefined));
+      const tun = { allow: true, type: "c", major: 10, minor: 200, access: "rw" } as const;
+      assertEquals(devices.at(-1), tun);
+      const node = mounts?.find(({ destination }) => destination === "/dev/net/tun");
+      assertEquals(node?.options, ["bind", "nosuid", "noexec"]);
+    }
+  });
+
+  test("mapped layers: a mount with its ids; below a root that is put together it is a loss", () => {
+    const ids = [{ inside: 0, outside: 100_000, count: 65_536 }];
+    const userns = { uids: ids, gids: ids };
+    const layers = [{ dir: "/a" }, { dir: "/b", at: "/srv/b" }];
+    const { config, losses } = equivalent({ userns, rootfs: { layers } });
+    const map = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+    assertEquals(config.mounts?.at(-1), {
+      destination: "/srv/b",
+      type: "bind",
+      source: "/b",
+      options: ["bind", "ro", "nosuid", "nodev", "rprivate"],
+      uidMappings: map,
+      gidMappings: map,
+    });
+    const lost = losses.filter(({ message }) => message.includes("maps no ids"));
+    assertEquals(lost.map(({ origin }) => origin), ["/userns"]);
+    assertStringIncludes(lost[0]?.message ?? "", "/a");
+    const source = { kind: "directory", uid: 1000, gid: 1000 } as const;
+    const matched = equivalent(
+      { volumes: [{ bind: "/s", at: "/s", owner: "match" }] },
+      { answers: { sources: { "/s": source } } },
+    ).config.mounts?.at(-1);
+    assertEquals(matched?.uidMappings, [{ containerID: 1000, hostID: 0, size: 1 }]);
   });
 });
 

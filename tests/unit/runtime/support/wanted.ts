@@ -24,8 +24,17 @@ export interface Situation {
 }
 
 /** The plan of a spec on an invented machine. */
-export function planOf(spec: SpecObject = {}, { host = HOST_V2, answers }: Situation = {}): Plan {
-  return compile(wanted(spec), host, { ...ANSWERS, ...answers });
+export function planOf(spec: SpecObject = {}, situation: Situation = {}): Plan {
+  return plannedOf(spec, situation).plan;
+}
+
+/** The plan, and what it was made of. */
+export function plannedOf(
+  spec: SpecObject = {},
+  { host = HOST_V2, answers }: Situation = {},
+): { readonly plan: Plan; readonly host: Host; readonly answers: Answers } {
+  const all = { ...ANSWERS, ...answers };
+  return { plan: compile(wanted(spec), host, all), host, answers: all };
 }
 
 /** The operations of one kind. */

@@ -1,39 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, test } from "node:test";
-import { loadObject } from "../../../../spec/load.ts";
-import type { DesiredContainer } from "../../../../spec/model/desired.ts";
 import { fromOci, toOci } from "../../../../spec/oci/container.ts";
 import type { OciFacts } from "../../../../spec/oci/facts.ts";
-
-const FACTS: OciFacts = {
-  users: [{ uid: 0, gid: 0, groups: [], environment: ["PATH=/bin", "HOME=/root"] }],
-  capabilities: ["CHOWN", "KILL"],
-  ambient: false,
-  hidden: ["/proc/kcore"],
-  readOnly: ["/proc/sys"],
-  root: {
-    directories: [{ path: "/etc", mode: 0o755 }],
-    symlinks: [{ path: "/bin", target: "usr/bin" }],
-    files: [{ path: "/etc/hostname", mode: 0o644, text: "box\n" }],
-    mounts: [{ destination: "/usr", type: "bind", source: "/usr", options: ["rbind", "ro"] }],
-  },
-  volumes: [],
-  instance: "box",
-  groups: true,
-  groupsMounted: true,
-};
-const IMPORT = { bundle: "/bundle", hidden: FACTS.hidden, readOnly: FACTS.readOnly };
-
-function wanted(spec: Readonly<Record<string, unknown>>): DesiredContainer {
-  const value = { commands: [["/bin/true"]], ...spec };
-  const { desired, diagnostics } = loadObject(value, { name: "box", directory: "/specs" });
-  const only = desired?.containers[0];
-  if (only === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
-  return only;
-}
-
-const exported = (spec: Readonly<Record<string, unknown>>, facts: Partial<OciFacts> = {}) =>
-  toOci(wanted(spec), { ...FACTS, ...facts });
+import { exported, FACTS, IMPORT, wanted } from "./support.ts";
 
 describe("toOci()", () => {
   test("limits, with the kernel's own period", () => {
@@ -159,16 +128,16 @@ describe("fromOci()", () => {
     const { losses } = fromOci({
       ociVersion: "1.0.2",
       process: {
-        user: { uid: 0, gid: 0, umask: 63 },
+        user: { uid: 0, gid: 0, username: "root" },
         args: ["/bin/sh"],
         cwd: "/",
         noNewPrivileges: true,
-        rlimits: [{ type: "RLIMIT_NOFILE", soft: 1, hard: 1 }],
+        rlimits: [{ type: "RLIMIT_NEW", soft: 1, hard: 1 }],
       },
       root: { path: "rootfs", readonly: true },
       hooks: { prestart: [{ path: "/bin/x" }] },
       linux: {
-        namespaces: [{ type: "pid" }, { type: "network", path: "/var/run/netns/a" }],
+        namespaces: [{ type: "pid" }, { type: "new", path: "/var/run/netns/a" }],
         maskedPaths: ["/proc/kcore", "/proc/other"],
         seccomp: { defaultAction: "SCMP_ACT_ERRNO" },
       },
@@ -176,7 +145,7 @@ describe("fromOci()", () => {
     const places = losses.map(({ origin }) => origin);
     for (
       const place of [
-        "/process/user/umask",
+        "/process/user/username",
         "/process/rlimits",
         "/root/readonly",
         "/hooks",
