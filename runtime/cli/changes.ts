@@ -13,12 +13,13 @@ import { changesJson, showChanges, type ShownProject } from "../show/changes.ts"
 import type { Arguments } from "./arguments.ts";
 import { OWN_FAILURE, WOULD_CHANGE } from "./main.ts";
 import { stdout } from "./output.ts";
-import { absoluteSpec, type Loaded, showFailure, type Source } from "./spec.ts";
+import { absoluteSpec, type Loaded, overFiles, showFailure, type Source } from "./spec.ts";
 import { type Wanted, withProfiles } from "./up.ts";
 
 /** The project that the arguments mean. Throws UsageError. */
 export function wantedOf(given: Arguments, source: Source, { desired, result }: Loaded): Wanted {
-  return { desired: withProfiles(desired, given), file: absoluteSpec(source), result };
+  const file = absoluteSpec(source);
+  return { desired: withProfiles(desired, given), file, over: overFiles(given), result };
 }
 
 /** As `plan` shows it. Gives the exit status; `undefined`: nothing is there of it yet, and `run` takes it. */

@@ -12,10 +12,15 @@ import { OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
 import { nearestSpec, showFailure } from "./spec.ts";
 
-/** The spec that a command line means: the option `--file`, an operand, or the nearest containerv.yaml; `undefined`: none. */
+/**
+ * The spec that a command line means: an operand, the first `--file`, or the nearest containerv.yaml; `undefined`: none. A project is
+ * known by the first of its files; those that were merged over it may be said as they were to `up`.
+ */
 export function meantFile(given: Arguments, operand?: string): string | undefined {
-  const option = given.options["--file"];
-  const file = operand ?? (typeof option === "string" ? option : undefined);
+  const options = given.lists?.["--file"] ?? [];
+  const [file, ...over] = operand === undefined ? options : [operand, ...options];
+  const absent = over.find((one) => entryKind(absolutePath(one, process.cwd())) === undefined);
+  if (absent !== undefined) throw new UsageError(`there is no ${absent}`);
   if (file !== undefined) {
     const path = absolutePath(file, process.cwd());
     if (entryKind(path) === undefined && projectsOf(path).length === 0) {

@@ -134,6 +134,11 @@ export function absoluteSpec({ spec }: Source): string {
   return file === "<stdin>" ? `${directory}/-` : absolutePath(file, process.cwd());
 }
 
+/** Absolute paths of the files that are merged over a spec. */
+export function overFiles(given: Arguments): readonly string[] {
+  return filesOf(given).slice(1).map((file) => absolutePath(file, process.cwd()));
+}
+
 /** Errors and warnings: as text on standard error, and as annotations under GitHub Actions. */
 export async function showProblems(result: LoadResult): Promise<void> {
   const { githubAnnotations, showDiagnostics } = await import("../show/diagnostics.ts");

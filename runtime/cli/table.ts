@@ -65,8 +65,18 @@ const HOST_OPTION: OptionRow = {
 
 const FILE_OPTION: OptionRow = {
   name: "--file",
+  short: "-f",
   value: "FILE",
-  help: "the spec whose project is meant; default: the nearest containerv.yaml",
+  many: true,
+  help:
+    "the spec whose project is meant, the first of several; default: the nearest containerv.yaml",
+};
+/** Where -f is --follow. */
+const LONG_FILE_OPTION: OptionRow = {
+  name: "--file",
+  value: "FILE",
+  many: true,
+  help: FILE_OPTION.help,
 };
 const TIME_OPTION: OptionRow = {
   name: "--time",
@@ -186,7 +196,7 @@ export const COMMANDS: readonly CommandRow[] = [
     name: "ps",
     usage: "[FILE]",
     summary: "list the containers of a project",
-    options: [ALL_OPTION, JSON_OPTION],
+    options: [ALL_OPTION, JSON_OPTION, FILE_OPTION],
     files: true,
     text: [
       "Without FILE, ./containerv.yaml here or in a parent is meant; where there is none, every project.",
@@ -203,7 +213,7 @@ export const COMMANDS: readonly CommandRow[] = [
       SINCE_OPTION,
       { name: "--until", value: "TIME", help: "only what came before: as --since" },
       { name: "--json", help: "a line of JSON each, with time and stream" },
-      FILE_OPTION,
+      LONG_FILE_OPTION,
     ],
     files: false,
     text: [
@@ -220,7 +230,7 @@ export const COMMANDS: readonly CommandRow[] = [
       { name: "--follow", short: "-f", help: "go on with what happens" },
       SINCE_OPTION,
       { name: "--text", help: "lines for people" },
-      FILE_OPTION,
+      LONG_FILE_OPTION,
       ALL_OPTION,
     ],
     files: false,
@@ -239,6 +249,7 @@ export const COMMANDS: readonly CommandRow[] = [
       ALL_OPTION,
       TIME_OPTION,
       { name: "--volumes", help: "remove its named volumes and disks too: what they hold is lost" },
+      FILE_OPTION,
     ],
     files: true,
     text: [
@@ -398,6 +409,7 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [
       { name: "--install", help: "write it to where systemd looks for it" },
       PROFILE_OPTION,
+      OVER_OPTION,
     ],
     files: true,
     text: [

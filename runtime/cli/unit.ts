@@ -11,8 +11,8 @@ import { readWanted } from "./up.ts";
 export async function command(given: Arguments): Promise<number> {
   const wanted = await readWanted(given);
   if (wanted === undefined) return BAD_INPUT;
-  const { desired, file } = wanted;
-  const options = { file, profiles: given.lists?.["--profile"] ?? [] };
+  const { desired, file, over } = wanted;
+  const options = { file, over, profiles: given.lists?.["--profile"] ?? [] };
   if (given.options["--install"] !== true) {
     stdout(projectUnit(desired, options));
     return 0;

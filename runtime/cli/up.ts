@@ -4,7 +4,7 @@ import { showDuration } from "../show/table.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
-import { absoluteSpec, loadSource, openSource, showFailure } from "./spec.ts";
+import { absoluteSpec, loadSource, openSource, overFiles, showFailure } from "./spec.ts";
 import { activeContainers } from "../../spec/model/depends.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Desired } from "../../spec/model/desired.ts";
@@ -29,6 +29,8 @@ export interface Wanted {
   readonly desired: Desired;
   /** Absolute path of the spec. */
   readonly file: string;
+  /** Absolute paths of those that are merged over it. */
+  readonly over: readonly string[];
   readonly result: LoadResult;
 }
 
@@ -38,7 +40,7 @@ export async function readWanted(given: Arguments): Promise<Wanted | undefined> 
   const loaded = await loadSource(source);
   if (loaded === undefined) return undefined;
   const desired = withProfiles(loaded.desired, given);
-  return { desired, file: absoluteSpec(source), result: loaded.result };
+  return { desired, file: absoluteSpec(source), over: overFiles(given), result: loaded.result };
 }
 
 /** Makes it true, and says what is done. Without a `result` nothing was: it could not begin. */
@@ -46,7 +48,7 @@ export async function bringUp(
   wanted: Wanted,
   options: Pick<UpOptions, "onOpen" | "isAborted"> = {},
 ): Promise<{ readonly status: number; readonly result?: UpResult }> {
-  const { desired, file, result: { places, hidden } } = wanted;
+  const { desired, file, over, result: { places, hidden } } = wanted;
   const many = desired.containers.length > SHOWN_MAX;
   const onDone = (done: Done): void => {
     if (!many && isGood(done)) stderr(`✔ ${done.name} ${outcomeText(done)}\n`);
@@ -54,7 +56,7 @@ export async function bringUp(
   const begun = performance.now();
   let result: UpResult;
   try {
-    result = await up(desired, file, { onDone, ...options });
+    result = await up(desired, file, { onDone, over, ...options });
   } catch (error) {
     await showFailure(factsOf(error), places, hidden);
     return { status: OWN_FAILURE };

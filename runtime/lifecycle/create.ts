@@ -6,7 +6,7 @@ import type { ErrorFacts } from "../plan/error.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { listContainers, placesOf } from "../state/project.ts";
 import { createDetached, createDetachedPlanner } from "./detached.ts";
-import { openProject, recordProject } from "./project.ts";
+import { noteOver, openProject, recordProject } from "./project.ts";
 
 export interface CreateResult {
   readonly created: readonly string[];
@@ -15,8 +15,14 @@ export interface CreateResult {
   readonly failures: readonly { readonly name: string; readonly facts: ErrorFacts }[];
 }
 
-/** Records the containers of the project in `file` (an absolute path) that are not there. Throws ContainervError where it can't begin. */
-export async function create(desired: Desired, file: string): Promise<CreateResult> {
+/**
+ * Records the containers of the project in `file` that are not there; `over`: what was merged over it. Absolute paths. Throws ContainervError where it can't begin.
+ */
+export async function create(
+  desired: Desired,
+  file: string,
+  over: readonly string[] = [],
+): Promise<CreateResult> {
   const places = placesOf(desired.project, file);
   using project = await openProject(places, { name: desired.project, file });
   const known = new Set(listContainers(places));
@@ -36,6 +42,7 @@ export async function create(desired: Desired, file: string): Promise<CreateResu
     }
   }
   if (created.length > 0) recordProject(project);
+  noteOver(project, over);
   const there = desired.containers.filter(({ name }) => known.has(name)).map(({ name }) => name);
   return { created, there, failures };
 }

@@ -83,11 +83,13 @@ async function ensureKeeper({ places, name, file }: Named): Promise<Keeper> {
   if (running !== undefined) return running;
   const keeper = await startKeeper(places, { collector: collectorOf(places) });
   const identity = keeper.pid === undefined ? undefined : identify(keeper.pid);
+  const over = mergedOver(places);
   saveProject(places, {
     version: RECORD_VERSION,
     boot: bootId(),
     name,
     file,
+    ...(over === undefined ? {} : { over }),
     ...(identity === undefined ? {} : { keeper: identity }),
   });
   return keeper;
@@ -108,6 +110,21 @@ function collectorOf({ key }: ProjectPlaces): NonNullable<KeeperOptions["collect
 export function recordProject({ places, name, file }: Named): void {
   if (readProject(places) !== undefined) return;
   saveProject(places, { version: RECORD_VERSION, boot: bootId(), name, file });
+}
+
+/** Absolute paths of the files that a project's spec was merged of, behind its own; `undefined`: that one alone. */
+export function mergedOver(places: ProjectPlaces): readonly string[] | undefined {
+  const known = readProject(places);
+  return known === undefined || isBroken(known) ? undefined : known.over;
+}
+
+/** Notes which files the spec is merged of, for who reads it again. Throws ContainervError. */
+export function noteOver({ places }: Named, over: readonly string[]): void {
+  const known = readProject(places);
+  if (known === undefined || isBroken(known)) return;
+  const { over: before = [], ...record } = known;
+  if (before.join("\0") === over.join("\0")) return;
+  saveProject(places, { ...record, ...(over.length === 0 ? {} : { over }) });
 }
 
 function saveProject(places: ProjectPlaces, record: ProjectRecord): void {

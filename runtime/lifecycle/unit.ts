@@ -22,6 +22,8 @@ export const hasUnit = (project: string, file: string): boolean =>
 export interface UnitOptions {
   /** Absolute path of the spec. */
   readonly file: string;
+  /** Absolute paths of those that are merged over it. */
+  readonly over: readonly string[];
   readonly profiles: readonly string[];
 }
 

@@ -22,7 +22,7 @@ import {
 } from "./detached.ts";
 import { collectEnded } from "./collect.ts";
 import { specDigests } from "./digest.ts";
-import { adoptLeft, type OpenProject, openProject } from "./project.ts";
+import { adoptLeft, noteOver, type OpenProject, openProject } from "./project.ts";
 import { startOrder } from "../../spec/model/depends.ts";
 import { endSupervisor, startSupervisor } from "./supervise/launch.ts";
 import { healthOf, type Orderly, startOrderly } from "./supervise/orderly.ts";
@@ -49,6 +49,8 @@ export interface UpResult {
 }
 
 export interface UpOptions {
+  /** Absolute paths of the files that were merged over the spec. */
+  readonly over?: readonly string[];
   /** Called as each change is done. */
   readonly onDone?: (done: Done) => void;
   /** Called when the project is there and nothing was done yet. */
@@ -91,6 +93,7 @@ export async function up(
   const ordered = startOrder(desired.containers).flat();
   const independent = ordered.every(({ dependsOn }) => dependsOn.length === 0);
   await inParallel(ordered, independent && ordered.length >= MANY ? AT_ONCE : 1, begin);
+  noteOver(project, options.over ?? []);
   // Each look says of those that have become healthy, or never will.
   for (const { container } of [...round.unsettled]) await round.orderly.awaitHealth(container);
   const supervisor = await handOver(round, desired);

@@ -8,6 +8,7 @@ import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { carryOutChange } from "./change.ts";
 import { type ContainerView, desiredOf } from "./containers.ts";
 import { loadFile } from "./load.ts";
+import { mergedOver } from "./project.ts";
 import { machineOf } from "./reconcile.ts";
 
 /** Limits that take the place of those that the container has; what is not in them stays. */
@@ -43,7 +44,7 @@ export async function updateLimits(
     ...("groups" in limits ? { groups: limits.groups } : {}),
   });
   if (failure !== undefined) throw new ContainervError(failure);
-  const said = await limitsOfSpec(file, view.name);
+  const said = await limitsOfSpec(file, view);
   if (said === undefined) return { differences };
   const inSpec = compareContainers(wanted, {
     ...wanted,
@@ -67,9 +68,14 @@ function needsRestart(
 }
 
 /** `undefined`: the spec is not there, is wrong, or has it no more. */
-async function limitsOfSpec(file: string, name: string): Promise<DesiredContainer | undefined> {
+async function limitsOfSpec(
+  file: string,
+  { name, project }: ContainerView,
+): Promise<DesiredContainer | undefined> {
+  const over = mergedOver(project);
   try {
-    const { desired } = await loadFile(file, { cache: false });
+    const options = { cache: false, ...(over === undefined ? {} : { over }) };
+    const { desired } = await loadFile(file, options);
     return desired?.containers.find((one) => one.name === name);
   } catch (error) {
     if (error instanceof ContainervError) return undefined;

@@ -13,7 +13,7 @@ import { markStopped } from "../state/supervised.ts";
 import { type ContainerView, desiredOf, viewOne, viewProject } from "./containers.ts";
 import { collectEnded } from "./collect.ts";
 import { type DetachedStart, startDetached } from "./detached.ts";
-import { adoptLeft, type OpenProject, openProject, saveContainer } from "./project.ts";
+import { adoptLeft, mergedOver, type OpenProject, openProject, saveContainer } from "./project.ts";
 import { freezerGroup, pause, resume } from "./pause.ts";
 import { isPaused } from "./exec.ts";
 import { killMembers, removeContainer, undoMade } from "./remove.ts";
@@ -144,7 +144,9 @@ export async function startAgain(
 async function wholeDesired(project: OpenProject, view: ContainerView): Promise<DesiredContainer> {
   const recorded = desiredOf(view);
   if (recorded.secrets.every((secret) => !("value" in secret))) return recorded;
-  const { desired } = await loadFile(project.file, { cache: false });
+  const over = mergedOver(project.places);
+  const options = { cache: false, ...(over === undefined ? {} : { over }) };
+  const { desired } = await loadFile(project.file, options);
   const found = desired?.containers.find(({ name }) => name === view.name);
   if (found !== undefined) return found;
   throw new ContainervError({

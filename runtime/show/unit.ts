@@ -4,6 +4,8 @@ export interface UnitFacts {
   /** The project's name, and its spec's absolute path. */
   readonly project: string;
   readonly file: string;
+  /** Absolute paths of those that are merged over it. */
+  readonly over: readonly string[];
   /** The words that start this program. */
   readonly program: readonly string[];
   /** Profiles whose containers are there too. */
@@ -16,10 +18,12 @@ export interface UnitFacts {
 
 /** `up` in the foreground says when it is ready and when it stops; only it is told to stop, and what is left then is killed. */
 export function unitText(facts: UnitFacts): string {
-  const { project, file, program, profiles, system, stopMs } = facts;
+  const { project, file, over, program, profiles, system, stopMs } = facts;
   const directory = file.slice(0, Math.max(1, file.lastIndexOf("/")));
   const chosen = profiles.flatMap((name) => ["--profile", name]);
-  const command = [...program, "up", "--keep-going", ...chosen, file].map(unitWord).join(" ");
+  const merged = over.flatMap((one) => ["--file", one]);
+  const words = [...program, "up", "--keep-going", ...chosen, file, ...merged];
+  const command = words.map(unitWord).join(" ");
   const network = system
     ? ["Wants=network-online.target", "After=network-online.target local-fs.target"]
     : [];

@@ -20,6 +20,8 @@ export interface ProjectRecord {
   readonly name: string;
   /** Absolute path of the spec. */
   readonly file: string;
+  /** Absolute paths of the files that were merged over it. */
+  readonly over?: readonly string[];
   readonly keeper?: ProcessIdentity;
 }
 

@@ -6,6 +6,7 @@ import { unitText, unitWord } from "../../../../runtime/show/unit.ts";
 const FACTS = {
   project: "shop",
   file: "/srv/my shop/100%.yaml",
+  over: [],
   program: ["/usr/bin/containerv"],
   profiles: ["debug"],
   system: true,
