@@ -12,7 +12,7 @@ import { isBroken } from "../state/record.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
-import { graceOf, meantFile, projectsOf } from "./project.ts";
+import { graceOf, meantFile, projectsOf, sayDeaf } from "./project.ts";
 import { loadSource, openSource, showFailure } from "./spec.ts";
 
 export async function command(given: Arguments): Promise<number> {
@@ -31,7 +31,7 @@ export async function command(given: Arguments): Promise<number> {
     const named = { name: known?.name ?? places.key, file: known?.file ?? file ?? "" };
     using project = await openProject(places, named);
     const keeping = { ...named, disks: disksOf(knownContainers(places)) };
-    const done = await down(project, graceOf(given));
+    const done = await down(project, { ...graceOf(given), onDeaf: sayDeaf });
     result.containers += done.removed.length;
     for (const { facts } of done.failures) await fail(result, facts);
     await endKept(result, { keeping, remove: withKept && done.failures.length === 0 });

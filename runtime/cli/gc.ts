@@ -13,7 +13,9 @@ export async function command({ options }: Arguments): Promise<number> {
   });
   for (const line of removed) stderr(`- ${line}\n`);
   for (const facts of failures) await showFailure(facts, {});
-  const kept = adopted === 0 ? "" : `, ${adopted} containers are kept again`;
+  const kept = adopted === 0
+    ? ""
+    : `, ${adopted} ${adopted === 1 ? "container is" : "containers are"} kept again`;
   const count = removed.length === 0 ? "nothing" : removed.length;
   stderr(dryRun ? `${count} would be removed\n` : `✔ ${count} removed${kept}\n`);
   return failures.length === 0 ? 0 : OWN_FAILURE;

@@ -51,7 +51,7 @@ function commandHelp(row: CommandRow): string {
   for (const option of row.options) {
     const name = `${option.short === undefined ? "" : `${option.short}, `}${option.name}` +
       (option.value === undefined ? "" : ` ${option.value}`);
-    lines.push(`  ${name.padEnd(18)}${option.help}`);
+    lines.push(`  ${`${name} `.padEnd(18)}${option.help}`);
   }
   if (row.examples.length > 0) lines.push("", "examples:");
   for (const example of row.examples) lines.push(`  ${example}`);

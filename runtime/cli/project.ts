@@ -1,9 +1,12 @@
 /** What the commands about detached containers share: which project is meant, and which of its containers. */
+import { SIGNALS } from "../../ffi/abi/signal.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
 import { factsOf } from "../apply/facts.ts";
 import { ContainervError } from "../plan/error.ts";
 import { type ContainerView, findContainer, viewProject } from "../lifecycle/containers.ts";
 import { absolutePath } from "../lifecycle/load.ts";
+import type { Deaf } from "../lifecycle/stop.ts";
+import { showDuration } from "../show/table.ts";
 import type { ProjectPlaces } from "../state/places.ts";
 import { listProjects, readProject } from "../state/project.ts";
 import { type Ending, isBroken } from "../state/record.ts";
@@ -64,6 +67,16 @@ export function graceOf({ options }: Arguments): { readonly graceMs?: number } {
   if (typeof value !== "string") return {};
   if (!/^\d{1,6}$/.test(value)) throw new UsageError(`--time takes seconds, not ${value}`);
   return { graceMs: Number(value) * 1000 };
+}
+
+/** Why a stop took all its time: the fault lies in the image or the command, and people look for it elsewhere. */
+export function sayDeaf({ name, signal, graceMs }: Deaf): void {
+  const word = Object.entries(SIGNALS).find(([, number]) => number === signal)?.[0] ?? signal;
+  stderr(
+    `! ${name}: ${word} did nothing in ${
+      showDuration(graceMs)
+    }, its first process has no handler for it; init: true helps\n`,
+  );
 }
 
 /**

@@ -29,7 +29,7 @@ export function openSource(given: Arguments): Source {
   if (command !== undefined && command.length === 0) {
     throw new UsageError("there is no command behind `--`");
   }
-  const [file = findFile(command !== undefined), ...over] = operands;
+  const [file = command === undefined ? specHere() : undefined, ...over] = operands;
   const changes = changesOf(given);
   const asGiven = async (result: Promise<LoadResult>): Promise<LoadResult> =>
     await withChanges(await result, changes);
@@ -109,10 +109,11 @@ export async function loadSource(source: Source): Promise<Loaded | undefined> {
   return result.desired === undefined ? undefined : { result, desired: result.desired };
 }
 
-/** ./containerv.yaml here or in a parent; none is needed when a command was given. */
-function findFile(hasCommand: boolean): string | undefined {
-  if (hasCommand) return undefined;
+/** ./containerv.yaml here or in a parent. */
+export function specHere(): string {
   const path = nearestSpec();
+  // As people would write it: messages begin with it.
+  if (path === `${process.cwd()}/${DEFAULT_FILE}`) return DEFAULT_FILE;
   if (path !== undefined) return path;
   throw new UsageError(`name a spec: there is no ${DEFAULT_FILE} here or in a parent`);
 }

@@ -1,12 +1,12 @@
 /** `containerv stop`: ends containers, which stay recorded. */
 import { stopOne } from "../lifecycle/verbs.ts";
 import type { Arguments } from "./arguments.ts";
-import { eachContainer, endingText, graceOf, showCollected } from "./project.ts";
+import { eachContainer, endingText, graceOf, sayDeaf, showCollected } from "./project.ts";
 
 export function command(given: Arguments): Promise<number> {
-  const grace = graceOf(given);
+  const options = { ...graceOf(given), onDeaf: sayDeaf };
   return eachContainer(given, async (view) => {
-    const ending = await stopOne(view, grace);
+    const ending = await stopOne(view, options);
     await showCollected(view);
     return endingText(ending);
   });

@@ -107,7 +107,8 @@ function supervised({ containers }: Desired): string {
 const isGood = ({ action, start }: Done): boolean =>
   action === "none" || action === "remove" || action === "change" || start?.record !== undefined;
 
-function outcomeText({ action, why, start, healthy, ms, differences, drift }: Done): string {
+function outcomeText(done: Done): string {
+  const { action, why, start, healthy, ms, differences, drift } = done;
   if (action === "change") {
     const what = [
       ...differences.map(({ key, text }) => text === undefined ? key : `${key} ${text}`),
@@ -117,7 +118,7 @@ function outcomeText({ action, why, start, healthy, ms, differences, drift }: Do
   }
   if (action === "none") return why === "it runs" ? "unchanged" : "completed before, unchanged";
   if (action === "remove") return "removed: the spec has it no more";
-  const ended = start?.record?.ended;
+  const ended = start?.record?.ended ?? done.ending;
   const state = ended === undefined
     ? healthy === true ? "healthy" : "running"
     : ended.status === 0

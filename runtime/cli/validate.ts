@@ -3,15 +3,13 @@ import { loadFile } from "../lifecycle/load.ts";
 import { type Arguments, readVariables, UsageError } from "./arguments.ts";
 import { BAD_INPUT } from "./main.ts";
 import { stdout } from "./output.ts";
-import { filesOf, showProblems } from "./spec.ts";
+import { filesOf, showProblems, specHere } from "./spec.ts";
 
 export async function command(given: Arguments): Promise<number> {
   const { options } = given;
   const variables = readVariables(given);
-  const [file, ...over] = filesOf(given);
-  if (file === undefined || given.operands.length > 1) {
-    throw new UsageError("name one spec, or `-`");
-  }
+  const [file = specHere(), ...over] = filesOf(given);
+  if (given.operands.length > 1) throw new UsageError("name one spec, or `-`");
   const result = await loadFile(file, {
     cache: false,
     ...(variables === undefined ? {} : { variables }),

@@ -6,6 +6,7 @@ import { Fd } from "../../ffi/linux/fd.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
 import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 import { setFrozen } from "../apply/freezer.ts";
+import { isDeaf } from "../observe/handlers.ts";
 import { openProcess } from "../state/identity.ts";
 import { noteEvent } from "../state/events.ts";
 import type { ContainerView } from "./containers.ts";
@@ -21,12 +22,22 @@ export interface StopOptions {
   /** In place of what each container's spec says. */
   readonly graceMs?: number;
   readonly signal?: number;
+  /** Told of a container whose grace went by because its first process has no handler for the signal. */
+  readonly onDeaf?: (deaf: Deaf) => void;
   /** True: the rest of the grace is given up. */
   readonly hurry?: () => boolean;
 }
 
-interface Stopping {
+/** Who did not hear, what, and for how long. */
+export interface Deaf {
+  readonly name: string;
+  readonly signal: number;
+  readonly graceMs: number;
+}
+
+interface Stopping extends Deaf {
   readonly fd: Fd;
+  readonly pid: number;
   /** When its grace is over, by performance.now(). */
   readonly deadline: number;
   killed: boolean;
@@ -45,14 +56,17 @@ export async function stopContainers(
       if (fd === undefined) continue;
       const graceMs = options.graceMs ?? record.stop.graceMs;
       noteEvent(project, { type: "stopping", container: name });
-      stopping.push({ fd, deadline: performance.now() + graceMs, killed: false });
-      signalProcess(fd.number, options.signal ?? record.stop.signal);
+      const signal = options.signal ?? record.stop.signal;
+      const deadline = performance.now() + graceMs;
+      const { pid } = record.process;
+      stopping.push({ name, pid, fd, signal, graceMs, deadline, killed: false });
+      signalProcess(fd.number, signal);
       // It could do nothing about it else.
       if (record.paused !== undefined) setFrozen(record.paused, false);
     }
     while (stopping.length > 0) {
       const hurry = options.hurry?.() === true;
-      stopping = stopping.filter((one) => !hasEnded(one, hurry));
+      stopping = stopping.filter((one) => !hasEnded(one, hurry, options.onDeaf));
       await awaitFirst(stopping);
     }
   } finally {
@@ -60,12 +74,14 @@ export async function stopContainers(
   }
 }
 
-function hasEnded(one: Stopping, hurry: boolean): boolean {
+function hasEnded(one: Stopping, hurry: boolean, onDeaf: StopOptions["onDeaf"]): boolean {
   if (waitForFd({ fd: one.fd.number, timeoutMs: 0 }) !== 0) {
     one.fd[Symbol.dispose]();
     return true;
   }
   if (!one.killed && (hurry || performance.now() >= one.deadline)) {
+    // Asked only now: a program may set its handler while it starts.
+    if (!hurry && one.graceMs > 0 && isDeaf(one.pid, one.signal)) onDeaf?.(one);
     signalProcess(one.fd.number, SIGKILL);
     one.killed = true;
   }

@@ -5,6 +5,7 @@ import { observeHost } from "../observe/host.ts";
 import { factsOf } from "../apply/facts.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import { isAlive } from "../state/identity.ts";
+import type { Ending } from "../state/record.ts";
 import { listContainers, placesOf } from "../state/project.ts";
 import {
   type ContainerView,
@@ -37,6 +38,8 @@ export interface Done extends Change {
   readonly start?: DetachedStart;
   /** It has a health check, and passes it. */
   readonly healthy?: boolean;
+  /** Another waited for its end. */
+  readonly ending?: Ending;
   readonly ms: number;
 }
 
@@ -71,7 +74,8 @@ export async function up(
   await adoptLeft(project);
   // While the project is ours so is its supervision.
   await endSupervisor(places);
-  const round = beginRound(project, options);
+  const endings = new Set(awaitedEnds(desired.containers));
+  const round = { ...beginRound(project, options), endings };
   await settleLeft(round, desired);
   const view = viewProject(places);
   round.failures.push(...await collectEnded(view.containers.filter(isEnded)));
@@ -94,6 +98,7 @@ export async function up(
   const independent = ordered.every(({ dependsOn }) => dependsOn.length === 0);
   await inParallel(ordered, independent && ordered.length >= MANY ? AT_ONCE : 1, begin);
   noteOver(project, options.over ?? []);
+  finishAwaited(round, endings);
   // Each look says of those that have become healthy, or never will.
   for (const { container } of [...round.unsettled]) await round.orderly.awaitHealth(container);
   const supervisor = await handOver(round, desired);
@@ -134,6 +139,9 @@ interface Round {
   readonly failures: { name: string; facts: ErrorFacts }[];
   /** Started, and not healthy yet. */
   readonly unsettled: Set<Unsettled>;
+  /** Names of those whose end another waits for; those of them that were started. */
+  readonly endings: ReadonlySet<string>;
+  readonly awaited: Map<string, Unsettled>;
   readonly finish: (done: Done) => void;
   readonly isAborted: () => boolean;
   /** What containers have in common is planned once. */
@@ -146,10 +154,11 @@ interface Unsettled {
   readonly begun: number;
 }
 
-function beginRound(project: OpenProject, options: UpOptions): Round {
+function beginRound(project: OpenProject, options: UpOptions): Omit<Round, "endings"> {
   const failures: Round["failures"] = [];
   const done: Done[] = [];
   const unsettled = new Set<Unsettled>();
+  const awaited = new Map<string, Unsettled>();
   const finish = (one: Done): void => {
     done.push(one);
     options.onDone?.(one);
@@ -172,8 +181,27 @@ function beginRound(project: OpenProject, options: UpOptions): Round {
     },
   });
   const isAborted = (): boolean => options.isAborted?.() === true;
-  return { project, orderly, changes: new Map(), done, failures, unsettled, finish, isAborted };
+  const changes = new Map<string, Change>();
+  return { project, orderly, changes, done, failures, unsettled, awaited, finish, isAborted };
 }
+
+/** Nobody waits any longer for those of the names: how they ended belongs to what is said of them. */
+function finishAwaited(round: Round, names: Iterable<string>): void {
+  for (const name of names) {
+    const one = round.awaited.get(name);
+    if (one === undefined) continue;
+    round.awaited.delete(name);
+    const ending = viewOne(round.project.places, name)?.ending;
+    if (ending === undefined) round.finish(one.done);
+    else round.finish({ ...one.done, ending, ms: performance.now() - one.begun });
+  }
+}
+
+/** Names of those whose end another container waits for. */
+const awaitedEnds = (containers: readonly DesiredContainer[]): readonly string[] =>
+  containers.flatMap(({ dependsOn }) =>
+    dependsOn.filter(({ condition }) => condition === "completed").map((one) => one.container)
+  );
 
 /** One change, after what it depends on; what fails is noted. */
 async function carryOut(
@@ -208,6 +236,7 @@ async function carryOut(
       if (failures.length > 0) return failures.forEach(failed);
     } else if (container !== undefined && action !== "none") {
       const never = await round.orderly.awaitDependencies(container);
+      finishAwaited(round, awaitedEnds([container]));
       if (round.isAborted()) return;
       if (never !== undefined) return failed(never);
       start = startsFirst
@@ -228,6 +257,10 @@ async function carryOut(
   const runs = start === undefined
     ? action === "none" || action === "change"
     : start.record !== undefined && start.record.ended === undefined;
+  if (runs && container !== undefined && round.endings.has(name)) {
+    round.awaited.set(name, { container, done: one, begun });
+    return;
+  }
   if (container?.healthcheck === undefined || !runs) return round.finish(one);
   round.unsettled.add({ container, done: one, begun });
 }

@@ -55,7 +55,7 @@ describe("help", () => {
 
 describe("wrong usage", () => {
   const rows: readonly [readonly string[], number, string][] = [
-    [["validate"], 2, "name one spec"],
+    [["validate"], 2, "name a spec"],
     [["validate", "a", "b"], 2, "name one spec"],
     [["plan", "--nope"], 2, "--nope"],
     [["plan", "a", "b"], 2, "one spec at a time"],
