@@ -24,6 +24,8 @@ export interface LoadSpecOptions {
   readonly file: string;
   /** Absolute: where relative paths of the spec start. */
   readonly directory: string;
+  /** True: there is no such directory, and a relative path is an error. */
+  readonly baseless?: boolean;
   /** argv that replaces the last command (`FILE -- CMD`). */
   readonly command?: readonly string[];
   /** Where the values of its variables come from. */
@@ -38,6 +40,7 @@ export interface LoadObjectOptions {
   /** The name of a spec that says none. */
   readonly name: string;
   readonly directory: string;
+  readonly baseless?: boolean;
   readonly command?: readonly string[];
   readonly variables?: VariableSources;
 }
@@ -116,6 +119,7 @@ function check(document: Document, options: LoadObjectOptions): LoadResult {
   const desired = normaliseProject(value as Parameters<typeof normaliseProject>[0], {
     name: nearestName(options.name),
     directory: options.directory,
+    baseless: options.baseless,
     command: options.command,
     report: (problem) => void problems.push(problem),
     hasUnknownKey: (pointer) =>

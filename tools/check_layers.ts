@@ -31,7 +31,7 @@ const FFI = ["abi", "calls", "wire", "stage", "seam", "memory", "linux", "window
 const EFFECTS = ["observe", "state", "image", "vm", "apply"].map((name) => `runtime/${name}`);
 const PURE = ["spec", "runtime/plan", "runtime/subjects", "runtime/show"];
 const VERSION = "runtime/version.ts";
-const ABOVE = ["runtime/lifecycle", "runtime/pid1d", "runtime/cli", VERSION];
+const ABOVE = ["runtime/lifecycle", "runtime/pid1d", "runtime/serve", "runtime/cli", VERSION];
 const ALL = [...FFI, ...PURE, ...EFFECTS, ...ABOVE];
 const READER: Rule = { values: FFI, types: ["runtime/plan"], node: true };
 
@@ -61,6 +61,12 @@ export const RULES: Readonly<Record<string, Rule>> = {
     node: true,
   },
   "runtime/lifecycle": { values: [...FFI, ...PURE, ...EFFECTS, VERSION], node: true },
+  // HTTP itself: bytes in, bytes out.
+  "runtime/serve/http": { values: ["ffi/memory/bytes"] },
+  "runtime/serve": {
+    values: [...FFI, ...PURE, ...EFFECTS, "runtime/lifecycle", VERSION],
+    node: true,
+  },
   "runtime/pid1d": { values: ["runtime/lifecycle", "runtime/vm"], node: true },
   // The program's version and digest: a constant that the build fills in.
   [VERSION]: { values: [] },

@@ -205,3 +205,13 @@ export function signalName(number: number): string {
   if (number > SIGRTMIN && number <= SIGRTMAX) return `SIGRT_${number - SIGRTMIN}`;
   return Object.entries(SIGNALS).find(([, value]) => value === number)?.[0] ?? String(number);
 }
+
+/** `SIGTERM`, `TERM` or `15` → 15; `undefined`: there is no such signal. */
+export function signalNumber(text: string): number | undefined {
+  const names: Readonly<Record<string, number>> = SIGNALS;
+  const name = [text, `SIG${text}`].find((one) => Object.hasOwn(names, one));
+  const number = name === undefined ? Number(text) : names[name];
+  return number !== undefined && Number.isInteger(number) && number > 0 && number <= SIGRTMAX
+    ? number
+    : undefined;
+}

@@ -77,6 +77,7 @@ export const SO_RCVBUF = 8;
 export const SO_KEEPALIVE = 9;
 export const SO_PASSCRED = 16;
 export const SO_PEERCRED = 17;
+export const SO_ACCEPTCONN = 30;
 export const SO_DOMAIN = 39;
 export const SO_PROTOCOL = 38;
 export const SO_SNDBUFFORCE = 32;
@@ -92,6 +93,7 @@ export const SOCKET_OPTIONS = {
   SO_KEEPALIVE,
   SO_PASSCRED,
   SO_PEERCRED,
+  SO_ACCEPTCONN,
   SO_DOMAIN,
   SO_PROTOCOL,
   SO_SNDBUFFORCE,

@@ -1,5 +1,5 @@
 /** `containerv kill`: a signal for the first process of containers. */
-import { SIGKILL, SIGNALS } from "../../ffi/abi/signal.ts";
+import { SIGKILL, signalNumber } from "../../ffi/abi/signal.ts";
 import { signalContainer } from "../lifecycle/verbs.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { eachContainer, needNames } from "./project.ts";
@@ -15,8 +15,7 @@ export function command(given: Arguments): Promise<number> {
 
 function signalOf(value: string | true | undefined): number {
   if (typeof value !== "string") return SIGKILL;
-  const names: Readonly<Record<string, number>> = SIGNALS;
-  const number = names[value] ?? names[`SIG${value}`] ?? Number(value);
-  if (Number.isInteger(number) && number > 0 && number <= 64) return number;
-  throw new UsageError(`there is no signal ${value}`);
+  const number = signalNumber(value);
+  if (number === undefined) throw new UsageError(`there is no signal ${value}`);
+  return number;
 }

@@ -1,6 +1,7 @@
 /** How lines that containers wrote are printed: as text with the container's name in front, or as JSON. */
 import { joinBytes } from "../../ffi/memory/bytes.ts";
 import { writePatiently } from "../../ffi/linux/write_patiently.ts";
+import { logLineJson } from "../lifecycle/as_json.ts";
 import type { LogLine } from "../lifecycle/logs.ts";
 import { isTerminal, stderr } from "./output.ts";
 
@@ -34,7 +35,7 @@ export function printLines(lines: readonly LogLine[], form: LogForm): void {
       );
     }
     if (form.json) {
-      writePatiently(1, encoder.encode(`${JSON.stringify(asJson(line))}\n`));
+      writePatiently(1, encoder.encode(`${JSON.stringify(logLineJson(line))}\n`));
       continue;
     }
     const end = line.whole || form.width > 0 ? NEWLINE : new Uint8Array();
@@ -52,23 +53,3 @@ function prefixOf(container: string, { width, color }: LogForm): string {
   const sum = [...container].reduce((total, letter) => total * 31 + letter.charCodeAt(0) | 0, 7);
   return `\x1b[${COLORS[Math.abs(sum) % COLORS.length]}m${text}\x1b[0m`;
 }
-
-function asJson({ container, timeNs, stream, bytes, whole, lostBytes }: LogLine): object {
-  const ms = Number(timeNs / 1_000_000n);
-  const nanoseconds = (timeNs % 1_000_000_000n).toString().padStart(9, "0");
-  const time = `${new Date(ms).toISOString().slice(0, 19)}.${nanoseconds}Z`;
-  const text = new TextDecoder().decode(bytes);
-  return {
-    time,
-    container,
-    stream,
-    text,
-    // Bytes that are no UTF-8 are there too, as they were.
-    ...(text.includes("\ufffd") ? { base64: toBase64(bytes) } : {}),
-    ...(whole ? {} : { partial: true }),
-    ...(lostBytes > 0 ? { lostBytes } : {}),
-  };
-}
-
-const toBase64 = (bytes: Uint8Array): string =>
-  btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));

@@ -1,7 +1,6 @@
 /** `containerv logs`: what detached containers wrote. */
 import { SyscallError } from "../../ffi/linux/error.ts";
-import type { ContainerView } from "../lifecycle/containers.ts";
-import { awaitDrained, follow, type Follower } from "../lifecycle/follow.ts";
+import { followLogs } from "../lifecycle/follow.ts";
 import { type LogLine, openLogs } from "../lifecycle/logs.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { formOf, printLines } from "./log_output.ts";
@@ -24,39 +23,13 @@ export async function command(given: Arguments): Promise<number> {
       print(tail < lines.length ? lines.slice(lines.length - tail) : lines);
     } else {
       if (until !== undefined) throw new UsageError("--until and --follow contradict each other");
-      await followAll(views, { tail, print });
+      await followLogs(views, { tail, print });
     }
   } catch (error) {
     // A reader that is gone ends the output, not the program.
     if (!(error instanceof SyscallError)) throw error;
   }
   return 0;
-}
-
-interface Following {
-  readonly tail: number;
-  readonly print: (lines: readonly LogLine[]) => void;
-}
-
-/** Until all of them have ended, or are gone. */
-async function followAll(
-  views: readonly ContainerView[],
-  { tail, print }: Following,
-): Promise<void> {
-  const ids = new Set(views.map(({ id }) => id));
-  const projects = new Map(views.map(({ project }) => [project.key, project]));
-  using follower: Follower = follow([...projects.values()], ({ id }) => ids.has(id));
-  let left = tail;
-  for (;;) {
-    const now = follower.look();
-    const runs = now.some(({ state }) => state === "running" || state === "starting");
-    if (!runs) await awaitDrained(now);
-    const lines = follower.lines({ rest: !runs });
-    print(left < lines.length ? lines.slice(lines.length - left) : lines);
-    left = Infinity;
-    if (!runs) return;
-    await follower.bell.wait();
-  }
 }
 
 function tailOf(value: string | true | undefined): number {

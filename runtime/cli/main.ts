@@ -34,6 +34,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ command: CommandFunction 
   stats: () => import("./stats.ts"),
   top: () => import("./top.ts"),
   unit: () => import("./unit.ts"),
+  serve: () => import("./serve.ts"),
   plan: () => import("./plan.ts"),
   repro: () => import("./repro.ts"),
   inspect: () => import("./inspect.ts"),

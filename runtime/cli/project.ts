@@ -5,11 +5,11 @@ import { factsOf } from "../apply/facts.ts";
 import { ContainervError } from "../plan/error.ts";
 import { type ContainerView, findContainer, viewProject } from "../lifecycle/containers.ts";
 import { absolutePath } from "../lifecycle/load.ts";
+import { projectsOf } from "../lifecycle/projects.ts";
 import type { Deaf } from "../lifecycle/stop.ts";
 import { showDuration } from "../show/table.ts";
 import type { ProjectPlaces } from "../state/places.ts";
-import { listProjects, readProject } from "../state/project.ts";
-import { type Ending, isBroken } from "../state/record.ts";
+import type { Ending } from "../state/record.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
@@ -32,15 +32,6 @@ export function meantFile(given: Arguments, operand?: string): string | undefine
     return path;
   }
   return given.options["--all"] === true ? undefined : nearestSpec();
-}
-
-/** Projects whose spec is this file: one, or several when its name was changed. Without a file all. */
-export function projectsOf(file: string | undefined): readonly ProjectPlaces[] {
-  return listProjects().filter((places) => {
-    if (file === undefined) return true;
-    const record = readProject(places);
-    return record !== undefined && !isBroken(record) && record.file === file;
-  });
 }
 
 /** The containers that the operands name, or all of the project that is meant. */

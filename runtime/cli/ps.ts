@@ -1,5 +1,7 @@
 /** `containerv ps`: the detached containers, and how each of them is. */
+import { containerJson } from "../lifecycle/as_json.ts";
 import { type ContainerView, viewProject } from "../lifecycle/containers.ts";
+import { projectsOf } from "../lifecycle/projects.ts";
 import { createGroupReader, type GroupReader } from "../observe/group_usage.ts";
 import { showBytes, showDuration, showTable } from "../show/table.ts";
 import { isAlive } from "../state/identity.ts";
@@ -7,7 +9,7 @@ import type { ProjectPlaces } from "../state/places.ts";
 import { readSupervisor } from "../state/supervised.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { stderr, stdout } from "./output.ts";
-import { endingText, meantFile, projectsOf } from "./project.ts";
+import { endingText, meantFile } from "./project.ts";
 
 export function command(given: Arguments): number {
   const { operands, options } = given;
@@ -16,7 +18,7 @@ export function command(given: Arguments): number {
   const projects = projectsOf(file);
   const views = projects.flatMap((places) => viewProject(places).containers);
   if (options["--json"] === true) {
-    stdout(`${JSON.stringify(views.map(asJson), null, 2)}\n`);
+    stdout(`${JSON.stringify(views.map(containerJson), null, 2)}\n`);
     return 0;
   }
   sayUnsupervised(projects);
@@ -78,21 +80,4 @@ function stateText(view: ContainerView, now: number): string {
 function runningWord({ record, supervised }: ContainerView): string {
   const same = supervised?.process?.pid === record?.process?.pid;
   return same && supervised?.health !== undefined ? supervised.health : "running";
-}
-
-function asJson(view: ContainerView): object {
-  const { name, id, state, record, pid, ending, problem } = view;
-  return {
-    name,
-    id,
-    state: view.paused === true ? "paused" : state,
-    ...(pid === undefined ? {} : { pid }),
-    ...(record === undefined ? {} : {
-      created: new Date(record.created).toISOString(),
-      ...(record.started === undefined ? {} : { started: new Date(record.started).toISOString() }),
-      limits: record.limits,
-    }),
-    ...(ending === undefined ? {} : { ending }),
-    ...(problem === undefined ? {} : { problem }),
-  };
 }

@@ -1,8 +1,8 @@
 /** `containerv stats`: what containers use, a table that is drawn anew each second on a terminal. */
 import { SIGINT, SIGTERM } from "../../ffi/abi/signal.ts";
 import { listenToSignals } from "../../ffi/linux/signals.ts";
-import type { ContainerView } from "../lifecycle/containers.ts";
-import { observeUsage, type Usage } from "../observe/usage.ts";
+import { type Sample, sampleJson } from "../lifecycle/as_json.ts";
+import { sampleUsage } from "../lifecycle/samples.ts";
 import { showBytes, showTable } from "../show/table.ts";
 import type { Arguments } from "./arguments.ts";
 import { isTerminal, stdout } from "./output.ts";
@@ -12,17 +12,10 @@ const SECOND_MS = 1000;
 /** How long is looked at where nobody watches. */
 const ONCE_MS = 200;
 
-interface Sample {
-  readonly view: ContainerView;
-  readonly usage: Usage;
-  /** 1 is one processor. */
-  readonly processors: number;
-}
-
 export async function command(given: Arguments): Promise<number> {
   if (given.options["--json"] === true) {
     const samples = await sample(given, ONCE_MS);
-    stdout(`${JSON.stringify(samples.map(asJson), null, 2)}\n`);
+    stdout(`${JSON.stringify(samples.map(sampleJson), null, 2)}\n`);
     return 0;
   }
   if (!isTerminal(1)) {
@@ -40,20 +33,8 @@ export async function command(given: Arguments): Promise<number> {
   return ended === SIGINT || ended === SIGTERM ? 0 : 1;
 }
 
-async function sample(given: Arguments, ms: number): Promise<readonly Sample[]> {
-  const views = meantContainers(given).filter(({ state, pid }) =>
-    state === "running" && pid !== undefined
-  );
-  const before = views.map((view) => observeUsage({ pid: view.pid ?? 0 }));
-  await new Promise((resolve) => setTimeout(resolve, ms));
-  return views.map((view, index) => {
-    const usage = observeUsage({ pid: view.pid ?? 0 });
-    const first = before[index] ?? usage;
-    const passed = (usage.time.getTime() - first.time.getTime()) * 1000;
-    const used = Math.max(0, usage.cpuMicroseconds - first.cpuMicroseconds);
-    return { view, usage, processors: passed > 0 ? used / passed : 0 };
-  });
-}
+const sample = (given: Arguments, ms: number): Promise<readonly Sample[]> =>
+  sampleUsage(meantContainers(given), ms);
 
 function table(samples: readonly Sample[]): string {
   const rows = samples.map(({ view, usage, processors }) => [
@@ -66,8 +47,4 @@ function table(samples: readonly Sample[]): string {
       : `${usage.processes} of ${usage.processLimit}`,
   ]);
   return showTable([["NAME", "CPU", "MEMORY", "LIMIT", "PROCESSES"], ...rows]);
-}
-
-function asJson({ view, usage, processors }: Sample): object {
-  return { name: view.name, id: view.id, processors, ...usage };
 }

@@ -419,6 +419,29 @@ export const COMMANDS: readonly CommandRow[] = [
     examples: ["containerv unit --install shop.yaml"],
   },
   {
+    name: "serve",
+    usage: "[--socket PATH]",
+    summary: "answer the other commands by HTTP over a unix socket",
+    options: [
+      {
+        name: "--socket",
+        value: "PATH",
+        help: "where it listens; default: serve.sock beside the records of projects",
+      },
+    ],
+    files: false,
+    text: [
+      "Nothing needs it, and it keeps nothing: containers that are started through it live on as with up -d. Only root and its own user " +
+      "are answered, and nobody from inside a container. It runs until SIGTERM or ^C; a socket of systemd is taken (LISTEN_FDS), and READY " +
+      "is said.",
+      "docs/serve.md has every request; GET /v1/openapi.json describes them.",
+    ],
+    examples: [
+      "containerv serve",
+      "curl --unix-socket /run/containerv/serve.sock http://localhost/v1/containers",
+    ],
+  },
+  {
     name: "exec",
     usage: "[OPTIONS] NAME -- CMD…",
     summary: "run a command in a container that runs",

@@ -1,11 +1,11 @@
 /** `containerv up`: what the spec says is made true, and stays with -d; else it is looked at until it ends. */
 import { type Done, up, type UpOptions, type UpResult } from "../lifecycle/up.ts";
+import { chooseProfiles } from "../lifecycle/projects.ts";
 import { showDuration } from "../show/table.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
 import { absoluteSpec, loadSource, openSource, overFiles, showFailure } from "./spec.ts";
-import { activeContainers } from "../../spec/model/depends.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Desired } from "../../spec/model/desired.ts";
 import { factsOf } from "../apply/facts.ts";
@@ -72,19 +72,11 @@ export async function bringUp(
   return { status: OWN_FAILURE, result };
 }
 
-/** The containers that are always there, and those of the profiles that were asked for. */
+/** As `chooseProfiles`, of what the command line asks for. Throws UsageError. */
 export function withProfiles(desired: Desired, { lists }: Arguments): Desired {
-  const asked = new Set(lists?.["--profile"] ?? []);
-  const known = new Set(desired.containers.flatMap(({ profiles }) => profiles));
-  const unknown = [...asked].find((name) => !known.has(name));
-  if (unknown !== undefined) {
-    throw new UsageError(
-      `no container has the profile "${unknown}"; there ${
-        known.size === 0 ? "is none" : `are ${[...known].join(", ")}`
-      }`,
-    );
-  }
-  return { ...desired, containers: activeContainers(desired.containers, asked) };
+  const chosen = chooseProfiles(desired, lists?.["--profile"] ?? []);
+  if (typeof chosen === "string") throw new UsageError(chosen);
+  return chosen;
 }
 
 /** Whoever asks for restarts wants to know what a reboot does. */

@@ -2,8 +2,8 @@
 
 export interface Bell {
   readonly ring: () => void;
-  /** Resolves when it rings, or rang since the last time, or the time is over; without a time only a ring ends it. */
-  readonly wait: (ms?: number) => Promise<void>;
+  /** Resolves when it rings, or rang since the last time, or the time is over (`late`); without a time only a ring ends it. */
+  readonly wait: (ms?: number) => Promise<"rung" | "late">;
 }
 
 export function createBell(): Bell {
@@ -25,8 +25,10 @@ export function createBell(): Bell {
           };
         });
       }
+      const how = rung ? "rung" : "late";
       answer = undefined;
       rung = false;
+      return how;
     },
   };
 }

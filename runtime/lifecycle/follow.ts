@@ -58,6 +58,55 @@ export function follow(
   };
 }
 
+export interface LogFollowing {
+  /** Of what is there only so many lines; Infinity: all. */
+  readonly tail: number;
+  /** Nothing more is read before it is through: a slow reader slows, and nothing piles up. */
+  readonly print: (lines: readonly LogLine[]) => Promise<void> | void;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
+}
+
+/** Gives out what these containers write until all of them have ended, or are gone. */
+export async function followLogs(
+  views: readonly ContainerView[],
+  { tail, print, signal }: LogFollowing,
+): Promise<void> {
+  const ids = new Set(views.map(({ id }) => id));
+  const projects = new Map(views.map(({ project }) => [project.key, project]));
+  using follower: Follower = follow([...projects.values()], ({ id }) => ids.has(id));
+  signal?.addEventListener("abort", follower.bell.ring, { once: true });
+  let left = tail;
+  while (signal?.aborted !== true) {
+    const now = follower.look();
+    const runs = now.some(({ state }) => state === "running" || state === "starting");
+    if (!runs) await awaitDrained(now);
+    const lines = follower.lines({ rest: !runs });
+    await print(left < lines.length ? lines.slice(lines.length - left) : lines);
+    left = Infinity;
+    if (!runs) return;
+    await follower.bell.wait();
+  }
+}
+
+/** A keeper that was killed notes no ending: without a ring it is looked for again after this. */
+const UNNOTED_MS = 2000;
+
+/** Resolves when the container runs no more, with how it is then; `undefined`: it is gone, or the signal came first. */
+export async function followEnding(
+  { id, project }: ContainerView,
+  signal: AbortSignal,
+): Promise<ContainerView | undefined> {
+  using follower = follow([project], (view) => view.id === id);
+  signal.addEventListener("abort", follower.bell.ring, { once: true });
+  while (!signal.aborted) {
+    const [now] = follower.look();
+    if (now?.state !== "running" && now?.state !== "starting") return now;
+    await follower.bell.wait(UNNOTED_MS);
+  }
+  return undefined;
+}
+
 /** `NAME.1` is a part of the log `NAME`. */
 const logPath = (directory: string, name: string): string =>
   `${directory}/${name.replace(/\.\d$/, "")}`;

@@ -23,6 +23,8 @@ export interface LoadOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** Files that are merged over it, in this order. */
   readonly over?: readonly string[];
+  /** It lies in no directory: relative paths are errors, and nothing is read beside it. */
+  readonly baseless?: boolean;
 }
 
 /** A spec can be this long at most; more is refused by the parser, which is given one byte more to see it. */
@@ -73,7 +75,7 @@ export async function loadRead(
     text: key.bytes,
     file: key.file,
     directory: key.directory,
-    read: readBeside(key.directory),
+    ...(options.baseless === true ? { baseless: true } : { read: readBeside(key.directory) }),
     ...(options.over === undefined
       ? {}
       : { over: options.over.map((file) => readOver(file, key.directory)) }),
@@ -81,7 +83,7 @@ export async function loadRead(
     variables: {
       ...(options.variables === undefined ? {} : { set: options.variables }),
       environment: process.env,
-      dotenv: () => readDotenv(key.directory),
+      dotenv: () => options.baseless === true ? undefined : readDotenv(key.directory),
     },
   });
   if (cache !== undefined && result.desired !== undefined && isOfTextAlone(result)) {

@@ -4,6 +4,8 @@ import type { Problem } from "../text/problem.ts";
 export interface Context {
   /** Absolute: the directory that relative paths of the spec start at. */
   readonly directory: string;
+  /** True: nobody knows where relative paths start, and each is an error. */
+  readonly baseless?: boolean | undefined;
   readonly report: (problem: Problem) => void;
 }
 
@@ -30,7 +32,13 @@ export function resolveHostPath(context: Context, part: Part<string>): string {
     const note = "`~` is the shell's; write an absolute path, or one from the spec's directory";
     context.report({ code: "BAD_PATH", message: `"${value}" is not expanded`, pointer, note });
   }
-  return normalisePath(value.startsWith("/") ? value : `${context.directory}/${value}`);
+  if (value.startsWith("/")) return normalisePath(value);
+  if (context.baseless === true) {
+    const message = `"${value}" is relative, and nobody says to which directory`;
+    const note = "write an absolute path, or name the directory that paths start at";
+    context.report({ code: "BAD_PATH", message, pointer, note });
+  }
+  return normalisePath(`${context.directory}/${value}`);
 }
 
 /**

@@ -13,6 +13,7 @@ export interface ProjectOptions {
   /** The name where the spec says none. */
   readonly name: string;
   readonly directory: string;
+  readonly baseless?: boolean | undefined;
   readonly command?: readonly string[] | undefined;
   readonly report: (problem: Problem) => void;
   /** False for a pointer at or below which a fault was found. */
@@ -29,11 +30,11 @@ type Keys = Readonly<Record<string, Value>>;
  */
 export function normaliseProject(value: Keys, options: ProjectOptions): Desired {
   const { report, isSound } = options;
-  const context: Context = { directory: options.directory, report };
+  const { directory, baseless } = options;
+  const context: Context = { directory, baseless, report };
   const said = value.name;
   const project = typeof said === "string" && isSound("/name") ? said : options.name;
   const found = listContainers(value, { project, report });
-  const { directory } = options;
   const volumes = declareVolumes(value.volumes, { name: project, directory });
   const sound = found.filter(({ pointer }) => pointer === "" || isMap(at(value, pointer)));
   const siblings = new Map(sound.map(({ name, keys }) => [name, keys as ContainerKeys]));

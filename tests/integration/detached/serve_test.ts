@@ -1,0 +1,254 @@
+// runs-under: bun, deno
+/** `containerv serve`: a project over its socket, who is answered, and what becomes of it when it is stopped or killed. */
+import { spawnSync } from "node:child_process";
+import { chmodSync, readFileSync, statSync } from "node:fs";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { REPOSITORY, runCli } from "../../support/cli.ts";
+import { findTool, missing, root, tool } from "../../support/require.ts";
+import { guardWorld } from "../cli/sandbox.ts";
+import { projectKey } from "../../../runtime/state/places.ts";
+import { ask, type Reply, sendRaw, type Served, startServe } from "./serve_client.ts";
+
+guardWorld();
+const skip = missing(root());
+
+const linesOf = ({ text }: Reply): readonly Record<string, unknown>[] =>
+  text.trim().split("\n").map((line) => JSON.parse(line));
+// deno-lint-ignore no-explicit-any
+const json = (reply: Reply): any => JSON.parse(reply.text);
+const code = (reply: Reply): readonly [number, unknown] => [
+  reply.status,
+  (json(reply)["error"] as { readonly code: string }).code,
+];
+
+const SHELL =
+  "echo hello; echo careful >&2; trap 'echo bye; exit 7' TERM; while :; do sleep 0.02; done";
+
+/** A name that no other test's project has. */
+const NAME = `served-${process.pid}`;
+
+const POST = { headers: { "content-type": "application/json" } } as const;
+
+type Call = (line: string, body?: object) => Promise<Reply>;
+
+const caller = (socket: string): Call => (line, body) =>
+  ask(socket, line, body === undefined ? {} : { ...POST, body: JSON.stringify(body) });
+
+const OF = `project=${NAME}`;
+const BOX = "/v1/containers/box";
+
+/** As the command line sees it. */
+async function listed(call: Call, key: string): Promise<void> {
+  const list = await call(`GET /v1/containers?${OF}`);
+  const all = JSON.parse((await runCli(["ps", "--all", "--json"])).stdout) as {
+    readonly id: string;
+  }[];
+  assertEquals(json(list), all.filter(({ id }) => id === `${key}/box`));
+  assertEquals(json(await call(`GET /v1/containers/${key}%2Fbox`)), json(list)[0]);
+  const stats = await call(`GET /v1/stats?${OF}`);
+  assertEquals(json(stats).map(({ name }: { readonly name: string }) => name), ["box"]);
+  const inspected = json(await call(`GET ${BOX}/inspect?${OF}`));
+  assertEquals(inspected[0].name, `${key}/box`);
+}
+
+async function followed(socket: string): Promise<void> {
+  const logs = await ask(socket, `GET ${BOX}/logs?${OF}&follow`, {
+    seen: (text) => text.includes("careful"),
+  });
+  assertEquals([logs.status, logs.type], [200, "application/x-ndjson"]);
+  assertEquals(linesOf(logs).map(({ stream, text }) => [stream, text]), [
+    ["stdout", "hello"],
+    ["stderr", "careful"],
+  ]);
+}
+
+async function executed(call: Call, socket: string): Promise<void> {
+  const said = await call(`POST ${BOX}/exec?${OF}`, {
+    command: ["sh", "-c", "cat; printf '\\377'; echo $A >&2; exit 3"],
+    stdin: "in",
+    environment: { A: "b" },
+  });
+  assertEquals(json(said), {
+    code: 3,
+    reason: "exited",
+    stdout: "in\ufffd",
+    stdoutBase64: "aW7/",
+    stderr: "b\n",
+  });
+  const frames = await call(`POST ${BOX}/exec?${OF}`, { command: ["echo", "x"], stream: true });
+  assertEquals(linesOf(frames), [
+    { stream: "stdout", text: "x\n" },
+    { exit: { code: 0, reason: "exited" } },
+    { end: "done" },
+  ]);
+  // Who goes away ends the command.
+  await ask(socket, `POST ${BOX}/exec?${OF}`, {
+    ...POST,
+    body: JSON.stringify({ command: ["sh", "-c", "echo x; exec sleep 98765"], stream: true }),
+    seen: (text) => text.includes("x"),
+  });
+  const runs = async (): Promise<boolean> =>
+    (await call(`GET ${BOX}/top?${OF}`)).text.includes("98765");
+  for (const begin = performance.now(); await runs();) {
+    assert(performance.now() - begin < 10_000, "the command runs on");
+  }
+  assertEquals(code(await call(`POST ${BOX}/exec?${OF}`, { command: ["/none"] })), [
+    422,
+    "COMMAND_NOT_FOUND",
+  ]);
+}
+
+async function ended(call: Call): Promise<void> {
+  assertEquals(json(await call(`POST ${BOX}/pause?${OF}`)).state, "paused");
+  assertEquals(code(await call(`POST ${BOX}/pause?${OF}`)), [409, "PAUSED"]);
+  assertEquals(json(await call(`POST ${BOX}/resume?${OF}`)).state, "running");
+  const waiting = call(`GET ${BOX}/wait?${OF}`);
+  const stopped = json(await call(`POST ${BOX}/stop?${OF}&time=5`));
+  assertEquals([stopped.state, stopped.ending.status], ["exited", 7]);
+  assertEquals(json(await waiting), stopped);
+  assertEquals(code(await call(`POST ${BOX}/kill?${OF}`)), [409, "NOT_RUNNING"]);
+  assertEquals(json(await call(`POST ${BOX}/start?${OF}`)).state, "running");
+  assertEquals(code(await call(`DELETE ${BOX}?${OF}`)), [409, "RUNNING"]);
+  assertEquals((await call(`POST ${BOX}/kill?${OF}&signal=TERM`)).status, 200);
+  await call(`GET ${BOX}/wait?${OF}`);
+  const gone = json(await call(`POST /v1/projects/${NAME}/down?time=0`));
+  assertEquals([gone.removed, gone.failures], [["box"], []]);
+}
+
+describe("serve", { skip }, () => {
+  test("a project over the socket, from up to down; SIGKILL of the server leaves what runs, SIGTERM says that it ends", async () => {
+    const spec = {
+      name: NAME,
+      containers: { box: { policy: "none", commands: [SHELL], limits: { pids: 50 } } },
+    };
+    await using first = await startServe();
+    const { socket } = first;
+    const call = caller(socket);
+    try {
+      const up = json(await call("POST /v1/up", spec));
+      assertEquals([up.done[0].action, up.done[0].started, up.failures], ["start", true, []]);
+      await listed(call, up.project.key);
+      await followed(socket);
+      await executed(call, socket);
+      // Another server takes the socket of one that was killed, and nobody has missed it.
+      const { pid } = json(await call(`GET ${BOX}?${OF}`));
+      first.child.kill("SIGKILL");
+      await first.ended;
+      await using second = await startServe({ socket });
+      assertEquals(json(await call(`GET ${BOX}?${OF}`)).pid, pid);
+      // A third finds it.
+      await using third = await startServe({ socket });
+      assertEquals(await third.ended, 125);
+      assertMatch(third.said(), /^error SOCKET_TAKEN: cannot take .*: a server listens there$/m);
+      const events = ask(socket, `GET /v1/events?${OF}&follow`, {
+        headers: { accept: "text/event-stream" },
+      });
+      await ended(call);
+      // Under Deno child.kill() makes up an end by the signal.
+      process.kill(second.child.pid ?? 0, "SIGTERM");
+      const told = (await events).text.trim().split("\n\n");
+      assertEquals(told.at(-1), 'event: end\ndata: {"end":"stopping"}');
+      const types = told.slice(0, -1).map((line) => JSON.parse(line.replace(/^data: /, "")).type);
+      for (const type of ["started", "stopping", "exited", "removed"]) assert(types.includes(type));
+      assertEquals(await second.ended, 0);
+      assertEquals(statSync(socket, { throwIfNoEntry: false }), undefined);
+    } finally {
+      await runCli(["rm", "--force", `${projectKey(NAME, "/-")}/box`]);
+    }
+  });
+
+  test("its socket is its user's alone, and the kernel says who that is; what is wrong is said", async () => {
+    await using served: Served = await startServe({
+      prefix: ["/bin/sh", "-c", 'umask 0; exec "$@"', "-"],
+    });
+    const { socket } = served;
+    const { mode } = statSync(socket);
+    assertEquals((mode & 0o7777).toString(8), "600");
+
+    const spec = async (body: string, query = ""): Promise<Reply> =>
+      await ask(socket, `POST /v1/up${query}`, { headers: { "content-type": "text/yaml" }, body });
+    const wrong = await spec('name: x\nimage: y\nvolumes: ["./a:/a"]\n');
+    assertEquals(code(wrong), [422, "SPEC_INVALID"]);
+    const { diagnostics } = json(wrong)["error"] as { readonly diagnostics: { code: string }[] };
+    assertEquals(diagnostics.map((one) => one.code), ["UNKNOWN_KEY", "BAD_PATH"]);
+    const relative = await spec('name: x\nvolumes: ["./a:/a"]\ncommands: [["true"]]\n');
+    assertStringIncludes(relative.text, "is relative, and nobody says to which directory");
+    assertEquals(code(await spec("commands: [[x]]\n")), [400, "BAD_REQUEST"]);
+    assertEquals(code(await spec("name: x\n", "?base=/none/at/all")), [400, "BAD_REQUEST"]);
+    assertEquals(code(await ask(socket, "GET /v1/containers/none")), [404, "NO_SUCH_CONTAINER"]);
+    const validated = await ask(socket, "POST /v1/validate", { body: "image: x\n" });
+    assertEquals([validated.status, json(validated).length], [422, 1]);
+
+    const hostile = await Promise.all([
+      "GET / HTTP/1.1\r\nHost: x\r\nOrigin: http://evil\r\n\r\n",
+      "GET /v1/version HTTP/1.1\nHost: x\n\n",
+      "POST /v1/up HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      `GET /${"a".repeat(70_000)} HTTP/1.1\r\n`,
+      "\x16\x03\x01\x02\x00\x01\x00",
+    ].map((text) => sendRaw(socket, `${text}${text.includes("Origin") ? "GARBAGE\n" : ""}`)));
+    assertEquals(hostile.map((text) => Number(text.slice(9, 12))), [403, 400, 400, 431, 400]);
+    // Two requests of one piece have two answers; the second ends the connection.
+    const twice = await sendRaw(
+      socket,
+      "GET /v1/version HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    );
+    assertEquals(twice.match(/HTTP\/1\.1 200 OK/g)?.length, 2);
+  });
+
+  test("another user is refused, though the socket is everybody's", {
+    skip: missing(root(), tool("setpriv"), tool("curl")),
+  }, async () => {
+    await using served = await startServe();
+    chmodSync(served.socket.slice(0, served.socket.lastIndexOf("/")), 0o755);
+    chmodSync(served.socket, 0o777);
+    const curl = (...prefix: readonly string[]): string => {
+      const [program = "", ...words] = [
+        ...prefix,
+        findTool("curl") ?? "",
+        "-sS",
+        "--unix-socket",
+        served.socket,
+        "http://localhost/v1/version",
+      ];
+      return spawnSync(program, words, { encoding: "utf8" }).stdout;
+    };
+    assertMatch(curl(), /"version"/);
+    const setpriv = findTool("setpriv") ?? "";
+    const other = curl(setpriv, "--reuid=65534", "--regid=65534", "--clear-groups");
+    assertMatch(other, /"PEER_REFUSED","message":"you may not: user 65534 is neither root nor/);
+    // Root too, where it is root of a container.
+    assertMatch(curl("unshare", "--pid", "--fork"), /"PEER_REFUSED".*it is in a container/);
+  });
+
+  test("the session of docs/serve.md is what it says", {
+    skip: missing(root(), tool("curl")),
+  }, async () => {
+    await using served = await startServe();
+    const page = readFileSync(`${REPOSITORY}/docs/serve.md`, "utf8");
+    const [, session = ""] = /```console\n([\s\S]*?)```/.exec(page) ?? [];
+    const script: string[] = ["shopt -s expand_aliases"];
+    const wanted: string[] = [];
+    let heredoc = false;
+    for (const line of session.trimEnd().split("\n")) {
+      if (line.startsWith("$ ")) script.push(line.slice(2));
+      else if (heredoc) script.push(line);
+      else wanted.push(line);
+      heredoc = (heredoc || line.endsWith("<<END")) && line !== "END";
+    }
+    const result = spawnSync("bash", ["-c", script.join("\n")], {
+      encoding: "utf8",
+      env: { ...process.env, SOCKET: served.socket },
+    });
+    assertEquals(result.stderr, "");
+    // Each line of the page is there, in its order; `…` stands for anything.
+    let rest = result.stdout;
+    for (const line of wanted) {
+      const pattern = line.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("…", "[^\\n]*?");
+      const found = new RegExp(`^${pattern}$`, "m").exec(rest);
+      assert(found !== null, `not there: ${line}\n${rest}`);
+      rest = rest.slice(found.index + found[0].length);
+    }
+  });
+});
