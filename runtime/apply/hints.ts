@@ -126,6 +126,22 @@ export const HINTS: readonly Hint[] = [
   {
     kind: "layer.map",
     errno: EINVAL,
+    when: (op) => op.kind === "layer.map" && op.fd !== undefined,
+    fix:
+      "images of this kind can't be id-mapped on this kernel (erofs since Linux 5.19, squashfs since 6.2): unpack it and use " +
+      "{dir: …}, or say `userns: host`",
+  },
+  {
+    kind: "layer.map",
+    errno: EINVAL,
+    when: (op) => op.kind === "layer.map" && op.recursive === true,
+    fix:
+      "the file system of the root, or one that is mounted below it, can't be id-mapped on this kernel (an overlay never, tmpfs since " +
+      "Linux 6.3): give the tree to the ids that the container has outside (chown), put it on ext4, xfs or btrfs, or say `userns: host`",
+  },
+  {
+    kind: "layer.map",
+    errno: EINVAL,
     fix:
       "the file system of the layer can't be id-mapped on this kernel (an overlay never, tmpfs since Linux 6.3): put it on " +
       "ext4, xfs or btrfs, or say `userns: host`",

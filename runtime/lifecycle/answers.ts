@@ -11,6 +11,7 @@ import { groupsHost } from "../subjects/limits/delegated.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
 import { isImage } from "../subjects/rootfs/images.ts";
+import { dependsOnRootOwner } from "../subjects/rootfs/mapped.ts";
 import { userKey } from "../subjects/identity.ts";
 import { sourceKey } from "../subjects/volumes.ts";
 import { lookUpSource } from "../observe/sources.ts";
@@ -91,9 +92,11 @@ function observeSources(
   container: DesiredContainer,
   dataDirectory: string,
 ): Answers["sources"] {
-  const { volumes } = container;
-  if (volumes.length === 0) return undefined;
+  const { volumes, rootfs } = container;
+  const isRootLookedAt = rootfs.path !== undefined && dependsOnRootOwner(container);
+  if (volumes.length === 0 && !isRootLookedAt) return undefined;
   const sources: Record<string, SourceAnswer | null> = {};
+  if (isRootLookedAt) sources[rootfs.path] = lookUpSource(rootfs.path, "");
   for (const volume of volumes) {
     if (volume.kind === "tmpfs") continue;
     const { base, path } = volume.kind === "bind"

@@ -12,6 +12,7 @@ import { lowerPlan } from "../plan/lower.ts";
 import type { Answers, Host } from "../plan/host.ts";
 import { idleProgram } from "../plan/ops/idle.ts";
 import type { Plan } from "../plan/plan.ts";
+import { dependsOnRootOwner } from "../subjects/rootfs/mapped.ts";
 import { dependsOnOwners } from "../subjects/volumes.ts";
 import { isPassed, openPassed } from "./passed.ts";
 import type { StoredLayers } from "./layers.ts";
@@ -81,7 +82,8 @@ export function prepare(container: DesiredContainer, options: PlanOptions = {}):
     records: encoded.records,
     // What was read of the rootfs, of /dev and of owners is not in the machine's fingerprint, and secrets are for no cache.
     // Layers of the store never change.
-    memorable: pause === undefined && !dependsOnOwners(container) && !isPassed(container) &&
+    memorable: pause === undefined && !dependsOnOwners(container) &&
+      !dependsOnRootOwner(container) && !isPassed(container) &&
       !mayChange(answers) && host.cgroups.v2?.delegated === undefined &&
       [answers.disks, answers.devices].every((answer) => answer === undefined) &&
       (allStored(container) ||

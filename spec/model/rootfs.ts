@@ -98,7 +98,8 @@ export const ROOTFS_SCHEMA: Schema = map({
   }),
   path: {
     title: "Ready root",
-    description: "A directory that is the root as it is; instead of `layers` and `writable`.",
+    description:
+      "A directory that is the root as it is; instead of `layers` and `writable`. With `userns`, root shows it with the owners that it has on the disk, unless it belongs to an id that the container has outside.",
     ...HOST_PATH,
     examples: ["./rootfs"],
   },

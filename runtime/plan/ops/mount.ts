@@ -83,6 +83,8 @@ export interface Bind extends OpCommon {
   readonly optional: boolean;
   /** As of a new file system. */
   readonly hold?: Held;
+  /** With target `root`: the slot of a mount of `source` that the stage made, with its attributes. */
+  readonly slot?: string;
 }
 
 /** Makes the mount at `at` read-only, itself and nothing below. */
@@ -191,6 +193,7 @@ export const bind: OpDefinition<Bind> = {
       attributeText(op.attributes)
     })`,
   lower(op, to) {
+    if (op.slot !== undefined) return attachSlotAsRoot(to, op.slot);
     const done = to.label("bound");
     const absent = to.label("absent");
     const missing = op.optional ? { onError: absent } : {};
@@ -210,6 +213,11 @@ export const bind: OpDefinition<Bind> = {
     );
   },
 };
+
+function attachSlotAsRoot(to: Emitter, slot: string): void {
+  to.add({ kind: "add", into: ROOT, left: result(slot), right: 0 });
+  attachAsRoot(to, ROOT);
+}
 
 function makeFileTarget(to: Emitter, place: Place): void {
   inParent(to, place, (dirfd, pathname, onError) => {

@@ -6,7 +6,14 @@ import type { Loss } from "../../plan/plan.ts";
 import { HostError } from "../../plan/host_error.ts";
 import { DEFAULT, originOf } from "../origin.ts";
 import { checkImages, isImage, passedMount } from "./images.ts";
-import { type LayerIds, mapOps, mappedLayer, UPPER_SLOT } from "./mapped.ts";
+import {
+  type LayerIds,
+  mapOps,
+  type MappedLayer,
+  mappedLayer,
+  mappedRoot,
+  UPPER_SLOT,
+} from "./mapped.ts";
 import { MOUNT_POINTS, systemOps } from "./system.ts";
 
 export interface CompiledRootfs {
@@ -35,9 +42,10 @@ export function compileRootfs(
   const layers = sortLayers(container);
   const losses: Loss[] = [];
   checkCollisions(layers, answers);
-  checkImages(container, host);
+  checkImages(container, host.privileged || ids !== undefined);
   const kept = keptUpper(container, answers);
-  const root = rootOp(container, { layers, host, ids, kept: kept?.path, losses });
+  const ready = mappedRoot(container, ids, answers);
+  const root = rootOp(container, { layers, host, ids, ready, kept: kept?.path, losses });
   const origin = layers.system?.origin ?? root.origin;
   const inner: readonly Op[] = layers.system === undefined
     ? mountPoints(root)
@@ -45,7 +53,10 @@ export function compileRootfs(
   return {
     stage: [
       ...kept?.ops ?? [],
-      ...mapOps(container, ids, layers.content.length > 0 ? kept : undefined),
+      ...mapOps(container, ids, {
+        kept: layers.content.length > 0 ? kept : undefined,
+        answers,
+      }),
     ],
     container: once([
       root,
@@ -115,6 +126,8 @@ interface RootParts {
   readonly layers: Layers;
   readonly host: Host;
   readonly ids: LayerIds | undefined;
+  /** The mount of a ready root with ids of the container's. */
+  readonly ready: MappedLayer | undefined;
   /** Where the disk that keeps what is written lies. */
   readonly kept: string | undefined;
   readonly losses: Loss[];
@@ -128,7 +141,8 @@ function rootOp(
   const common = { id: "rootfs", where: "container" } as const;
   if (rootfs.path !== undefined) {
     const origin = originOf(container, "rootfs/path", "rootfs");
-    return { ...common, kind: "mount.bind", origin, ...bindRoot(rootfs.path) };
+    const slot = from.ready === undefined ? {} : { slot: from.ready.slot };
+    return { ...common, kind: "mount.bind", origin, ...bindRoot(rootfs.path), ...slot };
   }
   const first = from.layers.content[0];
   if (first !== undefined) return overlayOp(container, first, from);

@@ -1,6 +1,5 @@
 /** Layers that are image files: the runner mounts each, and hands the mount over by descriptor, behind the secrets. */
 import type { DesiredContainer, DesiredLayer } from "../../../spec/model/desired.ts";
-import type { Host } from "../../plan/host.ts";
 import { HostError } from "../../plan/host_error.ts";
 import type { PassedMount } from "../../plan/ops/overlay.ts";
 import { FIRST_PASSED_FD } from "../../plan/report.ts";
@@ -21,10 +20,13 @@ export function passedMount(container: DesiredContainer, layer: ImageLayer): Pas
   return { fd: FIRST_PASSED_FD + container.secrets.length + index, of: layer.image };
 }
 
-/** A file system of a disk is never mounted for a user namespace: its bytes would be the user's against the kernel. */
-export function checkImages(container: DesiredContainer, host: Host): void {
+/**
+ * A file system of a disk is never mounted by a user namespace: its bytes would be the user's against the kernel. `isRoots`: the runner
+ * is root, and mounts it for the container, whichever ids that has.
+ */
+export function checkImages(container: DesiredContainer, isRoots: boolean): void {
   const [first] = imagesOf(container);
-  if (first === undefined || host.privileged) return;
+  if (first === undefined || isRoots) return;
   const tool = first.kind === "squashfs" ? "unsquashfs -d DIR" : "fsck.erofs --extract=DIR";
   throw new HostError("IMAGE_NEEDS_ROOT", {
     origin: first.origin,

@@ -1,4 +1,5 @@
 /** Layers of root's containers that have ids of their own: files have inside the owners that they have on the disk. */
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -13,7 +14,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dataDirectory } from "../../../runtime/lifecycle/data.ts";
 import { runCli } from "../../support/cli.ts";
 import { sha256 } from "../../support/oci_layout.ts";
-import { missing, root, tool } from "../../support/require.ts";
+import { findTool, kernel, missing, root, tool } from "../../support/require.ts";
 import { storeWithout } from "../../support/store.ts";
 import { archive, entry, header, pax } from "../../support/tar.ts";
 import { type TempDir, tempDir } from "../../support/temp.ts";
@@ -21,6 +22,11 @@ import { guardWorld, runSpec, sh, type SpecObject } from "../cli/sandbox.ts";
 
 const skip = missing(root(), tool("busybox"));
 const OUTSIDE = 300_000;
+/** Kind, program that makes one, first kernel that id-maps it. */
+const IMAGES = [
+  ["erofs", "mkfs.erofs", "5.19"],
+  ["squashfs", "mksquashfs", "6.2"],
+] as const;
 const USERNS = {
   uids: [{ inside: 0, outside: OUTSIDE, count: 1000 }],
   gids: [{ inside: 0, outside: OUTSIDE + 5000, count: 1000 }],
@@ -131,6 +137,69 @@ test(
   },
 );
 
+const INSIDE = `${looks("/mine /roots")}; busybox cat /mine; echo x > /roots && echo written`;
+
+for (const [kind, program, least] of IMAGES) {
+  test(`a ${kind} image has its owners inside, as a layer and at a place of its own`, {
+    skip: skip === false ? missing(tool(program), kernel(least)) : skip,
+  }, async () => {
+    using directory = tempDir();
+    const image = directory.file("image");
+    const argv = kind === "erofs" ? [image, makeLayer(directory)] : [makeLayer(directory), image];
+    assertEquals(spawnSync(findTool(program) ?? program, argv, { encoding: "utf8" }).status, 0);
+    const layers = [{ [kind]: image }, { [kind]: image, at: "/at" }];
+    const script = `${INSIDE}; ${looks("/at/mine /at/roots")}; echo x 2>&- > /at/roots || echo no`;
+    assertEquals((await seen({ rootfs: { layers } }, script)).split("\n"), [
+      "/mine 5 6 600",
+      "/roots 0 0 600",
+      "textwritten",
+      "/at/mine 5 6 600",
+      "/at/roots 0 0 600",
+      "no",
+      "",
+    ]);
+  });
+}
+
+test("a ready root is mapped, with what is mounted below; one that has the ids is used as it is", {
+  skip: skip === false ? missing(tool("unshare")) : skip,
+}, async () => {
+  using directory = tempDir();
+  const path = makeLayer(directory);
+  for (const name of ["etc", "proc", "sys", "dev", "below", "source"]) mkdirSync(`${path}/${name}`);
+  directory.write("layer/source/deep", "");
+  chownSync(`${path}/source/deep`, 7, 8);
+  const box = directory.write(
+    "box.yaml",
+    JSON.stringify({
+      policy: "none",
+      userns: USERNS,
+      rootfs: { path },
+      commands: [sh(`${INSIDE}; ${looks("/below/deep")}; echo new > /made`)],
+    }),
+  );
+  const below = `mount --bind ${path}/source ${path}/below; exec "$@"`;
+  const mapped = await runCli(["run", "-q", "--no-cache", box], {
+    prefix: ["unshare", "-m", "/bin/sh", "-ec", below, "sh"],
+  });
+  assertEquals([mapped.code, mapped.stderr], [0, ""]);
+  assertEquals(mapped.stdout.split("\n"), [
+    "/mine 5 6 600",
+    "/roots 0 0 600",
+    "textwritten",
+    "/below/deep 7 8 644",
+    "",
+  ]);
+  assertEquals(statSync(`${path}/made`).uid, 0, "on the disk it is root's, as inside");
+  const files = ["", "/mine", "/roots", "/made", "/own", "/bin"];
+  for (const file of files) chownSync(`${path}${file}`, OUTSIDE, OUTSIDE + 5000);
+  // What is not mapped, the container's root opens itself.
+  chmodSync(directory.path, 0o711);
+  const shifted = await runCli(["run", "-q", "--no-cache", box]);
+  assertEquals(shifted.code, 0, shifted.stderr);
+  assertEquals(shifted.stdout.split("\n").slice(0, 2), ["/mine 0 0 600", "/roots 0 0 600"]);
+});
+
 test("a layer that can't be id-mapped is refused, with what can", {
   skip: skip === false ? missing(tool("unshare")) : skip,
 }, async () => {
@@ -144,6 +213,15 @@ test("a layer that can't be id-mapped is refused, with what can", {
       commands: [["true"]],
     }),
   );
+  const ready = directory.write(
+    "ready.yaml",
+    JSON.stringify({
+      policy: "none",
+      userns: USERNS,
+      rootfs: { path: directory.file("merged") },
+      commands: [["true"]],
+    }),
+  );
   for (const one of ["lower", "upper", "work", "merged"]) mkdirSync(directory.file(one));
   const script = `cd ${directory.path}; mount -t tmpfs t upper; mkdir upper/u upper/w; ` +
     `mount -t overlay o -o lowerdir=lower,upperdir=upper/u,workdir=upper/w merged; exec "$@"`;
@@ -154,4 +232,9 @@ test("a layer that can't be id-mapped is refused, with what can", {
   assertStringIncludes(stderr, "give the layer");
   assertStringIncludes(stderr, "can't be id-mapped on this kernel");
   assertStringIncludes(stderr, "box.yaml:1:");
+  const root = await runCli(["run", "--no-cache", ready], {
+    prefix: ["unshare", "-m", "/bin/sh", "-ec", script, "sh"],
+  });
+  assertEquals(root.code, 125, root.stderr);
+  assertStringIncludes(root.stderr, "give the tree to the ids that the container has outside");
 });

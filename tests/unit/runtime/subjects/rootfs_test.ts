@@ -239,3 +239,51 @@ describe("image files", () => {
     assertEquals([error.code, error.origin], ["IMAGE_NEEDS_ROOT", "/rootfs/layers/2"]);
   });
 });
+
+describe("layers of root's container with ids of its own", () => {
+  const ids = [{ inside: 0, outside: 100_000, count: 65_536 }];
+  const userns = { uids: ids, gids: ids };
+  const owned = (uid: number) => ({
+    answers: { sources: { "/root.d": { kind: "directory", uid, gid: uid } } },
+  } as const);
+
+  test("images that were handed over get ids, and the namespace of the map is made once", () => {
+    const layers = [{ dir: "/a" }, { erofs: "/b.erofs" }, { squashfs: "/c.squashfs", at: "/srv" }];
+    const plan = planOf({ userns, rootfs: { layers } });
+    const maps = opsOf(plan, "layer.map");
+    assertEquals(maps.map(({ path, fd }) => [path, fd]), [
+      ["/a", undefined],
+      ["/b.erofs", 7],
+      ["/c.squashfs", 8],
+    ]);
+    assertEquals(maps.map(({ first, last }) => [first, last]), [
+      [true, false],
+      [false, false],
+      [false, true],
+    ]);
+    assertEquals(plan.losses.filter(({ code }) => code === "OWNERS_NOT_MAPPED"), []);
+  });
+
+  test("a ready root is mapped unless it belongs to an id that the container has outside", () => {
+    const spec = { userns, rootfs: { path: "/root.d" } };
+    for (const situation of [{}, owned(0), owned(1000)]) {
+      const plan = planOf(spec, situation);
+      assertEquals(opsOf(plan, "layer.map").map(({ path, recursive }) => [path, recursive]), [
+        ["/root.d", true],
+      ]);
+      assertEquals(opsOf(plan, "mount.bind")[0]?.slot, "layer root");
+      assertEquals(plan.losses.filter(({ code }) => code === "OWNERS_NOT_MAPPED"), []);
+    }
+    const shifted = planOf(spec, owned(100_000));
+    assertEquals(opsOf(shifted, "layer.map"), []);
+    assertEquals(opsOf(shifted, "mount.bind")[0]?.slot, undefined);
+  });
+
+  test("what is the host's own is not mapped, and said to be lost", () => {
+    for (const layers of [[{ host: "system" }], [{ host: "/" }]]) {
+      const plan = planOf({ userns, rootfs: { layers } });
+      assertEquals(opsOf(plan, "layer.map"), []);
+      assert(plan.losses.some(({ code }) => code === "OWNERS_NOT_MAPPED"));
+    }
+  });
+});

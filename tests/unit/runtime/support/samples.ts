@@ -15,6 +15,11 @@ const PARENTS_V2 = [
   { path: V2, enable: ["memory", "pids"], disable: [], removable: true },
 ];
 
+const ONE_ID = {
+  uids: [{ inside: 0, outside: 1000, count: 1 }],
+  gids: [{ inside: 0, outside: 1001, count: 1 }],
+};
+
 const GROUPS = {
   "cgroup.make": [
     { ...stage, kind: "cgroup.make", id: "v1", path: `${V1}/box`, parents: PARENTS_V1 },
@@ -162,6 +167,7 @@ const MOUNTS = {
   ],
   "mount.bind": [
     { ...BIND, id: "root", at: "/", target: "root" },
+    { ...BIND, id: "mapped root", at: "/", target: "root", slot: "layer root" },
     { ...BIND, id: "directory", at: "/data", target: "directory" },
     { ...BIND, id: "file", at: "/etc/file", target: "file", optional: true, attributes: [] },
   ],
@@ -222,6 +228,30 @@ const MOUNTS = {
         gids: [{ inside: 0, outside: 200000, count: 1000 }, { inside: 1000, outside: 0, count: 1 }],
       },
       first: true,
+      last: false,
+    },
+    {
+      ...stage,
+      kind: "layer.map",
+      id: "map image",
+      path: "/srv/image.erofs",
+      slot: "image 10",
+      fd: 10,
+      attributes: ["ro", "nosuid", "nodev"],
+      ids: ONE_ID,
+      first: false,
+      last: false,
+    },
+    {
+      ...stage,
+      kind: "layer.map",
+      id: "map root",
+      path: "/srv/root",
+      slot: "layer root",
+      recursive: true,
+      attributes: ["nosuid", "nodev"],
+      ids: ONE_ID,
+      first: false,
       last: true,
     },
   ],
