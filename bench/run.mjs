@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import {
@@ -32,6 +32,7 @@ What is measured; without any of these, all:
   --first         the same with containerv's spec cache emptied before each sample
   --exec          \`exec\` of /bin/true in a container that runs: containerv, crun, runc
   --up N          N containers of one spec (1000): all running, ps, down, memory; only when it is asked for
+  --unpack TAR    a layer's archive unpacked, beside \`tar -xf\`; only when it is asked for
   --plan          whole process of \`containerv plan\`, hot and cold
   --library       the library back to back in one Bun and one Deno process, beside the floor in C
 How:
@@ -53,6 +54,7 @@ function readOptions(argv) {
       first: { type: "boolean" },
       exec: { type: "boolean" },
       up: { type: "string" },
+      unpack: { type: "string" },
       plan: { type: "boolean" },
       library: { type: "boolean" },
       samples: { type: "string" },
@@ -78,7 +80,9 @@ function readOptions(argv) {
   for (const name of only) {
     if (!["containerv", ...PEERS].includes(name)) throw new Error(`--only: unknown runner ${name}`);
   }
-  const all = !["compare", "first", "exec", "up", "plan", "library"].some((name) => values[name]);
+  const all = !["compare", "first", "exec", "up", "unpack", "plan", "library"].some((name) =>
+    values[name]
+  );
   return {
     help: values.help ?? false,
     rebuild: values.rebuild ?? false,
@@ -87,6 +91,7 @@ function readOptions(argv) {
     first: all || (values.first ?? false),
     exec: all || (values.exec ?? false),
     up: values.up === undefined ? 0 : count(values.up, { name: "up", least: 1 }),
+    unpack: values.unpack === undefined ? undefined : resolve(values.unpack),
     plan: all || (values.plan ?? false),
     library: all || (values.library ?? false),
     samples: count(values.samples ?? (values.quick ? "10" : "60"), { name: "samples", least: 1 }),
