@@ -2,6 +2,7 @@
 import { O_CLOEXEC, O_PATH, O_RDWR } from "../../../ffi/abi/fcntl.ts";
 import { SIGTERM } from "../../../ffi/abi/signal.ts";
 import { openat } from "../../../ffi/calls/open.ts";
+import { awaitChild } from "../../../ffi/linux/children.ts";
 import { Fd } from "../../../ffi/linux/fd.ts";
 import { SyscallError } from "../../../ffi/linux/error.ts";
 import { memoryFile } from "../../../ffi/linux/memory_file.ts";
@@ -46,6 +47,8 @@ export async function startSupervisor(order: SupervisorOrder): Promise<number> {
     if (error instanceof SyscallError) throw noSupervisor(error.message);
     throw error;
   }
+  // Whoever stays for longer than it would keep what is left of it.
+  awaitChild(pid, { keepAlive: false }).catch(() => {});
   if (!await until(() => supervisorOf(order.places) === pid)) {
     throw noSupervisor("it did not come up");
   }

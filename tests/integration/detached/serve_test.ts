@@ -9,6 +9,8 @@ import { REPOSITORY, runCli } from "../../support/cli.ts";
 import { findTool, missing, root, tool } from "../../support/require.ts";
 import { guardWorld } from "../cli/sandbox.ts";
 import { projectKey } from "../../../runtime/state/places.ts";
+import { tempDir } from "../../support/temp.ts";
+import { untilAsync } from "./project.ts";
 import { ask, type Reply, sendRaw, type Served, startServe } from "./serve_client.ts";
 
 guardWorld();
@@ -30,6 +32,20 @@ const SHELL =
 const NAME = `served-${process.pid}`;
 
 const POST = { headers: { "content-type": "application/json" } } as const;
+
+/** A service manager in small: a socket to be told at, one to be passed as descriptor 3 (of TCP, or at a path), and the program. */
+const MANAGER = `use Socket; $^F = 9; $| = 1; my ($told, $path) = splice @ARGV, 0, 2;
+  socket(my $listen, $path eq "tcp" ? AF_INET : AF_UNIX, SOCK_STREAM, 0) or die;
+  die "not 3" unless fileno($listen) == 3;
+  bind($listen, $path eq "tcp" ? sockaddr_in(0, INADDR_LOOPBACK) : sockaddr_un($path)) or die "bind: $!";
+  listen($listen, 9) or die;
+  socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die;
+  (my $n = $told) =~ s/^@/\\0/; bind($s, pack("S a*", AF_UNIX, $n)) or die "bind: $!";
+  my $pid = fork; if (!$pid) { close $s; $ENV{NOTIFY_SOCKET} = $told; $ENV{LISTEN_FDS} = 1; $ENV{LISTEN_PID} = $$; exec @ARGV }
+  close $listen; print STDERR "pid $pid\\n";
+  sub hear { while (defined recv($s, my $m, 100, $_[0])) { print STDERR "$m\\n" } }
+  $SIG{CHLD} = sub { waitpid $pid, 0; my $code = $? >> 8; hear(MSG_DONTWAIT); exit $code };
+  hear(0) while 1;`;
 
 type Call = (line: string, body?: object) => Promise<Reply>;
 
@@ -221,6 +237,36 @@ describe("serve", { skip }, () => {
     // Root too, where it is root of a container.
     assertMatch(curl("unshare", "--pid", "--fork"), /"PEER_REFUSED".*it is in a container/);
   });
+
+  test(
+    "a socket of the service manager is taken, READY and STOPPING are said; one of TCP is refused",
+    {
+      skip: missing(root(), tool("perl")),
+    },
+    async () => {
+      using directory = tempDir();
+      const socket = directory.file("s");
+      const words = ["perl", "-e", MANAGER, `@serve-test-${process.pid}`];
+      await using served = await startServe({ socket, prefix: [...words, socket] });
+      await untilAsync(() => Promise.resolve(served.said().includes("READY=1")), "it is ready");
+      assertMatch((await ask(socket, "GET /v1/version")).text, /"version"/);
+      const [, pid] = /^pid (\d+)$/m.exec(served.said()) ?? [];
+      process.kill(Number(pid), "SIGTERM");
+      assertEquals(await served.ended, 0);
+      assertMatch(served.said(), /READY=1[^]*STOPPING=1/);
+      // It is the manager's.
+      assert(statSync(socket).isSocket());
+      await using other = await startServe({
+        socket: directory.file("t"),
+        prefix: [...words, "tcp"],
+      });
+      assertEquals(await other.ended, 125);
+      assertMatch(
+        other.said(),
+        /error SOCKET_UNUSABLE: .* it is no unix stream socket that listens/,
+      );
+    },
+  );
 
   test("the session of docs/serve.md is what it says", {
     skip: missing(root(), tool("curl")),
