@@ -15,13 +15,13 @@ export function refusal(socket: Socket): string | undefined {
   if (typeof fd !== "number" || !Number.isInteger(fd) || fd < 0) {
     return "this JavaScript runtime does not give the connection's descriptor";
   }
-  return peerRefusal(peerOf(fd), { uid: getuid(), namespaceOf: pidNamespace });
+  return peerRefusal(peerOf(fd), { uid: getuid(), namespacesOf });
 }
 
 export interface Self {
   readonly uid: number;
-  /** What tells one pid namespace from another; `undefined`: it can't be read. */
-  readonly namespaceOf: (pid: number | "self") => string | undefined;
+  /** What tells a process of one container from that of another, or of none; `undefined`: it can't be read. */
+  readonly namespacesOf: (pid: number | "self") => string | undefined;
 }
 
 /**
@@ -30,12 +30,14 @@ export interface Self {
  */
 export function peerRefusal({ pid, uid }: Peer, self: Self): string | undefined {
   if (uid !== 0 && uid !== self.uid) return `user ${uid} is neither root nor user ${self.uid}`;
-  const theirs = pid > 0 ? self.namespaceOf(pid) : undefined;
+  const theirs = pid > 0 ? self.namespacesOf(pid) : undefined;
   // A user can't look at what root runs; root needs no server.
   if (theirs === undefined && uid === 0 && self.uid !== 0 && pid > 0) return undefined;
   if (theirs === undefined) return "which namespaces it is in can't be seen";
-  return theirs === self.namespaceOf("self") ? undefined : "it is in a container (pid namespace)";
+  return theirs === self.namespacesOf("self")
+    ? undefined
+    : "it is in a container (a pid or user namespace that is not ours)";
 }
 
-const pidNamespace = (pid: number | "self"): string | undefined =>
-  glanceLinks(`/proc/${pid}/ns`, ["pid"]);
+const namespacesOf = (pid: number | "self"): string | undefined =>
+  glanceLinks(`/proc/${pid}/ns`, ["pid", "user"]);

@@ -38,7 +38,6 @@ const BY_STATUS: Readonly<Record<number, readonly string[]>> = {
     "NO_DEVICE",
     "NO_DISK",
     "NO_SUCH_USER",
-    "OUTPUTS_NEED_RUNNER",
     "SECRET_UNREADABLE",
     "VOLUME_SOURCE_MISSING",
   ],

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, statSync } from "node:fs";
 import process from "node:process";
-import { describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { REPOSITORY, runCli } from "../../support/cli.ts";
 import { findTool, missing, root, tool } from "../../support/require.ts";
@@ -127,7 +127,7 @@ async function ended(call: Call): Promise<void> {
   assertEquals(code(await call(`POST ${BOX}/kill?${OF}`)), [409, "NOT_RUNNING"]);
   assertEquals(json(await call(`POST ${BOX}/start?${OF}`)).state, "running");
   assertEquals(code(await call(`DELETE ${BOX}?${OF}`)), [409, "RUNNING"]);
-  assertEquals((await call(`POST ${BOX}/kill?${OF}&signal=TERM`)).status, 200);
+  assertEquals((await call(`POST ${BOX}/kill?${OF}&signal=KILL`)).status, 200);
   await call(`GET ${BOX}/wait?${OF}`);
   const gone = json(await call(`POST /v1/projects/${NAME}/down?time=0`));
   assertEquals([gone.removed, gone.failures], [["box"], []]);
@@ -175,10 +175,45 @@ describe("serve", { skip }, () => {
     }
   });
 
+  test(
+    "a socket of the service manager is taken, READY and STOPPING are said; one of TCP is refused",
+    {
+      skip: missing(root(), tool("perl")),
+    },
+    async () => {
+      using directory = tempDir();
+      const socket = directory.file("s");
+      const words = ["perl", "-e", MANAGER, `@serve-test-${process.pid}`];
+      await using served = await startServe({ socket, prefix: [...words, socket] });
+      await untilAsync(() => Promise.resolve(served.said().includes("READY=1")), "it is ready");
+      assertMatch((await ask(socket, "GET /v1/version")).text, /"version"/);
+      const [, pid] = /^pid (\d+)$/m.exec(served.said()) ?? [];
+      process.kill(Number(pid), "SIGTERM");
+      assertEquals(await served.ended, 0);
+      assertMatch(served.said(), /READY=1[^]*STOPPING=1/);
+      // It is the manager's.
+      assert(statSync(socket).isSocket());
+      await using other = await startServe({
+        socket: directory.file("t"),
+        prefix: [...words, "tcp"],
+      });
+      assertEquals(await other.ended, 125);
+      assertMatch(
+        other.said(),
+        /error SOCKET_UNUSABLE: .* it is no unix stream socket that listens/,
+      );
+    },
+  );
+});
+
+describe("serve, without a container of its own", { skip }, () => {
+  let served: Served;
+  before(async () => {
+    served = await startServe({ prefix: ["/bin/sh", "-c", 'umask 0; exec "$@"', "-"] });
+  });
+  after(async () => await served[Symbol.asyncDispose]());
+
   test("its socket is its user's alone, and the kernel says who that is; what is wrong is said", async () => {
-    await using served: Served = await startServe({
-      prefix: ["/bin/sh", "-c", 'umask 0; exec "$@"', "-"],
-    });
     const { socket } = served;
     const { mode } = statSync(socket);
     assertEquals((mode & 0o7777).toString(8), "600");
@@ -215,8 +250,7 @@ describe("serve", { skip }, () => {
 
   test("another user is refused, though the socket is everybody's", {
     skip: missing(root(), tool("setpriv"), tool("curl")),
-  }, async () => {
-    await using served = await startServe();
+  }, () => {
     chmodSync(served.socket.slice(0, served.socket.lastIndexOf("/")), 0o755);
     chmodSync(served.socket, 0o777);
     const curl = (...prefix: readonly string[]): string => {
@@ -235,43 +269,14 @@ describe("serve", { skip }, () => {
     const other = curl(setpriv, "--reuid=65534", "--regid=65534", "--clear-groups");
     assertMatch(other, /"PEER_REFUSED","message":"you may not: user 65534 is neither root nor/);
     // Root too, where it is root of a container.
-    assertMatch(curl("unshare", "--pid", "--fork"), /"PEER_REFUSED".*it is in a container/);
+    for (const options of [["--pid", "--fork"], ["--user", "--map-root-user"]]) {
+      assertMatch(curl("unshare", ...options), /"PEER_REFUSED".*it is in a container/);
+    }
   });
-
-  test(
-    "a socket of the service manager is taken, READY and STOPPING are said; one of TCP is refused",
-    {
-      skip: missing(root(), tool("perl")),
-    },
-    async () => {
-      using directory = tempDir();
-      const socket = directory.file("s");
-      const words = ["perl", "-e", MANAGER, `@serve-test-${process.pid}`];
-      await using served = await startServe({ socket, prefix: [...words, socket] });
-      await untilAsync(() => Promise.resolve(served.said().includes("READY=1")), "it is ready");
-      assertMatch((await ask(socket, "GET /v1/version")).text, /"version"/);
-      const [, pid] = /^pid (\d+)$/m.exec(served.said()) ?? [];
-      process.kill(Number(pid), "SIGTERM");
-      assertEquals(await served.ended, 0);
-      assertMatch(served.said(), /READY=1[^]*STOPPING=1/);
-      // It is the manager's.
-      assert(statSync(socket).isSocket());
-      await using other = await startServe({
-        socket: directory.file("t"),
-        prefix: [...words, "tcp"],
-      });
-      assertEquals(await other.ended, 125);
-      assertMatch(
-        other.said(),
-        /error SOCKET_UNUSABLE: .* it is no unix stream socket that listens/,
-      );
-    },
-  );
 
   test("the session of docs/serve.md is what it says", {
     skip: missing(root(), tool("curl")),
-  }, async () => {
-    await using served = await startServe();
+  }, () => {
     const page = readFileSync(`${REPOSITORY}/docs/serve.md`, "utf8");
     const [, session = ""] = /```console\n([\s\S]*?)```/.exec(page) ?? [];
     const script: string[] = ["shopt -s expand_aliases"];

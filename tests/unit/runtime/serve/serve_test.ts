@@ -94,7 +94,7 @@ test("dispatch() gives a row what it says, and refuses the rest by what is wrong
 test("peerRefusal() lets in root and the own user, and nobody from inside a container", () => {
   const namespaces: Readonly<Record<string, string>> = { self: "A", "10": "A", "20": "B" };
   const refusal = (uid: number, pid: number, own: number): string | undefined =>
-    peerRefusal({ pid, uid, gid: 0 }, { uid: own, namespaceOf: (of) => namespaces[String(of)] });
+    peerRefusal({ pid, uid, gid: 0 }, { uid: own, namespacesOf: (of) => namespaces[String(of)] });
   assertEquals([refusal(0, 10, 0), refusal(1000, 10, 1000), refusal(0, 10, 1000)], [
     undefined,
     undefined,
