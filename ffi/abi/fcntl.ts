@@ -160,6 +160,9 @@ export const SEEKS = {
 // sync_file_range(2); source <linux/fs.h>.
 export const SYNC_FILE_RANGE_WRITE = 2;
 
+// fallocate(2); source <linux/falloc.h>.
+export const FALLOC_FL_KEEP_SIZE = 0x1;
+
 // renameat2(2); source <linux/fs.h>.
 export const RENAME_NOREPLACE = 0x1;
 export const RENAME_EXCHANGE = 0x2;

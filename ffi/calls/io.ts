@@ -1,5 +1,5 @@
 /** Bytes in and out of descriptors, and what belongs to an open file. read(2), write(2), flock(2). */
-import { LOCKS, SEEKS, SYNC_FILE_RANGE_WRITE } from "../abi/fcntl.ts";
+import { FALLOC_FL_KEEP_SIZE, LOCKS, SEEKS, SYNC_FILE_RANGE_WRITE } from "../abi/fcntl.ts";
 import { utf8 } from "../abi/text.ts";
 import type { Cell, ResultOf, Syscall, Word } from "./call.ts";
 import { isBytes, syscall } from "./record.ts";
@@ -131,6 +131,33 @@ export function ftruncate(args: { fd: Word; length: Word }): Syscall {
   return syscall("ftruncate", {
     words: [fd, length],
     text: () => [showWord(fd), showWord(length)],
+  });
+}
+
+/**
+ * `fallocate(2)`: room for `len` bytes from `offset` on, so that writing them does not fail for want of it; with FALLOC_FL_KEEP_SIZE the
+ * file is no longer than before.
+ *
+ * Header  include/uapi/linux/falloc.h
+ * Since   Linux 2.6.23; tmpfs 3.5
+ * Needs   a descriptor open for writing
+ * Errors  ENOSPC      no room
+ *         EDQUOT      none is left to the user
+ *         EOPNOTSUPP  the file system can't
+ * @see https://man7.org/linux/man-pages/man2/fallocate.2.html
+ */
+export function fallocate(
+  args: { fd: Word; mode: number; offset: Word; len: Word },
+): Syscall {
+  const { fd, mode, offset, len } = args;
+  return syscall("fallocate", {
+    words: [fd, mode, offset, len],
+    text: () => [
+      showWord(fd),
+      showFlags(mode, { FALLOC_FL_KEEP_SIZE }),
+      showWord(offset),
+      showWord(len),
+    ],
   });
 }
 

@@ -15,9 +15,9 @@ import { readOnce, waitForFd } from "../../ffi/linux/poll.ts";
 import { callSync, check } from "../../ffi/linux/run.ts";
 import { spawnFile } from "../../ffi/linux/spawn.ts";
 import { ContainervError } from "../plan/error.ts";
-import type { Ask, AskMaps, AskMove, IdMap } from "../plan/ops/ask.ts";
+import type { Ask, AskGather, AskMaps, AskMove, IdMap } from "../plan/ops/ask.ts";
 import { ANSWER, type Report } from "../plan/report.ts";
-import { moveProcess } from "./freezer.ts";
+import { gather, moveProcess } from "./freezer.ts";
 import { drainReports, type Stage } from "./stage.ts";
 
 /** How long the event loop stands still at a time while a stage is about to ask. */
@@ -44,16 +44,23 @@ export async function answerAsks(
     if (reports.length === 0 || reports.some(({ kind }) => kind === "undone")) return;
     for (const report of reports) {
       if (report.kind !== "ask") continue;
-      await answerOne(stage, asks[report.a], report.b);
+      await answerOne(stage, { ask: asks[report.a], before: asks.slice(0, report.a) }, report.b);
       answered++;
     }
   }
 }
 
-async function answerOne(stage: Stage, ask: Ask | undefined, pid: number): Promise<void> {
+interface Answering {
+  readonly ask: Ask | undefined;
+  /** Asks that were answered. */
+  readonly before: readonly Ask[];
+}
+
+async function answerOne(stage: Stage, { ask, before }: Answering, pid: number): Promise<void> {
   try {
     if (ask === undefined) throw new Error("a stage asks for what is not in its plan");
     if (ask.kind === "move") makeRoom(ask);
+    else if (ask.kind === "gather") gatherInto(ask, before);
     else await mapIds(ask, { pid, parent: stage.pid });
   } catch (error) {
     answer(stage, ANSWER.failed);
@@ -72,7 +79,9 @@ function answer(stage: Stage, word: number): void {
 function explain(error: SyscallError, ask: Ask): ContainervError {
   const what = ask.kind === "maps"
     ? "cannot map the ids of the container"
-    : `cannot leave the group ${ask.from}`;
+    : ask.kind === "move"
+    ? `cannot leave the group ${ask.from}`
+    : `cannot move the container's processes into ${ask.to}`;
   return new ContainervError({
     code: "SYSCALL_FAILED",
     message: `${what}: ${error.message}`,
@@ -188,6 +197,28 @@ function moveAll(from: string, to: string): void {
     if (pids.length === 0) return;
     for (const pid of pids) moveProcess(target, pid);
   }
+}
+
+/** Nothing that follows can fail, so only what fails here has to be taken back. Throws SyscallError, ContainervError. */
+function gatherInto(ask: AskGather, before: readonly Ask[]): void {
+  const leave = (): void => {
+    for (const one of [...before, ask]) if (one.kind === "gather") gather(one.to, one.back);
+  };
+  try {
+    if (gather(ask.from, ask.to)) return;
+  } catch (error) {
+    leave();
+    throw error;
+  }
+  leave();
+  throw new ContainervError({
+    code: "PROCESSES_MULTIPLY",
+    message: `the processes of the container are made faster than they can be moved into ${ask.to}`,
+    pointer: pointerOf(ask),
+    fix:
+      "try it again when it is at rest, or have it made anew: containerv up -d with the spec changed",
+    undone: "everything was taken back",
+  });
 }
 
 /** After the stage's end: everybody back to where they were. A group whose controllers are on still is another run's too. */

@@ -53,10 +53,12 @@ import {
   MESSAGE_PASSED,
   MESSAGE_PID,
   MESSAGE_SIZE,
+  MESSAGE_WAIT,
   PASSED_MAX,
   START_FDS,
 } from "../plan/keeper/protocol.ts";
 import { KEEPER_SOCKET, type ProjectPlaces } from "../state/places.ts";
+import type { ContainerRecord } from "../state/record.ts";
 
 /** A connection to a project's keeper. */
 export interface Keeper {
@@ -73,6 +75,21 @@ export interface LogOptions {
   readonly limitBytes: number;
   /** How many old ones are kept, 1 to 9. */
   readonly files: number;
+  /** How long output waits for room on a full disk, in seconds; absent: not at all. */
+  readonly waitSeconds?: number;
+}
+
+/** Of a container as it is recorded. */
+export function logOptions(
+  { log, logs }: Pick<ContainerRecord, "log" | "logs">,
+): LogOptions {
+  const { maxBytes, maxFiles, waitMs } = logs;
+  return {
+    name: log,
+    limitBytes: maxBytes,
+    files: maxFiles,
+    ...(waitMs === undefined ? {} : { waitSeconds: Math.ceil(waitMs / 1000) }),
+  };
 }
 
 /** How long a keeper may take to answer before it is taken for dead: it does nothing that waits. */
@@ -211,6 +228,7 @@ function messageOf(
   view.setBigUint64(MESSAGE_LIMIT, BigInt(log.limitBytes), true);
   view.setBigUint64(MESSAGE_SIZE, BigInt(log.sizeBytes), true);
   view.setUint32(MESSAGE_FILES, log.files, true);
+  view.setUint32(MESSAGE_WAIT, log.waitSeconds ?? 0, true);
   view.setUint32(MESSAGE_PASSED, log.passed?.length ?? 0, true);
   return bytes;
 }

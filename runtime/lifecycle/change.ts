@@ -8,6 +8,9 @@ import { kernel } from "../../ffi/linux/libc.ts";
 import { encode } from "../../ffi/stage/encode.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { explainedOutcome } from "../apply/explain.ts";
+import { answerAsks } from "../apply/asks.ts";
+import { factsOf } from "../apply/facts.ts";
+import { gather } from "../apply/freezer.ts";
 import { drainReports, releaseStage, startStage } from "../apply/stage.ts";
 import { undoInRunner } from "../apply/undo.ts";
 import type { ErrorFacts } from "../plan/error.ts";
@@ -15,6 +18,7 @@ import { lowerPlan } from "../plan/lower.ts";
 import type { MakeGroup } from "../plan/ops/cgroup.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Report } from "../plan/report.ts";
 import { type ContainerRecord, writeRecord } from "../state/record.ts";
 import { LIMITS } from "../subjects/limits/compile.ts";
 import { compileChange, joins } from "../subjects/change/plan.ts";
@@ -35,13 +39,16 @@ export async function carryOutChange(
 ): Promise<readonly ErrorFacts[]> {
   const { record, id } = view;
   if (record === undefined) return [];
-  if (change.ops.length > 0) {
-    const plan = compileChange(wanted, { instance: record.instance ?? id, ops: change.ops });
+  const { ops, asks, groups } = change;
+  if (ops.length > 0) {
+    const plan = compileChange(wanted, { instance: record.instance ?? id, ops, asks });
+    const made = newGroups(record, change);
+    // Before the first act: a runner that is killed leaves groups that the container's removal takes away.
+    if (made.length > 0) saveContainer(view, { ...record, made: [...record.made, ...made] });
     const failures = await runChange(plan, record);
     if (failures.length > 0) return failures;
   }
   if (change.differences.length === 0) return [];
-  const { groups } = change;
   // Values of secrets are settled: where they differ the container is made anew.
   const differs = (key: string): boolean =>
     change.differences.some((one) => one.key === key || one.key.startsWith(`${key}.`));
@@ -56,11 +63,30 @@ export async function carryOutChange(
   return [];
 }
 
+/** Groups that are made while it runs, and are not recorded; what an earlier change left of one that was cut off is taken back. */
+function newGroups(
+  { made }: ContainerRecord,
+  { ops, asks = [] }: Pick<Change, "ops" | "asks">,
+): readonly MakeGroup[] {
+  const fresh = ops.filter((op): op is MakeGroup => op.kind === "cgroup.make");
+  const isKnown = ({ path }: MakeGroup): boolean =>
+    made.some((op) => op.kind === "cgroup.make" && op.path === path);
+  const left = fresh.filter(isKnown);
+  for (const { to, back } of asks) {
+    if (left.some(({ path }) => path === to)) gather(to, back);
+  }
+  undoInRunner({ ops: left });
+  return fresh.filter((group) => !isKnown(group));
+}
+
 /** The groups stay; what has to be switched off above them with the last one may be more. */
 function withGroups(made: readonly Op[], groups: readonly MakeGroup[]): readonly Op[] {
-  return made.map((op) =>
+  const before = made.map((op) =>
     op.kind === "cgroup.make" ? groups.find(({ path }) => path === op.path) ?? op : op
   );
+  const isKnown = ({ path }: MakeGroup): boolean =>
+    made.some((op) => op.kind === "cgroup.make" && op.path === path);
+  return [...before, ...groups.filter((group) => !isKnown(group))];
 }
 
 function limitsText({ limits }: DesiredContainer): readonly string[] {
@@ -81,12 +107,17 @@ async function runChange(
     announce: false,
     ...(target === undefined ? {} : { passed: [target.number] }),
   });
+  const reports: Report[] = [];
+  const refused = plan.summary.asks === undefined
+    ? undefined
+    : await answerAsks(stage, plan.summary.asks, reports).then(() => undefined, factsOf);
   await awaitChild(stage.pid);
-  const reports = drainReports(stage);
+  reports.push(...drainReports(stage));
   releaseStage(stage);
   const { failure, leftovers } = explainedOutcome(reports, plan, encoded.records);
   const undone = reports.some(({ kind }) => kind === "undone");
   const exit = reports.find(({ kind }) => kind === "exited")?.exit;
+  if (refused !== undefined && undone) return [refused, ...leftovers];
   const whole = undone && (exit === undefined || (exit.code === CLD_EXITED && exit.status === 0));
   if (whole) return failure === undefined ? leftovers : [failure, ...leftovers];
   // What failed in the container is no failure to the stage: it left all that it had done.

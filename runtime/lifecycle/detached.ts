@@ -9,7 +9,13 @@ import { callSync } from "../../ffi/linux/run.ts";
 import { planFiles } from "../../ffi/linux/spawn.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { explainedOutcome, isLayerGone } from "../apply/explain.ts";
-import { holdByKeeper, type Keeper, releaseByKeeper, startByKeeper } from "../apply/keeper.ts";
+import {
+  holdByKeeper,
+  type Keeper,
+  logOptions,
+  releaseByKeeper,
+  startByKeeper,
+} from "../apply/keeper.ts";
 import { type Outcome, plainOutcome } from "../apply/outcome.ts";
 import {
   awaitExecuted,
@@ -31,6 +37,7 @@ import { withoutSecrets } from "./digest.ts";
 import { type Former, formerOf, giveUp } from "./former.ts";
 import { intentOf } from "./intent.ts";
 import { openJoined } from "./joined.ts";
+import { type Names, namesOf } from "./names.ts";
 import { prepare } from "./prepare.ts";
 import { createPlanner, type Planned } from "./template.ts";
 import type { StoredLayers } from "./layers.ts";
@@ -70,8 +77,13 @@ function withInit(container: DesiredContainer): DesiredContainer {
   return timed && !container.init ? { ...container, init: true } : container;
 }
 
+/** A plan, and what the container's groups and log are called. */
+export interface NamedPlan extends Planned {
+  readonly names: Names;
+}
+
 /** `stored`: its layers in the store, which it needs when it has some. Throws HostError. */
-export type DetachedPlanner = (container: DesiredContainer, stored?: StoredLayers) => Planned;
+export type DetachedPlanner = (container: DesiredContainer, stored?: StoredLayers) => NamedPlan;
 
 /** Plans containers of a project; those that differ in their names alone are planned once. What it gives throws HostError. */
 export function createDetachedPlanner(
@@ -79,15 +91,19 @@ export function createDetachedPlanner(
   host?: Host,
 ): DetachedPlanner {
   const plan = createPlanner((container, options) => prepare(withInit(container), options));
-  return (container, stored) =>
-    plan(container, {
+  return (container, stored) => {
+    const names = namesOf(places, container.name);
+    const planned = plan(container, {
       ...(stored === undefined ? {} : { stored }),
       ...(host === undefined ? {} : { host }),
       joined: () => openJoined(container, places),
-      instance: (name) => `${places.key}/${name}`,
+      instance: (name) => names.usual ? `${places.key}/${name}` : names.instance,
+      alone: !names.usual,
       announce: true,
       detached: true,
     });
+    return { ...planned, names };
+  };
 }
 
 /** How often its layers may be collected between our look and the stage's hold. */
@@ -176,7 +192,9 @@ async function tryDetached(
   }
 }
 
-async function openFiles({ summary: { copies } }: Planned): Promise<OpenCopies | undefined> {
+async function openFiles(
+  { summary: { copies } }: Pick<Planned, "summary">,
+): Promise<OpenCopies | undefined> {
   return copies === undefined ? undefined : (await import("./files.ts")).openCopies(copies);
 }
 
@@ -223,9 +241,7 @@ function handToKeeper(keeper: Keeper, handing: Handing): Stage {
       ...openStreams(view.places, handing.container, take),
     };
     const pid = startByKeeper(keeper, fds, {
-      name: record.log,
-      limitBytes: record.logs.maxBytes,
-      files: record.logs.maxFiles,
+      ...logOptions(record),
       sizeBytes: fileSize(`${view.project.logs}/${record.log}`) ?? 0,
       passed,
     });

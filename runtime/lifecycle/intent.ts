@@ -4,18 +4,12 @@ import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { bootId } from "../state/identity.ts";
 import { type ContainerRecord, RECORD_VERSION } from "../state/record.ts";
 import { specDigests } from "./digest.ts";
-import type { Planned } from "./template.ts";
-
-/** Eight characters that the container's log is called by, the same at every start. */
-function logName(name: string): string {
-  const number = BigInt(`0x${createHash("sha256").update(name).digest("hex").slice(0, 12)}`);
-  return (number % 36n ** 8n).toString(36).padStart(8, "0");
-}
+import type { NamedPlan } from "./detached.ts";
 
 /** The record of a container before anything of it is done. */
 export function intentOf(
   container: DesiredContainer,
-  planned: Planned,
+  planned: NamedPlan,
   phase: "created" | "starting",
 ): ContainerRecord {
   const outputs = phase === "created" ? [] : planned.summary.copies?.outputs ?? [];
@@ -31,7 +25,8 @@ export function intentOf(
     },
     made: phase === "created" ? [] : planned.made,
     ...(outputs.length === 0 ? {} : { outputs }),
-    log: logName(container.name),
+    ...(planned.names.usual ? {} : { instance: planned.names.instance }),
+    log: planned.names.log,
     logs: container.logs,
     stop: planned.summary.stop,
     limits: planned.summary.limits,

@@ -77,7 +77,10 @@ export async function planChanges(
     const container = desired.containers.find(({ name }) => name === change.name);
     if (change.action === "change" && container !== undefined && change.ops.length > 0) {
       const instance = `${places.key}/${change.name}`;
-      planned.push({ ...change, plan: compileChange(container, { instance, ops: change.ops }) });
+      planned.push({
+        ...change,
+        plan: compileChange(container, { instance, ops: change.ops, asks: change.asks }),
+      });
       continue;
     }
     const makes = change.action === "start" || change.action === "replace";

@@ -4,7 +4,13 @@ import { O_CLOEXEC, O_NONBLOCK, O_RDONLY } from "../../ffi/abi/fcntl.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { pidfdOpen } from "../../ffi/calls/pidfd.ts";
 import { fileSize } from "../../ffi/linux/file.ts";
-import { adoptByKeeper, connectKeeper, type Keeper, startKeeper } from "../apply/keeper.ts";
+import {
+  adoptByKeeper,
+  connectKeeper,
+  type Keeper,
+  logOptions,
+  startKeeper,
+} from "../apply/keeper.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { KeeperOptions } from "../plan/keeper/core.ts";
 import { bootId, identify, isAlive } from "../state/identity.ts";
@@ -179,9 +185,7 @@ function adopt(keeper: Keeper, view: ContainerView, record: ContainerRecord): vo
     keeper,
     { pidfd: pidfd.number, output: output.number, errors: errors.number },
     {
-      name: record.log,
-      limitBytes: record.logs.maxBytes,
-      files: record.logs.maxFiles,
+      ...logOptions(record),
       sizeBytes: fileSize(`${view.project.logs}/${record.log}`) ?? 0,
       pid: process.pid,
     },

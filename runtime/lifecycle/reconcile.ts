@@ -1,12 +1,14 @@
 /** What is wanted of a project ⇄ what there is of it: what would be done about each container, and why. Changes nothing. */
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { observeHost } from "../observe/host.ts";
+import { groupsOfProcess } from "../observe/joinable.ts";
 import { observeMounts, readFiles } from "../observe/held.ts";
 import { factsOf } from "../apply/facts.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import { lookUpUser } from "../observe/users.ts";
 import type { Host, ResolvedUser } from "../plan/host.ts";
 import { HostError } from "../plan/host_error.ts";
+import type { AskGather } from "../plan/ops/ask.ts";
 import type { MakeGroup } from "../plan/ops/cgroup.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
@@ -36,6 +38,8 @@ export interface Change {
   readonly ops: readonly Op[];
   /** For `change`: its groups from then on, where its limits are others. */
   readonly groups?: readonly MakeGroup[];
+  /** What only the runner can do for that: processes that go into groups that are new. */
+  readonly asks?: readonly AskGather[];
   /** Why nothing can be done: this machine can't hold what is wanted. It is left as it is. */
   readonly problem?: ErrorFacts;
 }
@@ -84,7 +88,10 @@ function changeOf(
     return { name, ...decide({ ...seen, drift: [] }), ...NOTHING, differences };
   }
   try {
-    return { name, ...whileRunning(view, { was, wanted, seen, host }) };
+    const change = whileRunning(view, { was, wanted, seen, host });
+    const first = change.action === "replace" && wanted.update === "startFirst";
+    const why = first ? `${change.why}; the new one is started before it ends` : change.why;
+    return { name, ...change, why };
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     const problem = factsOf(error);
@@ -139,12 +146,15 @@ function whileRunning(
   const drift = driftNow(was, view, before);
   const limits = differences.some(({ key, cost }) => cost === "live" && key.startsWith("limits."))
     ? changeLimits(was, wanted, machineOf({ ...wanted, volumes: [] }, view, host()))
-    : { ops: [], groups: [] };
+    : { ops: [], groups: [], asks: [] };
   const mounts = attaching(view, { was, wanted, drift, host: host() });
   const settled = "why" in limits
     ? { keys: "limits.", why: limits.why }
     : typeof mounts === "string"
     ? { keys: "volumes", why: mounts }
+    // Should the second of them fail, the first could not be taken back.
+    : limits.asks.length > 0 && mounts.length > 0
+    ? { keys: "limits.", why: "volumes are added too, and it was started without a group for them" }
     : undefined;
   const decision = decide({ ...seen, drift, ...(settled === undefined ? {} : { settled }) });
   if (decision.action !== "change" || "why" in limits || typeof mounts === "string") {
@@ -154,13 +164,14 @@ function whileRunning(
   const mending = drift.flatMap(({ mend }) =>
     mend !== undefined && "op" in mend && !written.has(mend.op.id) ? [mend.op] : []
   );
-  const { groups } = limits;
+  const { groups, asks } = limits;
   return {
     ...decision,
     differences,
     drift,
     ops: [...mending, ...limits.ops, ...mounts],
     ...(groups.length === 0 ? {} : { groups }),
+    ...(asks.length === 0 ? {} : { asks }),
   };
 }
 
@@ -219,7 +230,12 @@ export function machineOf(
     announce: true,
     detached: true,
   });
-  return { host, answers };
+  const pid = record?.process?.pid;
+  const groupIn = (mount: string): string | undefined =>
+    pid === undefined
+      ? undefined
+      : groupsOfProcess(pid).find(({ path }) => `${path}/`.startsWith(`${mount}/`))?.path;
+  return { host, answers, groupIn };
 }
 
 function driftNow(

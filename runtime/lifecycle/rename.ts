@@ -11,13 +11,14 @@ import { containerPlaces } from "../state/places.ts";
 import { writeRecord } from "../state/record.ts";
 import { type ContainerView, desiredOf } from "./containers.ts";
 import { digestOf } from "./digest.ts";
+import { noteRenamed } from "./names.ts";
 import { type OpenProject, saveContainer } from "./project.ts";
 import { supervisorOf } from "./supervise/launch.ts";
 import { needsSupervisor } from "./supervise/supervision.ts";
 
 /**
- * Its directory, its record and its name in what was asked for. Groups, host name and the file of its log keep the names that they
- * were made with, until it is started again. Throws ContainervError: BAD_NAME, NAME_TAKEN, SUPERVISED.
+ * Its directory, its record and its name in what was asked for. Groups and the file of its log keep the names that they were made with,
+ * its host name until it is started again. Throws ContainervError: BAD_NAME, NAME_TAKEN, SUPERVISED.
  */
 export function renameContainer(project: OpenProject, view: ContainerView, to: string): void {
   if (!isName(to)) {
@@ -37,6 +38,9 @@ export function renameContainer(project: OpenProject, view: ContainerView, to: s
       fix: `change its name in ${project.file}, then containerv up -d`,
     });
   }
+  // First: whoever takes the name it had must not take its groups and its log for free.
+  const problem = noteRenamed(project.places);
+  if (problem !== undefined) throw new ContainervError({ code: "NO_STATE", message: problem });
   const places = containerPlaces(project.places, to);
   move(view, places.directory, to);
   const after = named(before, to);

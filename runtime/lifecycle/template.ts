@@ -11,6 +11,8 @@ import type { PlanOptions, Prepared } from "./prepare.ts";
 /** As PlanOptions, with the instance by the container's name. */
 export interface PlannerOptions extends Omit<PlanOptions, "instance"> {
   readonly instance: (name: string) => string;
+  /** It has nothing in common with others that differ in their names. */
+  readonly alone?: boolean;
 }
 
 /** What a detached start needs of a plan. */
@@ -51,7 +53,8 @@ export function createPlanner(
     });
     const explain = (): Prepared => prepareOne(container, optionsOf(name));
     const copies = container.inputs.length + container.outputs.length > 0;
-    if (name.length < LENGTH_MIN || options.stored !== undefined || copies) {
+    const alone = name.length < LENGTH_MIN || options.alone === true || copies;
+    if (alone || options.stored !== undefined) {
       return plannedOf(explain(), explain);
     }
     const stand = STAND_IN.repeat(name.length);

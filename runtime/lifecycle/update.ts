@@ -41,7 +41,7 @@ export async function updateLimits(
     differences,
     drift: [],
     ops: view.state === "running" && "ops" in limits ? limits.ops : [],
-    ...("groups" in limits ? { groups: limits.groups } : {}),
+    ...("groups" in limits ? { groups: limits.groups, asks: limits.asks } : {}),
   });
   if (failure !== undefined) throw new ContainervError(failure);
   const said = await limitsOfSpec(file, view);

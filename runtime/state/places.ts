@@ -43,6 +43,8 @@ export interface ProjectPlaces {
   readonly endings: string;
   /** What those who act append a line to. */
   readonly events: string;
+  /** There once a container had another name than it was made with: groups and logs may be called as another's. */
+  readonly renamed: string;
   readonly containers: string;
   readonly logs: string;
 }
@@ -56,6 +58,7 @@ export function projectPlaces(state: string, key: string): ProjectPlaces {
     lock: `${state}/.${key}.lock`,
     endings: `${directory}/endings`,
     events: `${directory}/events`,
+    renamed: `${directory}/renamed`,
     containers: `${directory}/containers`,
     logs: `${directory}/logs`,
   };

@@ -84,8 +84,8 @@ export interface ContainerRecord {
   readonly collected?: Collected;
   /** Name of its log, a word of eight characters. */
   readonly log: string;
-  /** How long its log gets, and how many old ones are kept. */
-  readonly logs: { readonly maxBytes: number; readonly maxFiles: number };
+  /** How long its log gets, how many old ones are kept, and how long output waits for room on a full disk (absent: not at all). */
+  readonly logs: { readonly maxBytes: number; readonly maxFiles: number; readonly waitMs?: number };
   readonly stop: { readonly signal: number; readonly graceMs: number };
   /** Limits in effect, as `memory 64MiB`. */
   readonly limits: readonly string[];

@@ -384,4 +384,6 @@ export interface DesiredLogs {
   readonly maxBytes: number;
   /** How many old ones are kept, 1 to 9. */
   readonly maxFiles: number;
+  /** How long output waits for room on a full disk before it is dropped; absent: it is dropped at once. */
+  readonly waitMs?: number;
 }

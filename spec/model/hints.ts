@@ -80,7 +80,14 @@ function wrongType(pointer: string, value: Value): Hint | undefined {
   return typeof value === "number" ? numberWithoutUnit(key ?? "", value) : undefined;
 }
 
-const DURATION_KEYS = new Set(["grace", "timeout", "interval", "startPeriod", "backoff"]);
+const DURATION_KEYS = new Set([
+  "grace",
+  "timeout",
+  "interval",
+  "startPeriod",
+  "backoff",
+  "maxWait",
+]);
 const SIZE_KEYS = new Set(["memory", "max", "high", "low", "swap", "tmpfs", "disk"]);
 
 /** 30 → `30s`, 1048576 → `1MiB`: what was most likely meant. Few containers have less than 1 MiB, so 64 is 64MiB. */

@@ -99,11 +99,13 @@ export interface ContainerKeys {
     | Readonly<Record<string, "started" | "healthy" | "completed">>;
   /** How the container is stopped. Default: SIGTERM, 10s. */
   readonly stop?: { readonly signal?: string; readonly grace?: Duration };
-  /** What `up` keeps of its output. Default: 10MiB, 3 old ones, drop. `block`: not yet. */
+  /** What `up` keeps of its output. Default: 10MiB, 3 old ones, drop. */
   readonly logs?: {
     readonly maxSize?: Size;
     readonly maxFiles?: number;
-    readonly onFull?: "drop" | "block";
+    readonly onFull?: "drop" | "slow";
+    /** With `onFull: slow`. Default: 10s. */
+    readonly maxWait?: Duration;
   };
   /** Default: the machine's own. `windows`: not yet. */
   readonly platform?: "linux" | "windows";

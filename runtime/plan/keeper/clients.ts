@@ -63,6 +63,7 @@ import {
   MESSAGE_PASSED,
   MESSAGE_PID,
   MESSAGE_SIZE,
+  MESSAGE_WAIT,
   PASSED_MAX,
   START_FDS,
   STREAM,
@@ -218,6 +219,7 @@ function takeBox(to: Emitter, options: KeeperOptions, full: string): void {
     [MESSAGE_SIZE, BOX.size, 8],
     [MESSAGE_LIMIT, BOX.limit, 8],
     [MESSAGE_FILES, BOX.files, 4],
+    [MESSAGE_WAIT, BOX.wait, 4],
   ] as const;
   for (const [from, offset, width] of fields) {
     to.add({ kind: "load", into: "value", address: said(from), width });
@@ -225,6 +227,7 @@ function takeBox(to: Emitter, options: KeeperOptions, full: string): void {
   }
   storeField(to, 2, { of: "box", offset: BOX.open, width: 4 });
   storeField(to, 0, { of: "box", offset: BOX.lost, width: 8 });
+  storeField(to, 0, { of: "box", offset: BOX.until, width: 8 });
   const kind = KIND.pipe;
   const output = { fd: result("output"), kind, architecture, full: undo, into: "first pipe" };
   watchFd(to, output);

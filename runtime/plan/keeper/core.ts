@@ -45,6 +45,8 @@ export const AT = {
 export const SLOT = {
   epoll: "epoll",
   signals: "signals",
+  /** Rings when those that wait for room are looked at again. */
+  timer: "room timer",
   /** The entry that is being served. */
   entry: "entry",
   /** Entries besides the listening socket and the signals: while there is one, there is something to keep. */

@@ -18,6 +18,7 @@ import {
   storeField,
   whenEqual,
 } from "./memory.ts";
+import { awaitRoom } from "./room.ts";
 import { AT, dropEntry, type KeeperOptions, SLOT } from "./core.ts";
 import {
   FRAME_BYTES_MAX,
@@ -42,7 +43,10 @@ const DIGIT = LOG_NAME_BYTES + 1;
 const ZERO = 48; // "0"
 const DOT = 46;
 
-/** One read, one frame. What can't be written is counted, and the next frame says how much it was. */
+/**
+ * One read, one frame. What can't be written is counted, and the next frame says how much it was; where the spec says so, what is to be
+ * read is left in the pipe first until there is room for it.
+ */
 export function keepOutput(to: Emitter, options: KeeperOptions): void {
   const lost = to.label("lost");
   const torn = to.label("torn");
@@ -50,8 +54,9 @@ export function keepOutput(to: Emitter, options: KeeperOptions): void {
   place(to, "keeper.pipe");
   loadField(to, "fd", { of: SLOT.entry, offset: ENTRY.fd, width: 4 });
   loadField(to, "box", { of: SLOT.entry, offset: ENTRY.box, width: 8 });
+  awaitRoom(to, { current: CURRENT, options });
   to.call(
-    read({ fd: result("fd"), buf: inFrame(FRAME_HEADER_BYTES), count: FRAME_BYTES_MAX }),
+    read({ fd: result("fd"), buf: inFrame(FRAME_HEADER_BYTES), count: result("most") }),
     { into: "count", onError: AT.loop },
   );
   whenEqual(to, [result("count"), 0], ended);

@@ -9,7 +9,15 @@ const ENTRY_BYTES = 32;
 const ENTRIES: Cell = { cell: "entries", size: ENTRIES_MAX * ENTRY_BYTES };
 
 /** Kinds of entries. */
-export const KIND = { listen: 1, signals: 2, client: 3, pipe: 4, process: 5, held: 6 } as const;
+export const KIND = {
+  listen: 1,
+  signals: 2,
+  client: 3,
+  pipe: 4,
+  process: 5,
+  held: 6,
+  timer: 7,
+} as const;
 
 /** What is known of a container's log. */
 export const BOX = {
@@ -20,6 +28,10 @@ export const BOX = {
   files: 32,
   open: 36,
   lost: 40,
+  /** Seconds that output waits for room; 0: it is dropped at once. */
+  wait: 48,
+  /** When it was waited for long enough, by CLOCK_MONOTONIC; 0: there is room; -1: that time is over. */
+  until: 56,
 } as const;
 const BOX_BYTES = 64;
 const BOXES: Cell = { cell: "boxes", size: CONTAINERS_MAX * BOX_BYTES };

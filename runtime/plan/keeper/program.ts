@@ -22,6 +22,7 @@ import { acceptClient, answerClient } from "./clients.ts";
 import { prepareHeld } from "./held.ts";
 import { keepOutput } from "./logs.ts";
 import { AT, greet, type KeeperOptions, OLD_LIMIT, reply, SLOT, watchFd } from "./core.ts";
+import { lookForRoom, prepareRoom } from "./room.ts";
 import { noteEndings } from "./endings.ts";
 import {
   addTo,
@@ -49,6 +50,7 @@ export function keeperProgram(options: KeeperOptions): Program {
   acceptClient(to, options);
   answerClient(to, options);
   keepOutput(to, options);
+  lookForRoom(to, options);
   noteEndings(to, options);
   place(to, AT.fail);
   reply(to, FIRST_CLIENT_FD, { kind: ANSWER.ready, value: result("failure") });
@@ -83,10 +85,11 @@ function becomeKeeper(to: Emitter, options: KeeperOptions): void {
   to.add({ kind: "add", into: SLOT.uses, left: 0, right: 0 });
   watchFd(to, { fd: LISTEN_FD, kind: KIND.listen, architecture, full: AT.fail });
   watchFd(to, { fd: result(SLOT.signals), kind: KIND.signals, architecture, full: AT.fail });
+  prepareRoom(to, options);
   moveClient(to);
   watchFd(to, { fd: result("client"), kind: KIND.client, architecture, full: AT.fail });
-  // The listening socket and the signals do not count.
-  addTo(to, SLOT.uses, -2);
+  // The listening socket, the signals and the timer do not count.
+  addTo(to, SLOT.uses, -3);
   to.call(getpid(), { into: SLOT.self });
   greet(to);
 }

@@ -6,6 +6,7 @@
  *
  *     to the keeper    0 u32 kind   4 u32 pid   8 u64 name of the log   16 u64 bytes at which it is rotated   24 u64 its bytes now
  *                      32 u32 old logs that are kept (1…9)   36 u32 descriptors that are handed on
+ *                      40 u32 seconds that output waits for room on a full disk, 0: none
  *                      start: descriptors image, plan, control, report, announce, stdin, stdout, stderr, output, errors, those that are handed on
  *                      adopt: descriptors pidfd, output, errors; `pid` is that of the container's first process
  *                      hold: descriptors of a container's root and of its disk's lock (or the root again), kept under the log's name
@@ -35,6 +36,7 @@ export const MESSAGE_LIMIT = 16;
 export const MESSAGE_SIZE = 24;
 export const MESSAGE_FILES = 32;
 export const MESSAGE_PASSED = 36;
+export const MESSAGE_WAIT = 40;
 
 export const ANSWER_BYTES = 8;
 export const ANSWER = { start: 1, adopt: 2, ready: 3, hold: 4, give: 5, release: 6 } as const;

@@ -28,8 +28,20 @@ export interface AskMove {
   readonly origin: string;
 }
 
+/**
+ * All processes of a container that runs, which are those of its group `from`, go into its new group `to` of another hierarchy; where that
+ * fails, they go back to `back`, and so do those of the asks before.
+ */
+export interface AskGather {
+  readonly kind: "gather";
+  readonly from: string;
+  readonly to: string;
+  readonly back: string;
+  readonly origin: string;
+}
+
 /** Numbered by their place in `Summary.asks`. */
-export type Ask = AskMaps | AskMove;
+export type Ask = AskMaps | AskMove | AskGather;
 
 /**
  * Asks the runner for number `index`, about the process `pid`, and waits until it has answered. A runner that is gone or could

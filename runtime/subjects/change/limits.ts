@@ -1,9 +1,10 @@
 /** Limits that are not as they were → what is written to the groups of a container that runs. Pure. */
 import type { DesiredContainer } from "../../../spec/model/desired.ts";
 import type { Answers, Host } from "../../plan/host.ts";
+import type { AskGather } from "../../plan/ops/ask.ts";
 import type { MakeGroup, WriteKnob } from "../../plan/ops/cgroup.ts";
 import type { Op } from "../../plan/ops/registry.ts";
-import { type CompiledLimits, compileLimits } from "../limits/compile.ts";
+import { type CompiledLimits, compileLimits, type GroupPlace } from "../limits/compile.ts";
 import { groupsHost } from "../limits/delegated.ts";
 
 export interface LimitsChange {
@@ -11,12 +12,22 @@ export interface LimitsChange {
   readonly ops: readonly Op[];
   /** Groups as they are made now: what the record of the container says of them from then on. */
   readonly groups: readonly MakeGroup[];
+  /** Moves of its processes into groups that are new. */
+  readonly asks: readonly AskGather[];
 }
 
 export interface Machine {
   readonly host: Host;
   readonly answers: Answers;
+  /** The group of the container's first process in the hierarchy that is mounted there. */
+  readonly groupIn?: (mount: string) => string | undefined;
 }
+
+/**
+ * Controllers of v1 that count what a process has when it is moved, or only what it does from then on. Those that count what is held
+ * (memory, huge pages) leave that with the group in which it was taken, and so would hold less than they say.
+ */
+const MOVABLE: readonly string[] = ["pids", "cpu", "cpuacct", "cpuset", "blkio"];
 
 /** Gives the reason where the container has to be made anew. Throws HostError for a limit that this machine can't hold. */
 export function changeLimits(
@@ -26,17 +37,20 @@ export function changeLimits(
 ): LimitsChange | { readonly why: string } {
   const before = compiled(was, machine);
   const after = compiled(wanted, machine);
-  const fresh = after.groups.find(({ path }) => !before.groups.some((one) => one.path === path));
-  if (fresh !== undefined) {
-    const what = fresh.version === 1 ? `a group for ${fresh.controllers.join(" and ")}` : "a group";
-    return { why: `it was started without ${what}` };
-  }
+  const fresh = after.groups.filter(({ path }) => !before.groups.some((one) => one.path === path));
+  const asks = gatherings(fresh, { before, after }, machine);
+  if ("why" in asks) return asks;
+  const isNew = (path: string): boolean => fresh.some((one) => path.startsWith(`${one.path}/`));
   const writes: Op[] = [];
   const held = new Map(knobsOf(before).map((op) => [placeOf(op), op]));
   const kept = new Set<string>();
   for (const op of knobsOf(after)) {
     const place = placeOf(op);
     kept.add(place);
+    if (isNew(op.path)) {
+      writes.push(op);
+      continue;
+    }
     const known = held.get(place);
     if (known?.value === op.value) continue;
     const lifted = liftedValue(op);
@@ -55,9 +69,52 @@ export function changeLimits(
     writes.push({ ...rest, ...lifted, ...other, before: op.value, origin: "default" });
   }
   return {
-    ops: [...switchOps(before, after), ...inOrder(writes)],
+    ops: [
+      ...groupsOf(after).filter(({ path }) => isNew(`${path}/`)),
+      ...switchOps(before, after),
+      ...inOrder(writes),
+      ...asks.map((ask, index): Op => ({
+        kind: "cgroup.room",
+        id: `limits/gather${ask.to}`,
+        where: "stage",
+        origin: ask.origin,
+        from: ask.from,
+        to: ask.to,
+        index,
+      })),
+    ],
     groups: groupsOf(after.groups.length === 0 ? before : after),
+    asks,
   };
+}
+
+/** How its processes come into groups that are new; or why they can't. */
+function gatherings(
+  fresh: readonly GroupPlace[],
+  { before, after }: { readonly before: CompiledLimits; readonly after: CompiledLimits },
+  { groupIn }: Machine,
+): readonly AskGather[] | { readonly why: string } {
+  const [members] = before.groups;
+  const asks: AskGather[] = [];
+  for (const { version, controllers, path, mount } of fresh) {
+    if (version !== 1 || members === undefined) return { why: "it was started without a group" };
+    const held = controllers.find((name) => !MOVABLE.includes(name));
+    const what = `a group for ${controllers.join(" and ")}`;
+    if (held !== undefined) {
+      return { why: `it was started without ${what}, where what it holds already would not count` };
+    }
+    const back = groupIn?.(mount);
+    if (back === undefined) return { why: `it was started without ${what}` };
+    asks.push({
+      kind: "gather",
+      from: members.path,
+      to: path,
+      // Where an earlier change was cut off they are in it, and lead nowhere but out of all groups.
+      back: back === path ? mount : back,
+      origin: groupsOf(after).find((one) => one.path === path)?.origin ?? "default",
+    });
+  }
+  return asks;
 }
 
 const compiled = (container: DesiredContainer, { host, answers }: Machine): CompiledLimits =>

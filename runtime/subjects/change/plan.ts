@@ -1,5 +1,6 @@
 /** What is changed of a container that runs → a plan of its own. Pure. */
 import type { DesiredContainer } from "../../../spec/model/desired.ts";
+import type { Ask } from "../../plan/ops/ask.ts";
 import type { Op } from "../../plan/ops/registry.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { policyText } from "../compile.ts";
@@ -12,7 +13,12 @@ export const joins = (ops: readonly Op[]): boolean => ops.some(({ kind }) => kin
 /** A plan whose effects stay; when one of its operations fails, those before it are taken back. */
 export function compileChange(
   container: DesiredContainer,
-  { instance, ops }: { readonly instance: string; readonly ops: readonly Op[] },
+  { instance, ops, asks = [] }: {
+    readonly instance: string;
+    readonly ops: readonly Op[];
+    /** What the stage asks the runner for. */
+    readonly asks?: readonly Ask[] | undefined;
+  },
 ): Plan {
   const begin: Op = {
     where: "stage",
@@ -35,6 +41,7 @@ export function compileChange(
       blame: {},
       policy: policyText(container),
       commands: [],
+      ...(asks.length === 0 ? {} : { asks }),
       stop: { signal: signalNumber(container), graceMs: container.stop.graceMs },
     },
   };

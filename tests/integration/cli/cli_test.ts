@@ -89,8 +89,8 @@ describe("validate", () => {
     ["a number in environment", 'commands: [["true"]]\nenvironment: {A: 1}\n', /:2:\d+: error/],
     [
       "a key of later",
-      'commands: [["true"]]\nlogs: {onFull: block}\n',
-      /:2:\d+: error: .*onFull.*not.*yet/i,
+      'commands: [["true"]]\nplatform: windows\n',
+      /:2:\d+: error: .*platform.*not.*yet/i,
     ],
     ["a duplicate key", 'commands: [["true"]]\ncommands: [["false"]]\n', /:2:1: error/],
   ];

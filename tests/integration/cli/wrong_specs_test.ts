@@ -33,7 +33,7 @@ bad.yaml:2:1: error: unknown key \`image\`
     spec: `commands:
   - {exec: [make], timeout: 10}
 inputs: [{from: ./a, to: /b, mode: 0644}]
-logs: {onFull: block}
+platform: windows
 `,
     says: `bad.yaml:2:29: error: expected a duration such as 30s, 1m30s or 500ms, not the number 10
     2 |   - {exec: [make], timeout: 10}
@@ -41,9 +41,9 @@ logs: {onFull: block}
       |     fix: timeout: 10s
 bad.yaml:3:36: error: 0644 is the number 644 in YAML 1.2
       |     fix: mode: "0644"
-bad.yaml:4:16: error: \`onFull: block\` is not implemented yet
-    4 | logs: {onFull: block}
-      |                ^^^^^ \`drop\`: what is lost is counted, and said where it was
+bad.yaml:4:11: error: \`platform: windows\` is not implemented yet
+    4 | platform: windows
+      |           ^^^^^^^ what works: linux
 3 errors, nothing was done
 `,
   },

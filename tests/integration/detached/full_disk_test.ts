@@ -74,4 +74,42 @@ describe("a full disk", { skip }, () => {
       await new Promise((resolve) => holder.once("close", resolve));
     }
   });
+
+  test("onFull: slow: output waits for room and nothing is lost; not longer than maxWait", async () => {
+    using directory = tempDir();
+    const flood = "head -c 400000 /dev/zero | tr '\\0' x; echo";
+    const commands = [sh(`while ! test -e /tmp/go; do sleep 0.02; done; ${flood}`)];
+    const slow = (maxWait: string) => ({
+      policy: "none",
+      commands,
+      logs: { onFull: "slow", maxWait },
+    });
+    directory.write(
+      "containerv.yaml",
+      JSON.stringify({ containers: { waits: slow("1h"), gives: slow("1s") } }),
+    );
+    const { holder, prefix } = await tinyDisk(800);
+    const cv = (...args: readonly string[]) =>
+      runCli(args, { prefix: [...prefix, "env", "-C", directory.path] });
+    try {
+      const up = await cv("up", "-d", "--no-cache");
+      assertEquals(up.code, 0, up.stderr);
+      for (const name of ["waits", "gives"]) {
+        assertEquals((await cv("exec", name, "--", "touch", "/tmp/go")).code, 0);
+      }
+      assertEquals((await cv("wait", "gives")).code, 0);
+      assertMatch((await cv("ps")).stdout, /waits +running/);
+      const nsenter = [...prefix.slice(1), "rm", "/run/containerv/filler"];
+      assertEquals(spawnSync(prefix[0] ?? "", nsenter).status, 0);
+      assertEquals((await cv("wait", "waits")).code, 0);
+      const waits = await cv("logs", "waits");
+      assertEquals([waits.stdout.length, waits.stderr], [400_001, ""]);
+      const gives = await cv("logs", "gives");
+      assert(gives.stdout.length < 400_001, "all of it was kept on a disk that was full");
+    } finally {
+      await cv("down", "--time", "0");
+      process.kill(holder.pid ?? 0, "SIGKILL");
+      await new Promise((resolve) => holder.once("close", resolve));
+    }
+  });
 });

@@ -1,6 +1,6 @@
 // runs-under: bun, deno
 /** What is wanted ⇄ what there is: plan and diff say it, up, apply and update make it so, while the container runs where that can be. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { describe, test } from "node:test";
@@ -141,5 +141,26 @@ describe("a project that is up", { skip }, () => {
     await box.cv("up", "-d");
     assertEquals(readFileSync(memoryFile(before.id), "utf8"), "67108864\n");
     assertEquals(await one(box), before);
+    // On v1 it was in no group of this controller: all of it, and what it starts meanwhile, goes into one that is made.
+    const cpu = await box.cv("update", "containerv", "--cpu", "0.5");
+    assertEquals(cpu.code, 0, cpu.stderr);
+    const { v1 } = observeHost({ cgroups: true, roots: [] }).cgroups;
+    const pattern = v1["cpu"] === undefined ? /^0::/ : /^\d+:([^:]*,)?cpu(,[^:]*)?:/;
+    const group = `/containerv/${before.id}`;
+    for (const pid of [before.pid, ...childrenOf(before.pid)]) {
+      const lines = readFileSync(`/proc/${pid}/cgroup`, "utf8").split("\n");
+      assertEquals(lines.filter((line) => pattern.test(line)).map((line) => line.split(":")[2]), [
+        group,
+      ]);
+    }
+    await box.cv("up", "-d");
+    assertEquals(await one(box), before);
   });
 });
+
+/** It starts one after the other: those that are there now. */
+function childrenOf(pid: number): readonly number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.split(" ").filter((word) => word !== "").map(Number)
+    .filter((child) => existsSync(`/proc/${child}/cgroup`));
+}

@@ -61,12 +61,17 @@ describe("verbs", { skip }, () => {
     const [before] = await box.ps();
     assertStringIncludes((await box.cv("rename", "one", "UNO")).stderr, "BAD_NAME");
     assertEquals((await box.cv("rename", "one", "uno")).stderr, "✔ one is called uno\n");
-    box.write({ containers: { uno: { policy: "none", commands: [IDLE] } } });
-    assertEquals((await box.cv("up", "-d")).stderr, "✔ uno unchanged\n");
-    assertEquals((await box.ps()).map(({ name, pid }) => [name, pid]), [["uno", before?.pid]]);
-    assertEquals((await box.cv("logs")).stdout, "up\n");
-    assertEquals((await box.cv("restart", "uno")).code, 0);
-    assertEquals((await box.cv("down")).stderr, "✔ 1 container removed\n");
+    // Its groups and its log are still called as the one that has the name now would call them.
+    const uno = { policy: "none", commands: [IDLE] };
+    box.write({ containers: { uno, one: { ...uno, labels: { new: "1" } } } });
+    assertMatch((await box.cv("up", "-d")).stderr, /^✔ uno unchanged\n✔ one running [^\n]*\n$/);
+    const there = await box.ps();
+    assertEquals(there.map(({ name }) => name), ["one", "uno"]);
+    assertEquals(there[1]?.pid, before?.pid);
+    assertEquals((await box.cv("restart", "one")).code, 0);
+    assertEquals((await box.cv("logs", "uno")).stdout, "up\n");
+    assertEquals((await box.cv("logs", "one")).stdout, "up\nup\n");
+    assertEquals((await box.cv("down")).stderr, "✔ 2 containers removed\n");
   });
 
   test("a container whose PID 1 ignores the signal is killed when its grace is over, and that is said", async () => {

@@ -20,6 +20,7 @@ import {
   SENT,
   START,
   startMessage,
+  TIMER,
 } from "../support/keeper_world.ts";
 
 describe("keeper", () => {
@@ -146,6 +147,24 @@ describe("keeper", () => {
       { stream: 1, lost: 0n, text: "more" },
     ]);
     assertEquals(calls.filter((call) => call.startsWith("ftruncate 80")).length, 2);
+  });
+
+  test("where output is to wait it stays in its pipe until there is room, or it has waited long enough", () => {
+    const slow: Event = { on: CLIENT, message: startMessage({ wait: 2 }), fds: SENT };
+    const rings: Event = { on: TIMER, output: "" };
+    const output = (text: string): Event => ({ on: OUTPUT, output: text });
+    const ended: Event = { on: "signals", ended: 700 };
+    const waited = play([slow, output("a"), rings, output("a"), ended], { noRoomFor: 1 });
+    assertEquals(waited.frames, [{ stream: 1, lost: 0n, text: "a" }]);
+    const reads = (calls: readonly string[]) =>
+      calls.filter((call) => call.startsWith(`read ${OUTPUT} `)).length;
+    // The second is its end.
+    assertEquals(reads(waited.calls), 2);
+    assertEquals(waited.stop, { stop: "exit", status: 0 });
+    // At 100, 101 and 102 s: then it is read, and lost; the next is not waited for, the one after it finds room.
+    const events = [output("a"), rings, output("a"), rings, output("a"), output("b"), output("c")];
+    const over = play([slow, ...events, ended], { noRoomFor: 4, fullFor: 2 });
+    assertEquals(over.frames, [{ stream: 1, lost: 2n, text: "c" }]);
   });
 
   test("a log at its limit is rotated, the oldest first", () => {

@@ -26,6 +26,7 @@ import {
   MESSAGE_LOG,
   MESSAGE_PASSED,
   MESSAGE_PID,
+  MESSAGE_WAIT,
   START_FDS,
 } from "../../../../runtime/plan/keeper/protocol.ts";
 
@@ -35,6 +36,7 @@ const { image } = encode(keeperProgram(options), "x86_64");
 const NAMES = new Map([...syscallNames("x86_64")]);
 /** Descriptors as the made-up kernel gives them. */
 export const CLIENT: bigint = 41n;
+export const TIMER: bigint = 38n;
 export const FIRST_SENT = 50;
 
 /** What happens next: the keeper is woken by it. */
@@ -66,6 +68,8 @@ export interface PlayOptions {
   readonly uid?: number;
   /** Writes to the log that fail for want of room, from the first on. */
   readonly fullFor?: number;
+  /** How often there is no room when it is asked for. */
+  readonly noRoomFor?: number;
   /** Writes to the file of endings that fail. */
   readonly endingsFullFor?: number;
 }
@@ -90,6 +94,8 @@ interface State {
   zombie: number | undefined;
   fullFor: number;
   endingsFullFor: number;
+  noRoomFor: number;
+  nowSeconds: number;
 }
 
 interface Call {
@@ -119,6 +125,8 @@ export function play(events: readonly Event[], options: PlayOptions = {}): World
     zombie: undefined,
     fullFor: options.fullFor ?? 0,
     endingsFullFor: options.endingsFullFor ?? 0,
+    noRoomFor: options.noRoomFor ?? 0,
+    nowSeconds: 100,
   };
   const stop = runMachine(createMachine(image), { kernel: state.kernel, stepsMax: 1_000_000 });
   return { stop, ...state };
@@ -213,6 +221,19 @@ const ANSWERS: Readonly<Record<string, (state: State, call: Call) => bigint | St
     answers.push({ kind: sent.getUint32(0, true), value: sent.getInt32(4, true) });
     return 8n;
   },
+  timerfd_create: () => TIMER,
+  clock_gettime(state, { word, view }) {
+    if (word(0) === 1n) view(word(1), 16).setBigInt64(0, BigInt(state.nowSeconds++), true);
+    return 0n;
+  },
+  ioctl({ current }, { word, view }) {
+    const waits = current !== undefined && "output" in current ? current.output.length : 0;
+    view(word(2), 4).setUint32(0, waits, true);
+    return 0n;
+  },
+  fallocate(state) {
+    return state.noRoomFor-- > 0 ? -BigInt(ENOSPC) : 0n;
+  },
   read({ current }, { word, machine }) {
     if (word(0) === 40n) return -BigInt(EAGAIN);
     const output = current !== undefined && "output" in current ? current.output : "";
@@ -258,7 +279,12 @@ function endOf(open: readonly bigint[]): Event {
 }
 
 export function startMessage(
-  log: { readonly limit?: number; readonly files?: number; readonly passed?: number } = {},
+  log: {
+    readonly limit?: number;
+    readonly files?: number;
+    readonly passed?: number;
+    readonly wait?: number;
+  } = {},
 ) {
   const bytes = new Uint8Array(MESSAGE_BYTES);
   const view = new DataView(bytes.buffer);
@@ -267,6 +293,7 @@ export function startMessage(
   view.setBigUint64(MESSAGE_LIMIT, BigInt(log.limit ?? 1_000_000), true);
   view.setUint32(MESSAGE_FILES, log.files ?? 3, true);
   view.setUint32(MESSAGE_PASSED, log.passed ?? 0, true);
+  view.setUint32(MESSAGE_WAIT, log.wait ?? 0, true);
   return bytes;
 }
 

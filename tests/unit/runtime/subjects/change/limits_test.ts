@@ -13,7 +13,8 @@ function change(was: unknown, now: unknown, host: Host) {
     wanted(limits === undefined ? {} : { limits })
   );
   if (before === undefined || after === undefined) throw new Error("two were made");
-  return changeLimits(before, after, { host, answers });
+  const groupIn = (mount: string): string => `${mount}/elsewhere`;
+  return changeLimits(before, after, { host, answers, groupIn });
 }
 
 function writes(was: unknown, now: unknown, host: Host = HOST_V2) {
@@ -75,9 +76,29 @@ describe("limits of a container that runs", () => {
   test("v1: a group that it is not in is for one that is made anew", () => {
     assertEquals(
       writes({ cpu: 1 }, { cpu: 1, memory: "1MiB" }, HOST_HYBRID),
-      "it was started without a group for memory",
+      "it was started without a group for memory, where what it holds already would not count",
     );
     assertEquals(writes(undefined, { cpu: 1 }), "it was started without a group");
+  });
+
+  test("v1: into a group that counts from then on it is moved, by where all of it is, at the very end", () => {
+    const found = change({ pids: 5 }, { pids: 6, cpu: 1 }, HOST_HYBRID);
+    if ("why" in found) throw new Error(found.why);
+    assertEquals(found.ops.map(({ kind }) => kind), [
+      "cgroup.make",
+      "cgroup.write",
+      "cgroup.write",
+      "cgroup.write",
+      "cgroup.room",
+    ]);
+    const at = "/sys/fs/cgroup/cpu,cpuacct";
+    assertEquals(found.asks, [{
+      kind: "gather",
+      from: "/sys/fs/cgroup/pids/containerv/box",
+      to: `${at}/containerv/box`,
+      back: `${at}/elsewhere`,
+      origin: "/limits",
+    }]);
   });
 
   test("what this machine can't hold is an error, as at a start", () => {
