@@ -176,9 +176,9 @@ export const EXPLAINED: readonly Explained[] = [
   {
     by: "both",
     spec: "priorities",
-    facet: "misc nice",
-    ours: "5 3",
-    theirs: "0 0",
+    facet: "misc (?:nice|policy)",
+    ours: "5|3",
+    theirs: "0",
     optional: true,
     why:
       "scheduler is of version 1.1 of the specification: runc has it from 1.2 on, crun from 1.9.",
@@ -186,9 +186,9 @@ export const EXPLAINED: readonly Explained[] = [
   {
     by: "runc",
     spec: "process",
-    facet: "misc (?:personality|machine)",
-    ours: "00000008|i686",
-    theirs: "00000000|x86_64",
+    facet: "misc (?:personality|uname)",
+    ours: "00000008|box i686",
+    theirs: "00000000|box x86_64",
     optional: true,
     why: "runc has personalities from 1.2 on.",
   },

@@ -1,6 +1,42 @@
 /** What a process sees of itself and its container: a script that prints it, and the print as facets that compare. */
 
-/** Prints sections; runs under any /bin/sh with coreutils. */
+/** Files of groups that are compared, where they are. */
+const KNOBS = [
+  "memory.limit_in_bytes",
+  "memory.memsw.limit_in_bytes",
+  "memory.soft_limit_in_bytes",
+  "memory.max",
+  "memory.high",
+  "memory.low",
+  "memory.swap.max",
+  "memory.oom.group",
+  "pids.max",
+  "cpu.max",
+  "cpu.cfs_quota_us",
+  "cpu.cfs_period_us",
+  "cpu.weight",
+  "cpu.shares",
+  "cpuset.cpus",
+  "cpuset.mems",
+  "io.max",
+  "blkio.throttle.read_bps_device",
+  "blkio.throttle.write_iops_device",
+  "hugetlb.2MB.max",
+  "hugetlb.2MB.limit_in_bytes",
+];
+
+/** Kernel parameters that are compared, below /proc/sys. */
+const SYSCTLS = [
+  "net/ipv4/ip_forward",
+  "net/core/somaxconn",
+  "kernel/sem",
+  "kernel/shmmax",
+  "fs/mqueue/msg_max",
+];
+
+const knobFiles = KNOBS.flatMap((name) => [`/sys/fs/cgroup/${name}`, `/sys/fs/cgroup/*/${name}`]);
+
+/** Prints sections; runs under any /bin/sh with coreutils, and starts few programs: an emulated machine takes long for each. */
 export const SCRIPT = `
 exec 2>&1
 section() { echo "@@ $1"; }
@@ -12,46 +48,31 @@ section cgroup; cat /proc/self/cgroup
 section environment; tr '\\0' '\\n' < /proc/$$/environ
 section dev; ls -lnA --time-style=+ /dev
 section network; ls /sys/class/net; cat /proc/net/dev
-section namespaces; for n in /proc/self/ns/*; do echo "$n $(readlink $n)"; done
+section namespaces; ls -l --time-style=+ /proc/self/ns
 section maps; cat /proc/self/uid_map /proc/self/gid_map
-section knobs
-for f in /sys/fs/cgroup/* /sys/fs/cgroup/*/*; do
-  case $f in
-    */memory.limit_in_bytes|*/memory.max|*/pids.max|*/cpu.max|*/cpu.cfs_quota_us|*/cpu.cfs_period_us|\
-    */memory.high|*/memory.low|*/memory.soft_limit_in_bytes|*/memory.swap.max|*/memory.memsw.limit_in_bytes|\
-    */memory.oom.group|*/cpu.weight|*/cpu.shares|*/cpuset.cpus|*/cpuset.mems|*/io.max|\
-    */blkio.throttle.read_bps_device|*/blkio.throttle.write_iops_device|*/hugetlb.2MB.max|\
-    */hugetlb.2MB.limit_in_bytes)
-      echo "\${f##*/} $(cat $f)";;
-  esac
-done
+section knobs; grep -Hs '' ${knobFiles.join(" ")}
+section sysctls; cd /proc/sys && grep -H '' ${SYSCTLS.join(" ")}; cd "$OLDPWD"
+section sizes; wc -c /proc/kcore /proc/keys /proc/timer_list /proc/interrupts
+section modes; stat -c '%n %a %u %g' / /tmp .
 section misc
-echo "cwd $(pwd)"
-echo "hostname $(uname -n)"
+echo "cwd $PWD"
+echo "uname $(uname -nm)"
 echo "umask $(umask)"
-echo "oom_score_adj $(cat /proc/self/oom_score_adj)"
-echo "id $(id -u):$(id -g):$(id -G)"
-echo "session $(cut -d' ' -f1,5,6 /proc/$$/stat)"
-echo "personality $(cat /proc/self/personality 2>/dev/null)"
-echo "root $(stat -c '%a %u %g' /)"
-echo "tmp $(stat -c '%a %u %g' /tmp)"
-echo "cwd-mode $(stat -c '%a %u %g' .)"
-for p in /proc/kcore /proc/keys /proc/timer_list /proc/interrupts; do
-  echo "size $p $(wc -c < $p)"
-done
-echo "machine $(uname -m)"
-echo "nice $(cut -d' ' -f19,41 /proc/$$/stat)"
+read -r score < /proc/self/oom_score_adj; echo "oom_score_adj $score"
+echo "id $(id)"
+read -r _ _ _ _ group session _ _ _ _ _ _ _ _ _ _ _ _ nice rest < /proc/$$/stat
+echo "session $$ $group $session"
+echo "nice $nice"
+echo "policy $(cut -d' ' -f41 /proc/$$/stat)"
+read -r persona < /proc/self/personality; echo "personality $persona"
 echo "ioprio $(ionice -p $$)"
 echo "clocks" $(cat /proc/self/timens_offsets)
-for s in net/ipv4/ip_forward net/core/somaxconn kernel/sem kernel/shmmax fs/mqueue/msg_max; do
-  echo "sysctl-$s" $(cat /proc/sys/$s)
-done
 for d in fuse net/tun; do
-  test -e /dev/$d && echo "opens-$d $(dd if=/dev/$d of=/dev/null count=0 2>&1 | grep -c denied)"
+  test -e /dev/$d && { (: < /dev/$d) 2>/dev/null; echo "opens-$d $?"; }
 done
 echo "sysrq $(test -w /proc/sysrq-trigger && echo writable)"
-echo "write $(touch /made && echo yes || echo no)"
-section files; ls -lnR --time-style=+ /srv /opt /etc/hostname /etc/hosts | grep -v '^total'
+true 2>/dev/null > /made; echo "write $?"
+section files; ls -lnR --time-style=+ /srv /opt /etc/hostname /etc/hosts
 `;
 
 /** Facet → value: what must be the same whoever made the container. */
@@ -164,19 +185,26 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   },
   namespaces: function* (lines) {
     for (const line of lines) {
-      const [path = "", inode = ""] = line.split(" ");
-      yield [path.slice(path.lastIndexOf("/") + 1), inode];
+      const [, name, inode] = /(\w+) -> (.*)$/.exec(line) ?? [];
+      if (name !== undefined && inode !== undefined) yield [name, inode];
     }
   },
   maps: (lines) => [["ids", lines.map((line) => line.trim().replace(/\s+/g, " ")).join("; ")]],
-  knobs: (lines) => pairs(lines, " "),
-  misc: function* (lines) {
-    for (const line of lines) {
-      const words = line.split(" ");
-      const size = words[0] === "size" ? 2 : 1;
-      yield [words.slice(0, size).join(" "), words.slice(size).join(" ")];
+  // What has no line is shown by nobody.
+  knobs: function* (lines) {
+    for (const [path, value] of pairs(lines, ":")) {
+      yield [path.slice(path.lastIndexOf("/") + 1), value];
     }
   },
+  sysctls: (lines) => pairs(lines, ":"),
+  sizes: function* (lines) {
+    for (const line of lines) {
+      const [size = "", path = ""] = line.trim().split(/\s+/);
+      if (path.startsWith("/")) yield [path, size];
+    }
+  },
+  modes: (lines) => pairs(lines, " "),
+  misc: (lines) => pairs(lines, " "),
   files: listing,
 };
 
