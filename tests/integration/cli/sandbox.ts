@@ -10,6 +10,7 @@ import {
   cliCommand,
   type CliOptions,
   type CliResult,
+  PATIENCE,
   REPOSITORY,
   runCli,
 } from "../../support/cli.ts";
@@ -77,7 +78,8 @@ export function guardWorld(withinMs = 10_000): void {
   });
   after(async () => {
     if (world === undefined) throw new Error("the machine was not looked at before");
-    assertEquals(await settledDiff(world, { fds: false, withinMs }), [], "left behind");
+    const within = { fds: false, withinMs: withinMs * PATIENCE };
+    assertEquals(await settledDiff(world, within), [], "left behind");
   });
 }
 
@@ -182,7 +184,9 @@ export function processesOf(run: Background): { readonly stage: number; readonly
 export async function until(holds: () => boolean, what: string, withinMs = 5000): Promise<number> {
   const begin = performance.now();
   while (!holds()) {
-    if (performance.now() - begin > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`);
+    if (performance.now() - begin > withinMs * PATIENCE) {
+      throw new Error(`not within ${withinMs} ms: ${what}`);
+    }
     await sleep(5);
   }
   return performance.now() - begin;

@@ -16,7 +16,7 @@ const skip = missing(root(), tool("unshare"), tool("nsenter"));
 /** A mount namespace in which the directory of records has a MiB, of which some is filled. */
 async function tinyDisk(fillKib: number): Promise<{ holder: ChildProcess; prefix: string[] }> {
   const script =
-    `mkdir -p /run/containerv && mount -t tmpfs -o size=1m,mode=700 tmpfs /run/containerv &&
+    `mkdir -pm 700 /run/containerv && mount -t tmpfs -o size=1m,mode=700 tmpfs /run/containerv &&
     head -c ${fillKib * 1024} /dev/zero > /run/containerv/filler && echo ready && exec sleep 600`;
   const holder = spawn("unshare", ["-m", "sh", "-c", script], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,7 +1,7 @@
 /** A project of detached containers in a scratch directory; gone when its scope ends, however that ends. */
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CliOptions, type CliResult, runCli } from "../../support/cli.ts";
+import { type CliOptions, type CliResult, PATIENCE, runCli } from "../../support/cli.ts";
 import { tempDir } from "../../support/temp.ts";
 import type { SpecObject } from "../cli/sandbox.ts";
 
@@ -81,7 +81,9 @@ export async function untilAsync(
   withinMs = 10_000,
 ): Promise<void> {
   for (const begin = performance.now(); !(await holds());) {
-    if (performance.now() - begin > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`);
+    if (performance.now() - begin > withinMs * PATIENCE) {
+      throw new Error(`not within ${withinMs} ms: ${what}`);
+    }
     await sleep(20);
   }
 }
