@@ -434,12 +434,10 @@ export const COMMANDS: readonly CommandRow[] = [
       "Nothing needs it, and it keeps nothing: containers that are started through it live on as with up -d. Only root and its own user " +
       "are answered, and nobody from inside a container. It runs until SIGTERM or ^C; a socket of systemd is taken (LISTEN_FDS), and READY " +
       "is said.",
-      "docs/serve.md has every request; GET /v1/openapi.json describes them.",
+      "docs/serve.md has every request; GET /v1/openapi.json describes them. The first one to try: curl --unix-socket " +
+      "/run/containerv/serve.sock http://localhost/v1/containers",
     ],
-    examples: [
-      "containerv serve",
-      "curl --unix-socket /run/containerv/serve.sock http://localhost/v1/containers",
-    ],
+    examples: ["containerv serve", "containerv serve --socket /run/my.sock"],
   },
   {
     name: "exec",
