@@ -358,7 +358,8 @@ export function writeBytes(fd: number, bytes: Uint8Array): void {
     const call = write({ fd, buf: bytes.subarray(at, at + CHUNK.size) });
     const count = Number(callSync(call));
     if (count === -EINTR) continue;
-    if (count < 0) throw new SyscallError(call, -count);
+    // What was to be written says nothing about why it could not be, and may be long.
+    if (count < 0) throw new SyscallError(`write(${fd}, …, ${bytes.length - at})`, -count);
     at += count;
   }
 }

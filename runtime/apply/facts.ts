@@ -7,6 +7,8 @@ import { HostError } from "../plan/host_error.ts";
 
 /** A fault of ours keeps its stack: it is to be reported. */
 export function factsOf(error: unknown): ErrorFacts {
+  // What failed while something was given back, behind what had failed before: that one says why.
+  if (error instanceof SuppressedError) return factsOf(error.suppressed);
   if (error instanceof ContainervError) return error.facts;
   if (error instanceof HostError) {
     return {

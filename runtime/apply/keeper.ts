@@ -1,5 +1,5 @@
 /** Starts a project's keeper, finds the one that runs, and tells it what to start or to adopt. */
-import { ECONNREFUSED, ENOENT } from "../../ffi/abi/errno.ts";
+import { ECONNREFUSED, EMFILE, ENOENT, errnoMessage, errnoName } from "../../ffi/abi/errno.ts";
 import {
   O_APPEND,
   O_CLOEXEC,
@@ -307,9 +307,8 @@ function send(keeper: Keeper, buf: Uint8Array, fds: readonly number[]): void {
 function awaitAnswer(keeper: Keeper, kind: number): number {
   const answer = receiveAnswer(keeper);
   if (answer === undefined) throw keeperLost("it has ended");
-  if (answer.kind !== kind || answer.value < 0) {
-    throw keeperLost(`it could not: errno ${-answer.value}`);
-  }
+  if (answer.kind === ANSWER.failed) throw keeperFailed(answer.value);
+  if (answer.kind !== kind || answer.value < 0) throw keeperFailed(-answer.value);
   return answer.value;
 }
 
@@ -327,10 +326,19 @@ function receiveAnswer(
   return { kind: view.getUint32(0, true), value: view.getInt32(4, true) };
 }
 
-function keeperLost(why: string): ContainervError {
+function keeperFailed(errno: number): ContainervError {
+  return keeperLost(`it could not: ${errnoName(errno)} (${errnoMessage(errno)})`, {
+    fix: errno === EMFILE
+      ? "raise the limit of open files (ulimit -n) of whoever starts the project"
+      : "run the command again",
+  });
+}
+
+function keeperLost(why: string, more: { readonly fix?: string } = {}): ContainervError {
   return new ContainervError({
     code: "KEEPER_LOST",
     message: `cannot have the container kept: the project's keeper is no help: ${why}`,
     fix: "run the command again: another keeper is started, and adopts what runs",
+    ...more,
   });
 }

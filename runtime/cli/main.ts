@@ -79,10 +79,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       stderr(`containerv ${name}: ${error.message}\nusage: containerv ${name} ${row.usage}\n`);
       return status;
     }
-    const { ContainervError } = await import("../plan/error.ts");
-    // Anything else is a fault of ours: its stack says where.
-    if (!(error instanceof ContainervError)) throw error;
-    await (await import("./spec.ts")).showFailure(error.facts, {});
+    const { factsOf } = await import("../apply/facts.ts");
+    const facts = factsOf(error);
+    // A fault of ours: its stack says where.
+    if (facts.code === "BUG") throw error;
+    await (await import("./spec.ts")).showFailure(facts, {});
     return status;
   }
 }

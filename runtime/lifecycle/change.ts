@@ -4,6 +4,7 @@ import { CLD_EXITED } from "../../ffi/abi/signal.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
+import { readFile, replaceFile } from "../../ffi/linux/file.ts";
 import { kernel } from "../../ffi/linux/libc.ts";
 import { encode } from "../../ffi/stage/encode.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
@@ -25,7 +26,7 @@ import { compileChange, joins } from "../subjects/change/plan.ts";
 import type { ContainerView } from "./containers.ts";
 import { specDigests, withoutSecrets } from "./digest.ts";
 import { openTarget } from "./exec.ts";
-import { saveContainer } from "./project.ts";
+import { noState, saveContainer } from "./project.ts";
 import type { Change } from "./reconcile.ts";
 
 /**
@@ -37,22 +38,45 @@ export async function carryOutChange(
   wanted: DesiredContainer,
   change: Change,
 ): Promise<readonly ErrorFacts[]> {
-  const { record, id } = view;
+  const { record, id, places } = view;
   if (record === undefined) return [];
-  const { ops, asks, groups } = change;
-  if (ops.length > 0) {
-    const plan = compileChange(wanted, { instance: record.instance ?? id, ops, asks });
-    const made = newGroups(record, change);
-    // Before the first act: a runner that is killed leaves groups that the container's removal takes away.
-    if (made.length > 0) saveContainer(view, { ...record, made: [...record.made, ...made] });
-    const failures = await runChange(plan, record);
-    if (failures.length > 0) return failures;
+  const { ops, asks, differences } = change;
+  const desired = readFile(places.desired);
+  let made: readonly MakeGroup[] = [];
+  let done = false;
+  try {
+    // Recorded before the first act: what is killed in between shows as drift, and the next `up` mends it.
+    if (differences.length > 0) recordChange({ ...view, record }, wanted, change);
+    if (ops.length > 0) made = newGroups(record, change);
+    // Groups that a killed runner leaves the container's removal takes away.
+    if (made.length > 0 && differences.length === 0) {
+      saveContainer(view, { ...record, made: [...record.made, ...made] });
+    }
+    const failures = ops.length === 0 ? [] : await runChange(
+      compileChange(wanted, { instance: record.instance ?? id, ops, asks }),
+      record,
+    );
+    done = failures.length === 0;
+    return failures;
+  } finally {
+    if (!done && differences.length > 0) {
+      if (desired !== undefined) replaceFile(places.desired, desired);
+      writeRecord(places.record, { ...record, made: [...record.made, ...made] });
+    }
   }
-  if (change.differences.length === 0) return [];
+}
+
+function recordChange(
+  view: ContainerView & { readonly record: ContainerRecord },
+  wanted: DesiredContainer,
+  { differences, groups }: Change,
+): void {
+  const { record } = view;
   // Values of secrets are settled: where they differ the container is made anew.
   const differs = (key: string): boolean =>
-    change.differences.some((one) => one.key === key || one.key.startsWith(`${key}.`));
-  writeRecord(view.places.desired, withoutSecrets(wanted));
+    differences.some((one) => one.key === key || one.key.startsWith(`${key}.`));
+  const problem = writeRecord(view.places.desired, withoutSecrets(wanted));
+  if (problem !== undefined) throw noState(view.project, problem);
   saveContainer(view, {
     ...record,
     digest: { ...record.digest, spec: specDigests(wanted).spec },
@@ -60,7 +84,6 @@ export async function carryOutChange(
     ...(differs("limits") ? { limits: limitsText(wanted) } : {}),
     ...(differs("stop") ? { stop: { ...record.stop, graceMs: wanted.stop.graceMs } } : {}),
   });
-  return [];
 }
 
 /** Groups that are made while it runs, and are not recorded; what an earlier change left of one that was cut off is taken back. */

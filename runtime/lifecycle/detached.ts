@@ -8,7 +8,7 @@ import { awaitReadable } from "../../ffi/linux/poll.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import { planFiles } from "../../ffi/linux/spawn.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
-import { explainedOutcome, isLayerGone } from "../apply/explain.ts";
+import { explainedOutcome, isLayerGone, LOST } from "../apply/explain.ts";
 import {
   holdByKeeper,
   type Keeper,
@@ -347,11 +347,7 @@ async function finished(
   const { name } = intent;
   if (outcome.failure !== undefined || outcome.reason === "lost") {
     giveUp(view, former, leftovers.length === 0 ? [] : intent.made);
-    const failure = outcome.failure ?? {
-      code: "CONTAINER_LOST",
-      message: "the stage was killed from outside; the container ended with it",
-    };
-    return { name, failure, leftovers };
+    return { name, failure: outcome.failure ?? LOST, leftovers };
   }
   const { status, signal, cpuMicroseconds, maxRssKib } = outcome;
   const at = Date.now();

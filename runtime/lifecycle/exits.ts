@@ -44,7 +44,7 @@ export function exitOf(outcome: Outcome): Exit {
   }
   throw new ContainervError({
     code: "CONTAINER_LOST",
-    message: "the stage was killed from outside; the container ended with it",
+    message: "the stage was killed from outside; what it ran ended with it",
   });
 }
 

@@ -13,7 +13,7 @@ import { glance } from "../../ffi/linux/glance.ts";
 import { isLocked } from "../../ffi/linux/lock_file.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import { collectLayers } from "../image/collect.ts";
-import type { ErrorFacts } from "../plan/error.ts";
+import { ContainervError, type ErrorFacts } from "../plan/error.ts";
 import { observeHost } from "../observe/host.ts";
 import { identify } from "../state/identity.ts";
 import { isProjectKey, type ProjectPlaces, projectPlaces } from "../state/places.ts";
@@ -50,13 +50,19 @@ interface Collected {
   adopted: number;
 }
 
-/** Throws ContainervError where the records can't be reached. */
+/** Throws SyscallError where the records can't be reached. */
 export async function collectGarbage(options: GcOptions = {}): Promise<GcResult> {
   const { dryRun = false, layers = false } = options;
   const found: Collected = { dryRun, removed: [], failures: [], adopted: 0 };
   for (const places of lockedProjects()) {
-    if (dryRun) lookAtProject(places, found);
-    else await collectProject(places, found);
+    try {
+      if (dryRun) lookAtProject(places, found);
+      else await collectProject(places, found);
+    } catch (error) {
+      // One that can't be had must not keep the others from being collected.
+      if (!(error instanceof ContainervError)) throw error;
+      found.failures.push(error.facts);
+    }
   }
   await collectGroups(found);
   await collectStore(layers, found);

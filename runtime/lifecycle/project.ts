@@ -16,7 +16,7 @@ import type { KeeperOptions } from "../plan/keeper/core.ts";
 import { bootId, identify, isAlive } from "../state/identity.ts";
 import { turnEvents } from "../state/events.ts";
 import type { ProjectPlaces } from "../state/places.ts";
-import { lockProject, readProject, removeProject } from "../state/project.ts";
+import { listContainers, lockProject, readProject, removeProject } from "../state/project.ts";
 import {
   type ContainerRecord,
   isBroken,
@@ -67,17 +67,23 @@ export async function openProject(
     keeper: () => keeper ??= ensureKeeper(own),
     [Symbol.dispose]: () => {
       keeper?.then(({ socket }) => socket[Symbol.dispose](), () => {});
-      if (viewProject(places).containers.length === 0) removeProject(places);
-      lock[Symbol.dispose]();
+      try {
+        if (listContainers(places).length === 0) removeProject(places);
+      } finally {
+        lock[Symbol.dispose]();
+      }
     },
   };
 }
 
-function noState(places: ProjectPlaces, why: string): ContainervError {
+/** What is thrown when a project's files can't be written. */
+export function noState(places: ProjectPlaces, why: string): ContainervError {
   return new ContainervError({
     code: "NO_STATE",
     message: `cannot record the project in ${places.directory}: ${why}`,
-    fix: "make the directory above it writable for this user (XDG_RUNTIME_DIR names it)",
+    fix: /\b(ENOSPC|EDQUOT)\b/.test(why)
+      ? "make room there; stop, rm, down and gc need none"
+      : "make the directory above it writable for this user (XDG_RUNTIME_DIR names it)",
     undone: "nothing was done",
   });
 }
@@ -90,14 +96,20 @@ async function ensureKeeper({ places, name, file }: Named): Promise<Keeper> {
   const keeper = await startKeeper(places, { collector: collectorOf(places) });
   const identity = keeper.pid === undefined ? undefined : identify(keeper.pid);
   const over = mergedOver(places);
-  saveProject(places, {
-    version: RECORD_VERSION,
-    boot: bootId(),
-    name,
-    file,
-    ...(over === undefined ? {} : { over }),
-    ...(identity === undefined ? {} : { keeper: identity }),
-  });
+  try {
+    saveProject(places, {
+      version: RECORD_VERSION,
+      boot: bootId(),
+      name,
+      file,
+      ...(over === undefined ? {} : { over }),
+      ...(identity === undefined ? {} : { keeper: identity }),
+    });
+  } catch (error) {
+    // With nobody connected it ends.
+    keeper.socket[Symbol.dispose]();
+    throw error;
+  }
   return keeper;
 }
 

@@ -217,8 +217,9 @@ async function explain(
   { running, tries }: Following,
 ): Promise<Outcome | Again> {
   const { plan, records, image } = await running.explain();
-  const { explainedOutcome, isLayerGone } = await import("../apply/explain.ts");
-  const outcome = explainedOutcome(reports, plan, records);
+  const { explainedOutcome, isLayerGone, LOST } = await import("../apply/explain.ts");
+  const ending = explainedOutcome(reports, plan, records);
+  const outcome = ending.reason === "lost" ? { failure: LOST, ...ending } : ending;
   const undone = reports.some((report) => report.kind === "undone");
   const hasAsks = running.summary.asks !== undefined;
   const { failure } = outcome;

@@ -5,14 +5,14 @@
 import { renameat2 } from "../../ffi/calls/path.ts";
 import { check } from "../../ffi/linux/run.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
-import { ContainervError, type ErrorFacts } from "../plan/error.ts";
+import type { ErrorFacts } from "../plan/error.ts";
 import { containerPlaces } from "../state/places.ts";
 import { noteEvent } from "../state/events.ts";
 import { writeRecord } from "../state/record.ts";
 import { type ContainerView, desiredOf, viewOne, viewProject } from "./containers.ts";
 import { type DetachedPlanner, type DetachedStart, startDetached } from "./detached.ts";
 import { specDigests } from "./digest.ts";
-import { type OpenProject, saveContainer } from "./project.ts";
+import { noState, type OpenProject, saveContainer } from "./project.ts";
 import { endAndRemove, removeContainer } from "./remove.ts";
 import { stopContainers } from "./stop.ts";
 import { storedLayers } from "./stored.ts";
@@ -96,7 +96,7 @@ async function takeOver(project: OpenProject, from: string): Promise<void> {
   if (view?.record === undefined || name === undefined) return;
   const desired = { ...desiredOf(view), name };
   const problem = writeRecord(view.places.desired, desired);
-  if (problem !== undefined) throw new ContainervError({ code: "NO_STATE", message: problem });
+  if (problem !== undefined) throw noState(project.places, problem);
   saveContainer(view, {
     ...view.record,
     name,

@@ -15,8 +15,6 @@ import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import * as errnos from "../../ffi/abi/errno.ts";
 import { showCall } from "../../ffi/calls/call.ts";
-import { seccompSetModeFilter } from "../../ffi/calls/seccomp.ts";
-import { callSync } from "../../ffi/linux/run.ts";
 import { decode } from "../../ffi/stage/decode.ts";
 import * as layout from "../../ffi/stage/layout.ts";
 import { prepare, type Prepared } from "../../runtime/lifecycle/prepare.ts";
@@ -24,11 +22,11 @@ import { start, type Startable, type Started } from "../../runtime/lifecycle/sta
 import { loadObject } from "../../spec/load.ts";
 import { childrenOf, guardWorld, lives } from "../integration/cli/sandbox.ts";
 import { controller, missing, root } from "../support/require.ts";
+import { answerMadeUpNumbers, FIRST_MADE_UP } from "./made_up_numbers.ts";
 
 guardWorld();
 const all = process.env["CONTAINERV_RECORDS"] === "all";
 const ERRNOS = ["ENOMEM", "ENOSPC", "EMFILE", "EPERM", "ENOSYS", "EINTR", "EAGAIN"] as const;
-const FIRST_MADE_UP = 0x4000;
 /** pause(2) of x86-64. */
 const PAUSE = 34;
 /** A start here takes some 10 ms. */
@@ -41,31 +39,6 @@ const SPEC = {
   limits: { memory: "64MiB", pids: 32 },
   commands: [["true"]],
 } as const;
-
-/** seccomp_data.nr is the first word: [0x4000, 0x5000) gives its last 12 bits as errno, all else is allowed. */
-function answerMadeUpNumbers(): void {
-  const allow = [0x06, 0, 0, 0x7fff0000] as const;
-  const program = [
-    [0x20, 0, 0, 0],
-    [0x35, 1, 0, FIRST_MADE_UP],
-    allow,
-    [0x35, 0, 1, FIRST_MADE_UP + 0x1000],
-    allow,
-    [0x54, 0, 0, 0xfff],
-    [0x44, 0, 0, 0x00050000],
-    [0x16, 0, 0, 0],
-  ] as const;
-  const filter = new Uint8Array(program.length * 8);
-  const view = new DataView(filter.buffer);
-  program.forEach(([code, jt, jf, k], index) => {
-    view.setUint16(index * 8, code, true);
-    view.setUint8(index * 8 + 2, jt);
-    view.setUint8(index * 8 + 3, jf);
-    view.setUint32(index * 8 + 4, k, true);
-  });
-  const result = Number(callSync(seccompSetModeFilter({ flags: 0, filter })));
-  if (result !== 0) throw new Error(`seccomp: errno ${-result}`);
-}
 
 function prepared(): Prepared {
   const { desired } = loadObject(SPEC, { name: SPEC.name, directory: "/" });

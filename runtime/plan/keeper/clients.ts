@@ -1,5 +1,5 @@
 /** The part of the keeper that is spoken to: connections, and the starting and adopting of containers. */
-import { ENOMEM } from "../../../ffi/abi/errno.ts";
+import { EMFILE, ENOMEM } from "../../../ffi/abi/errno.ts";
 import { AT_EMPTY_PATH } from "../../../ffi/abi/fcntl.ts";
 import { RLIMIT_NOFILE } from "../../../ffi/abi/resource.ts";
 import { SIGCHLD } from "../../../ffi/abi/signal.ts";
@@ -147,18 +147,46 @@ export function answerClient(to: Emitter, options: KeeperOptions): void {
   place(to, gone);
   dropEntry(to, options);
   goTo(to, AT.reap);
+  const short = to.label("short");
+  place(to, short);
+  closeReceived(to);
+  reply(to, result("client"), { kind: ANSWER.failed, value: EMFILE });
+  goTo(to, gone);
   place(to, start);
-  startContainer(to, options, gone);
+  startContainer(to, options, short);
   place(to, adopt);
-  adoptContainer(to, options, gone);
+  adoptContainer(to, options, short);
   place(to, hold);
   to.add({ kind: "load", into: "holder", address: said(MESSAGE_PID), width: 4 });
-  takeFds(to, HELD_FDS, gone);
+  takeFds(to, HELD_FDS, short);
   holdFiles(to);
   place(to, give);
   giveFiles(to);
   place(to, release);
   releaseFiles(to);
+}
+
+/** At the limit of open files only the first of a message's descriptors arrive: they are nobody's. */
+function closeReceived(to: Emitter): void {
+  const again = to.label("received");
+  const one = to.label("one");
+  const none = to.label("none");
+  whenEqual(to, [result("rights"), 0], none);
+  to.add(
+    { kind: "add", into: "place", left: { ...CONTROL, offset: CMSGHDR.size }, right: 0 },
+    { kind: "add", into: "end", left: CONTROL, right: result("rights") },
+    { kind: "label", name: again },
+    { kind: "branch", when: "less", left: result("place"), right: result("end"), to: one },
+    { kind: "jump", to: none },
+    { kind: "label", name: one },
+    { kind: "load", into: "handed", address: result("place"), width: 4 },
+  );
+  to.call(close({ fd: result("handed") }), { onError: "continue" });
+  to.add(
+    { kind: "add", into: "place", left: result("place"), right: 4 },
+    { kind: "jump", to: again },
+    { kind: "label", name: none },
+  );
 }
 
 /** The descriptors of a message, each in a slot of its name; one that has not all of them ends the connection. */

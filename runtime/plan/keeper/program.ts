@@ -53,7 +53,7 @@ export function keeperProgram(options: KeeperOptions): Program {
   lookForRoom(to, options);
   noteEndings(to, options);
   place(to, AT.fail);
-  reply(to, FIRST_CLIENT_FD, { kind: ANSWER.ready, value: result("failure") });
+  reply(to, result("client"), { kind: ANSWER.failed, value: result("error.errno") });
   to.call(exitGroup({ status: 1 }), { onError: "continue" });
   return { instructions: out };
 }
@@ -61,7 +61,7 @@ export function keeperProgram(options: KeeperOptions): Program {
 function becomeKeeper(to: Emitter, options: KeeperOptions): void {
   const { architecture } = options;
   const child = to.label("child");
-  to.add({ kind: "add", into: "failure", left: -1, right: 0 });
+  to.add({ kind: "add", into: "client", left: FIRST_CLIENT_FD, right: 0 });
   to.call(closeRange({ first: FIRST_OWN_FD, last: 0xffffffff }));
   // Containers must not inherit what the keeper was given.
   to.call(closeRange({ first: LISTEN_FD, last: FIRST_OWN_FD - 1, flags: CLOSE_RANGE_CLOEXEC }));

@@ -39,7 +39,16 @@ export const MESSAGE_PASSED = 36;
 export const MESSAGE_WAIT = 40;
 
 export const ANSWER_BYTES = 8;
-export const ANSWER = { start: 1, adopt: 2, ready: 3, hold: 4, give: 5, release: 6 } as const;
+export const ANSWER = {
+  start: 1,
+  adopt: 2,
+  ready: 3,
+  hold: 4,
+  give: 5,
+  release: 6,
+  /** Not done; the value is the errno, and the connection ends. */
+  failed: 7,
+} as const;
 
 /** Order of the descriptors of a start. */
 export const START_FDS = [

@@ -1,7 +1,7 @@
 /** The keeper's program on the simulator: what it starts, writes and ends, against a made-up kernel. */
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { ENOENT } from "../../../../ffi/abi/errno.ts";
+import { EMFILE, ENOENT } from "../../../../ffi/abi/errno.ts";
 import {
   ANSWER,
   ENDINGS_FD,
@@ -99,8 +99,13 @@ describe("keeper", () => {
   });
 
   test("a message with too few descriptors ends the connection and starts nothing", () => {
-    const { stop, answers, child } = play([{ on: CLIENT, message: startMessage(), fds: [50, 51] }]);
-    assertEquals([stop.status, answers.length, child], [0, 1, []]);
+    const { stop, answers, child, calls } = play([
+      { on: CLIENT, message: startMessage(), fds: [50, 51] },
+    ]);
+    assertEquals([stop.status, answers.length, child], [0, 2, []]);
+    assertEquals(answers[1], { kind: ANSWER.failed, value: EMFILE });
+    // At the limit of open files some arrive: they are not kept.
+    for (const fd of [50, 51]) assert(calls.some((call) => call.startsWith(`close ${fd} `)));
   });
 
   test("each connection is greeted: one that is not has no keeper any more", () => {

@@ -1,0 +1,411 @@
+// runs-under: bun, deno
+// timeout-seconds: 3600
+/**
+ * Every system call of the programs that the detached verbs start: at each the stage is killed, at each the stage and its runner are
+ * killed, and each fails with an errno. Nothing hangs, what fails is named, and after one gc what is not running is gone.
+ *
+ * CONTAINERV_RECORDS=all: each record, and each errno. By default some records of each verb. CONTAINERV_RECORD_VERBS=up,exec names the
+ * verbs. `stop`, `rm`, `down`, `cp` and `create` start no program: steps_test.ts kills their runners.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import * as errnos from "../../ffi/abi/errno.ts";
+import { syscallNames } from "../../ffi/abi/syscalls.ts";
+import { viewProject } from "../../runtime/lifecycle/containers.ts";
+import { placesOf, readProject } from "../../runtime/state/project.ts";
+import { isBroken } from "../../runtime/state/record.ts";
+import { guardWorld, lives, type SpecObject, statOf } from "../integration/cli/sandbox.ts";
+import { currentRuntime, REPOSITORY } from "../support/cli.ts";
+import { controller, missing, root } from "../support/require.ts";
+import { tempDir } from "../support/temp.ts";
+import { type Patch, type PatchedRun, runPatched } from "./patched_images.ts";
+import { answerMadeUpNumbers, FIRST_MADE_UP } from "./made_up_numbers.ts";
+
+guardWorld();
+const ALL = process.env["CONTAINERV_RECORDS"] === "all";
+const VERBS = process.env["CONTAINERV_RECORD_VERBS"]?.split(",");
+const ERRNOS = ["ENOMEM", "ENOSPC", "EMFILE", "EPERM", "ENOSYS", "EINTR", "EAGAIN"] as const;
+/** pause(2) of x86-64. */
+const PAUSE = 34;
+const HANG_MS = 20_000;
+
+const one = {
+  policy: "none",
+  user: "1000:1000",
+  limits: { memory: "64MiB", pids: 32 },
+  commands: [["sleep", "600"]],
+  stop: { grace: "0s" },
+};
+const SPEC: SpecObject = { containers: { one } };
+
+interface Verb {
+  readonly name: string;
+  readonly words: (file: string) => readonly string[];
+  /** Said before it, on the spec. */
+  readonly before: readonly ((file: string) => readonly string[])[];
+  readonly spec?: SpecObject;
+  /** Written after `before`. */
+  readonly then?: SpecObject;
+  /** By default so many points of each kind. */
+  readonly sample: number;
+}
+
+const up = (file: string): readonly string[] => ["up", "-d", file];
+const VERB_LIST: readonly Verb[] = [
+  { name: "up", words: up, before: [], sample: 6 },
+  {
+    name: "terminal",
+    words: up,
+    before: [],
+    spec: { containers: { one: { ...one, tty: true } } },
+    sample: 3,
+  },
+  {
+    name: "start",
+    words: (file) => ["start", "--file", file, "one"],
+    before: [(file) => ["create", file]],
+    sample: 2,
+  },
+  { name: "restart", words: (file) => ["restart", "--file", file, "one"], before: [up], sample: 2 },
+  {
+    name: "exec",
+    words: (file) => ["exec", "--file", file, "one", "--", "true"],
+    before: [up],
+    sample: 3,
+  },
+  {
+    name: "update",
+    words: (file) => ["update", "--file", file, "one", "--pids", "30"],
+    before: [up],
+    sample: 2,
+  },
+  {
+    name: "attach",
+    words: up,
+    before: [up],
+    then: { containers: { one: { ...one, volumes: ["./source:/source"] } } },
+    sample: 3,
+  },
+];
+
+interface Box {
+  readonly file: string;
+  readonly key: string;
+  readonly places: ReturnType<typeof placesOf>;
+}
+
+/** One point of the sweep: what is made before it, and what must be so after it. */
+async function atPoint(
+  verb: Verb,
+  act: (box: Box) => Promise<{ readonly family: readonly number[]; readonly bad?: string }>,
+): Promise<readonly string[]> {
+  using directory = tempDir();
+  mkdirSync(`${directory.path}/source`);
+  const file = directory.write("containerv.yaml", JSON.stringify(verb.spec ?? SPEC));
+  const places = placesOf("containerv", file);
+  const box = { file, key: places.key, places };
+  for (const words of verb.before) await saidWell(words(file));
+  const first = viewProject(places).containers[0]?.pid;
+  if (verb.then !== undefined) writeFileSync(file, JSON.stringify(verb.then));
+  const { family, bad } = await act(box);
+  const found = bad === undefined ? [] : [bad];
+  await saidWell(["gc"]);
+  found.push(...await wrongNow(verb, { box, first, family }));
+  await saidWell(["down", "--time", "0", file]);
+  for (let tries = 0; left(box, family).length > 0 && tries < 1000; tries++) await sleep(2);
+  found.push(...left(box, family).map((what) => `after down: ${what}`));
+  return found;
+}
+
+async function saidWell(words: readonly string[]): Promise<void> {
+  const { code, output } = await runPatched(words);
+  if (code !== 0) throw new Error(`${words.join(" ")}: ${code} ${output}`);
+}
+
+/** After one gc a container runs as a whole, or is what it was, or is not there; of what is not there nothing is left. */
+async function wrongNow(
+  { name }: Verb,
+  { box, first, family }: {
+    readonly box: Box;
+    readonly first: number | undefined;
+    readonly family: readonly number[];
+  },
+): Promise<readonly string[]> {
+  const { containers } = viewProject(box.places);
+  const states = containers.map(({ state }) => state).join(" ");
+  const [only] = containers;
+  // A volume that can't be mounted while it runs is a reason to make it anew.
+  const stays = ["exec", "update"].includes(name);
+  if (stays && (only?.pid !== first || first === undefined || !lives(first))) {
+    return [`${states}: it was ended`];
+  }
+  const good = name === "start" ? ["created", "running", ""] : ["running", "exited", ""];
+  if (!good.includes(states)) return [`after gc it is ${states}`];
+  const running = only?.pid;
+  const rest = (): readonly number[] =>
+    family.filter((pid) => lives(pid) && pid !== running && !isPumpOf(pid, running));
+  for (let tries = 0; rest().length > 0 && tries < 500; tries++) await sleep(2);
+  const found = rest().map((pid) => `after gc ${pid} lives`);
+  if (containers.length === 0) found.push(...left(box, family).map((what) => `after gc: ${what}`));
+  return found;
+}
+
+/** The pump of a terminal is there as long as its container is. */
+const isPumpOf = (pid: number, running: number | undefined): boolean =>
+  running !== undefined && statOf(pid)?.parent === statOf(running)?.parent;
+
+const GROUPS = readFileSync("/proc/self/mountinfo", "utf8").split("\n")
+  .filter((line) => / - cgroup2? /.test(line)).map((line) => line.split(" ")[4] ?? "");
+
+function left({ key, places }: Box, family: readonly number[]): readonly string[] {
+  return [
+    ...GROUPS.map((mount) => `${mount}/containerv/${key}`).filter((path) => existsSync(path)),
+    ...family.filter(lives).map((pid) => `process ${pid}`),
+    ...[places.directory, places.lock].filter((path) => existsSync(path)),
+  ];
+}
+
+/** The keeper's pid, if there is one on record. */
+function keeperOf({ places }: Box): number | undefined {
+  const record = readProject(places);
+  return record === undefined || isBroken(record) ? undefined : record.keeper?.pid;
+}
+
+/** As the kernel lists them, by the threads that made them. */
+function childrenOf(pid: number): readonly number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+      const text = readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8");
+      return text.split(" ").filter((one) => one !== "").map(Number);
+    });
+  } catch {
+    return []; // it, or a thread of it, has ended meanwhile
+  }
+}
+
+function descendantsOf(pid: number): readonly number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+function pauses(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/syscall`, "utf8").startsWith(`${PAUSE} `);
+  } catch {
+    return false; // it ends, or executes, at this moment
+  }
+}
+
+interface Held {
+  readonly stage: number;
+  readonly family: readonly number[];
+}
+
+/** The stage of which a process is held, as soon as one is; `undefined`: the command came to its end before. */
+async function awaitHeld(
+  box: Box,
+  runner: number,
+  isOver: () => boolean,
+): Promise<Held | undefined> {
+  while (!isOver()) {
+    const parents = [runner, keeperOf(box)].filter((pid) => pid !== undefined);
+    for (const parent of parents) {
+      for (const stage of childrenOf(parent)) {
+        const family = [stage, ...descendantsOf(stage)];
+        if (family.some(pauses)) return { stage, family };
+      }
+    }
+    await sleep(1);
+  }
+  return undefined;
+}
+
+async function inTime<Result>(work: Promise<Result>): Promise<Result | "hung"> {
+  const hung = new AbortController();
+  const late = sleep(HANG_MS, "hung" as const, { signal: hung.signal }).catch(() =>
+    "hung" as const
+  );
+  const result = await Promise.race([work, late]);
+  hung.abort();
+  return result;
+}
+
+const counts = new Map<string, number>();
+const count = (what: string): void => {
+  counts.set(what, (counts.get(what) ?? 0) + 1);
+};
+
+/** The stage is killed where it is held; its runner tells, and takes back. */
+async function killStage(verb: Verb, box: Box, patch: Patch) {
+  let over = false;
+  const run = runPatched(verb.words(box.file), patch).finally(() => over = true);
+  const held = await awaitHeld(box, process.pid, () => over);
+  if (held !== undefined) {
+    count("killed");
+    process.kill(held.stage, "SIGKILL");
+  }
+  const result = await inTime(run);
+  const family = held?.family ?? [];
+  if (result === "hung") {
+    for (const pid of family.filter(lives)) process.kill(pid, "SIGKILL");
+    await run;
+    return { family, bad: "hung" };
+  }
+  const silent = held !== undefined && result.code !== 0 && !/error [A-Z_]+:/.test(result.output);
+  return { family, ...(silent ? { bad: `no message: ${result.output}` } : {}) };
+}
+
+/** It is only we who hold it there: gone on, it would tie itself and see that the stage is dead. */
+async function endHeld<Result extends { readonly family: readonly number[] }>(
+  { tiesItself }: Point,
+  killing: Promise<Result>,
+): Promise<Result> {
+  const result = await killing;
+  if (!tiesItself) return result;
+  for (let tries = 0; result.family.some(lives) && tries < 20; tries++) await sleep(2);
+  for (const pid of result.family.filter(pauses)) {
+    count("held before its tether");
+    process.kill(pid, "SIGKILL");
+  }
+  return result;
+}
+
+const SCRIPT = fileURLToPath(new URL("./patched_images.ts", import.meta.url));
+const RUNNER: readonly string[] = currentRuntime() === "bun"
+  ? [`${REPOSITORY}/node_modules/.bin/bun`, SCRIPT]
+  : [`${REPOSITORY}/node_modules/.bin/deno`, "run", "-A", SCRIPT];
+
+/** Stage and runner are killed; nobody is there who takes anything back. */
+async function killBoth(verb: Verb, box: Box, { image, record, number }: Patch) {
+  const [program = "", ...words] = [...RUNNER, `${image}`, `${record}`, `${number}`];
+  const child = spawn(program, [...words, ...verb.words(box.file)], { stdio: "ignore" });
+  let over = false;
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()))
+    .finally(() => over = true);
+  const held = await awaitHeld(box, child.pid ?? 0, () => over);
+  if (held !== undefined) {
+    count("killed both");
+    process.kill(child.pid ?? 0, "SIGSTOP");
+    process.kill(held.stage, "SIGKILL");
+    process.kill(child.pid ?? 0, "SIGKILL");
+  }
+  if (await inTime(ended) === "hung") {
+    child.kill("SIGKILL");
+    return { family: held?.family ?? [], bad: "hung" };
+  }
+  return { family: held?.family ?? [] };
+}
+
+const NAMES = syscallNames("x86_64");
+
+/** The call fails: the command says which, or can do without it. */
+async function failAt(
+  verb: Verb,
+  box: Box,
+  { patch, errno, call }: {
+    readonly patch: Omit<Patch, "number">;
+    readonly errno: (typeof ERRNOS)[number];
+    readonly call: string;
+  },
+) {
+  const number = FIRST_MADE_UP + Number(errnos[errno]);
+  const run = runPatched(verb.words(box.file), { ...patch, number });
+  const result = await inTime(run);
+  if (result === "hung") {
+    for (const pid of descendantsOf(keeperOf(box) ?? 0)) process.kill(pid, "SIGKILL");
+    await run;
+    return { family: [], bad: "hung" };
+  }
+  count(result.code === 0 ? "went on" : "failed");
+  const named = result.code === 0 || result.output.includes(call) || /step +\d/.test(result.output);
+  return { family: [], ...(named ? {} : { bad: `${call} is not named: ${result.output}` }) };
+}
+
+/** Some of them, spread evenly, or all. */
+function chosen<T>(items: readonly T[], number: number): readonly T[] {
+  if (ALL) return items;
+  const step = items.length / number;
+  return items.filter((_, index) => Math.floor(index / step) !== Math.floor((index - 1) / step));
+}
+
+interface Point extends Omit<Patch, "number"> {
+  readonly call: string;
+  /** A process that is there without its tether ties itself, and looks whether the stage is dead, at a later record. */
+  readonly tiesItself: boolean;
+}
+
+async function pointsOf(verb: Verb): Promise<readonly Point[]> {
+  let points: readonly Point[] = [];
+  const bad = await atPoint(verb, async ({ file }) => {
+    const run: PatchedRun = await runPatched(verb.words(file));
+    assertEquals(run.code, 0, run.output);
+    points = run.images.flatMap(({ calls, lastTether }, image) =>
+      [...calls].map(([record, number]) => ({
+        image,
+        record,
+        call: NAMES.get(number) ?? "?",
+        tiesItself: record <= lastTether,
+      }))
+    );
+    return { family: [] };
+  });
+  assertEquals(bad, []);
+  assert(points.length > 0, "no program was started");
+  return points;
+}
+
+describe("every record of a detached verb's programs", {
+  skip: missing(
+    root(),
+    controller("memory"),
+    controller("pids"),
+    process.arch === "x64" ? undefined : "needs x86-64: pause(2)",
+  ),
+}, () => {
+  for (const verb of VERB_LIST.filter(({ name }) => VERBS?.includes(name) ?? true)) {
+    test(`${verb.name}: killed there, killed there with its runner, failing there`, async () => {
+      answerMadeUpNumbers();
+      const points = await pointsOf(verb);
+      const bad: string[] = [];
+      counts.clear();
+      const note = (
+        what: string,
+        { call, image, record }: Point,
+        found: readonly string[],
+      ): void => {
+        for (const one of found) {
+          bad.push(`${what} at record ${record} of ${image}, ${call}: ${one}`);
+        }
+      };
+      for (const point of chosen(points, verb.sample)) {
+        const patch = { ...point, number: PAUSE };
+        note(
+          "stage killed",
+          point,
+          await atPoint(verb, (box) => endHeld(point, killStage(verb, box, patch))),
+        );
+      }
+      for (const point of chosen(points, verb.sample / 2)) {
+        const patch = { ...point, number: PAUSE };
+        note(
+          "both killed",
+          point,
+          await atPoint(verb, (box) => endHeld(point, killBoth(verb, box, patch))),
+        );
+      }
+      const cases = points.filter(({ call }) => call !== "exit_group").flatMap((patch, index) =>
+        (ALL ? ERRNOS : [ERRNOS[index % ERRNOS.length] ?? "EPERM"])
+          .map((errno) => ({ patch, errno, call: patch.call }))
+      );
+      for (const one of chosen(cases, verb.sample)) {
+        note(one.errno, one.patch, await atPoint(verb, (box) => failAt(verb, box, one)));
+      }
+      if (ALL) console.log(verb.name, points.length, "records,", cases.length, "faults", counts);
+      assertEquals(bad, []);
+    });
+  }
+});
