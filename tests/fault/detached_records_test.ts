@@ -51,32 +51,32 @@ interface Verb {
   readonly spec?: SpecObject;
   /** Written after `before`. */
   readonly then?: SpecObject;
-  /** By default so many points of each kind. */
+  /** By default so many points of each kind; none: it is tested in the sweep alone. */
   readonly sample: number;
 }
 
 const up = (file: string): readonly string[] => ["up", "-d", file];
 const VERB_LIST: readonly Verb[] = [
-  { name: "up", words: up, before: [], sample: 6 },
+  { name: "up", words: up, before: [], sample: 3 },
   {
     name: "terminal",
     words: up,
     before: [],
     spec: { containers: { one: { ...one, tty: true } } },
-    sample: 3,
+    sample: 2,
   },
   {
     name: "start",
     words: (file) => ["start", "--file", file, "one"],
     before: [(file) => ["create", file]],
-    sample: 2,
+    sample: 0,
   },
-  { name: "restart", words: (file) => ["restart", "--file", file, "one"], before: [up], sample: 2 },
+  { name: "restart", words: (file) => ["restart", "--file", file, "one"], before: [up], sample: 0 },
   {
     name: "exec",
     words: (file) => ["exec", "--file", file, "one", "--", "true"],
     before: [up],
-    sample: 3,
+    sample: 2,
   },
   {
     name: "update",
@@ -89,7 +89,7 @@ const VERB_LIST: readonly Verb[] = [
     words: up,
     before: [up],
     then: { containers: { one: { ...one, volumes: ["./source:/source"] } } },
-    sample: 3,
+    sample: 2,
   },
 ];
 
@@ -367,6 +367,7 @@ describe("every record of a detached verb's programs", {
   ),
 }, () => {
   for (const verb of VERB_LIST.filter(({ name }) => VERBS?.includes(name) ?? true)) {
+    if (verb.sample === 0 && !ALL) continue;
     test(`${verb.name}: killed there, killed there with its runner, failing there`, async () => {
       answerMadeUpNumbers();
       const points = await pointsOf(verb);
