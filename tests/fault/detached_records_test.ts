@@ -8,7 +8,7 @@
  * verbs. `stop`, `rm`, `down`, `cp` and `create` start no program: steps_test.ts kills their runners.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,6 +23,7 @@ import { guardWorld, lives, type SpecObject, statOf } from "../integration/cli/s
 import { currentRuntime, REPOSITORY } from "../support/cli.ts";
 import { controller, missing, root } from "../support/require.ts";
 import { tempDir } from "../support/temp.ts";
+import { childrenOf, descendantsOf, PAUSE, pauses } from "./held.ts";
 import { type Patch, type PatchedRun, runPatched } from "./patched_images.ts";
 import { answerMadeUpNumbers, FIRST_MADE_UP } from "./made_up_numbers.ts";
 
@@ -30,8 +31,6 @@ guardWorld();
 const ALL = process.env["CONTAINERV_RECORDS"] === "all";
 const VERBS = process.env["CONTAINERV_RECORD_VERBS"]?.split(",");
 const ERRNOS = ["ENOMEM", "ENOSPC", "EMFILE", "EPERM", "ENOSYS", "EINTR", "EAGAIN"] as const;
-/** pause(2) of x86-64. */
-const PAUSE = 34;
 const HANG_MS = 20_000;
 
 const one = {
@@ -174,30 +173,6 @@ function left({ key, places }: Box, family: readonly number[]): readonly string[
 function keeperOf({ places }: Box): number | undefined {
   const record = readProject(places);
   return record === undefined || isBroken(record) ? undefined : record.keeper?.pid;
-}
-
-/** As the kernel lists them, by the threads that made them. */
-function childrenOf(pid: number): readonly number[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
-      const text = readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8");
-      return text.split(" ").filter((one) => one !== "").map(Number);
-    });
-  } catch {
-    return []; // it, or a thread of it, has ended meanwhile
-  }
-}
-
-function descendantsOf(pid: number): readonly number[] {
-  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
-}
-
-function pauses(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/syscall`, "utf8").startsWith(`${PAUSE} `);
-  } catch {
-    return false; // it ends, or executes, at this moment
-  }
 }
 
 interface Held {
