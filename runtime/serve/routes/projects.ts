@@ -4,9 +4,11 @@ import { factsOf } from "../../apply/facts.ts";
 import { containerJson } from "../../lifecycle/as_json.ts";
 import { viewProject } from "../../lifecycle/containers.ts";
 import { downProjects } from "../../lifecycle/down.ts";
+import { create } from "../../lifecycle/create.ts";
+import { collectGarbage } from "../../lifecycle/gc.ts";
 import { compareProject } from "../../lifecycle/plan_project.ts";
 import { type Done, up } from "../../lifecycle/up.ts";
-import { ContainervError } from "../../plan/error.ts";
+import { ContainervError, type ErrorFacts } from "../../plan/error.ts";
 import { changesJson } from "../../show/changes.ts";
 import type { ProjectPlaces } from "../../state/places.ts";
 import { listProjects, placesOf } from "../../state/project.ts";
@@ -49,6 +51,13 @@ async function asOf<Result>({ result }: Wanted, act: () => Promise<Result> | Res
   }
 }
 
+const stopping = (): ContainervError =>
+  new ContainervError({
+    code: "STOPPING",
+    message: "the server stops, and has begun nothing more: not all containers are there",
+    fix: "ask it again when it is back: what runs is left as it is",
+  });
+
 async function bringUp(wanted: Wanted, isStopping: () => boolean): Promise<Answer> {
   const { desired, file, result } = wanted;
   const { done, failures, supervisor } = await asOf(
@@ -56,7 +65,9 @@ async function bringUp(wanted: Wanted, isStopping: () => boolean): Promise<Answe
     () => up(desired, file, { isAborted: isStopping }),
   );
   const errors = failures.map(({ name, facts }) => ({ name, ...locatedIn(result, facts) }));
-  const [first] = errors;
+  // What is not begun any more is neither done nor failed.
+  const cut = isStopping() && done.length + errors.length < desired.containers.length;
+  const first = errors[0] ?? (cut ? stopping().facts : undefined);
   const json = {
     ...(first === undefined ? {} : { error: first }),
     project: projectJson(placesOf(desired.project, file)),
@@ -67,6 +78,13 @@ async function bringUp(wanted: Wanted, isStopping: () => boolean): Promise<Answe
   };
   const status = first === undefined ? 200 : statusOf(first.code);
   return { status, json: hideIn(json, result.hidden) };
+}
+
+/** What was done, and what failed of it: the first failure is the answer's. */
+function withFailures(done: object, failures: readonly ErrorFacts[]): Answer {
+  const [error] = failures;
+  if (error === undefined) return { json: { ...done, failures } };
+  return { status: statusOf(error.code), json: { error, ...done, failures } };
 }
 
 export const PROJECT_ROUTES: readonly Route[] = [
@@ -123,6 +141,20 @@ export const PROJECT_ROUTES: readonly Route[] = [
   }),
   route({
     method: "POST",
+    path: "/v1/create",
+    summary: "records what a spec says, and starts nothing: `create`",
+    query: SPEC_FIELDS,
+    body: "spec",
+    gives: "created and there (names), failures.",
+    answer: async ({ query, content }) => {
+      const wanted = await readWanted(query, content);
+      const { desired, file, result } = wanted;
+      const { failures, ...names } = await asOf(wanted, () => create(desired, file));
+      return withFailures(names, failures.map(({ facts }) => locatedIn(result, facts)));
+    },
+  }),
+  route({
+    method: "POST",
     path: "/v1/projects/{project}/down",
     summary: "ends and removes its containers: `down`",
     query: {
@@ -131,13 +163,25 @@ export const PROJECT_ROUTES: readonly Route[] = [
     },
     gives: "removed (names), kept and removedKept (paths on the disk), failures.",
     answer: async ({ path, query: { time, volumes = false } }) => {
-      const { failures, ...done } = await downProjects([meantProject(path.project)], {
+      const { failures, ...gone } = await downProjects([meantProject(path.project)], {
         volumes,
         ...(time === undefined ? {} : { graceMs: time * 1000 }),
       });
-      const [error] = failures;
-      if (error === undefined) return { json: { ...done, failures } };
-      return { status: statusOf(error.code), json: { error, ...done, failures } };
+      return withFailures(gone, failures);
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/gc",
+    summary: "undoes what killed commands left: `gc`",
+    query: {
+      dryRun: { kind: "flag", help: "only say what would be removed" },
+      layers: { kind: "flag", help: "also layers that could be unpacked again" },
+    },
+    gives: "removed (in words), adopted (containers that are kept again), failures.",
+    answer: async ({ query: { dryRun = false, layers = false } }) => {
+      const { failures, ...found } = await collectGarbage({ dryRun, layers });
+      return withFailures(found, failures);
     },
   }),
 ];

@@ -165,6 +165,8 @@ const PURE: readonly Row[] = [
   { row: "`completions`, `help`, `version` | 0, 2", args: ["version"], want: 0 },
   { row: "`ps`, `logs`, `events` | 0", args: ["ps"], want: 0 },
   { row: "`ps`, `logs`, `events` | 0", args: ["events"], want: 0 },
+  { row: "`serve` | 0, 125", args: ["serve", "--socket", "good.yaml"], want: 125 },
+  { row: "all of these | 2", args: ["serve", "good.yaml"], want: 2 },
   { row: "all of these | 2", args: ["rename", "nobody-has-this-name"], want: 2 },
   { row: "`cp` | 0, 1, 2", args: ["cp", "nobody-has-this-name:/x", "."], want: 2 },
   { row: "`stats`, `top` | 0, 2", args: ["top", "nobody-has-this-name"], want: 2 },
