@@ -6,7 +6,7 @@ import { createGroupReader, type GroupReader } from "../observe/group_usage.ts";
 import { showBytes, showDuration, showTable } from "../show/table.ts";
 import { isAlive } from "../state/identity.ts";
 import type { ProjectPlaces } from "../state/places.ts";
-import { readSupervisor } from "../state/supervised.ts";
+import { lastProblem, readSupervisor } from "../state/supervised.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { stderr, stdout } from "./output.ts";
 import { endingText, meantFile } from "./project.ts";
@@ -57,6 +57,8 @@ function usageOf(
 function sayUnsupervised(projects: readonly ProjectPlaces[]): void {
   for (const places of projects) {
     const who = readSupervisor(places);
+    const problem = who === undefined ? undefined : lastProblem(places);
+    if (problem !== undefined) stderr(`the last change of the watched spec: ${problem}\n`);
     if (who === undefined || isAlive(who)) continue;
     stderr(
       `the supervisor of ${places.key} is gone: nothing is checked or restarted until containerv up -d\n`,

@@ -120,7 +120,11 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [
       { name: "--detach", short: "-d", help: "come back when everything was started" },
       { name: "--keep-going", help: "without -d: the others go on when one fails" },
-      { name: "--watch", help: "without -d: do it again whenever the spec or its .env changes" },
+      {
+        name: "--watch",
+        help:
+          "do it again whenever the spec or its .env changes; with -d the supervisor stays for that",
+      },
       TIME_OPTION,
       NO_CACHE_OPTION,
       PROFILE_OPTION,

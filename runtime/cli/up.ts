@@ -2,7 +2,9 @@
 import { type Done, up, type UpOptions, type UpResult } from "../lifecycle/up.ts";
 import { chooseProfiles } from "../lifecycle/projects.ts";
 import { showDuration } from "../show/table.ts";
-import { type Arguments, UsageError } from "./arguments.ts";
+import { absolutePath } from "../lifecycle/load.ts";
+import { versionOf, type WatchOrder } from "../lifecycle/supervise/watcher.ts";
+import { type Arguments, readVariables, UsageError } from "./arguments.ts";
 import { BAD_INPUT, OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
 import { absoluteSpec, loadSource, openSource, overFiles, showFailure } from "./spec.ts";
@@ -15,12 +17,12 @@ const SHOWN_MAX = 20;
 
 export async function command(given: Arguments): Promise<number> {
   const isDetached = given.options["--detach"] === true;
-  if (isDetached && given.options["--watch"] === true) {
-    throw new UsageError("--watch is for up without -d: somebody must be there to see the change");
-  }
   const wanted = await readWanted(given);
   if (wanted === undefined) return BAD_INPUT;
-  if (isDetached) return (await bringUp(wanted)).status;
+  if (isDetached) {
+    if (given.options["--watch"] !== true) return (await bringUp(wanted)).status;
+    return (await bringUp(wanted, { watch: watchOf(wanted, given) })).status;
+  }
   return await (await import("./up_foreground.ts")).upInForeground(wanted, given);
 }
 
@@ -43,10 +45,31 @@ export async function readWanted(given: Arguments): Promise<Wanted | undefined> 
   return { desired, file: absoluteSpec(source), over: overFiles(given), result: loaded.result };
 }
 
+/** The spec, the files that it is made of, and .env beside it. */
+export function filesOf({ file, result: { places } }: Wanted): readonly string[] {
+  const parts = new Set(Object.values(places).map((place) => place.file));
+  const directory = file.slice(0, file.lastIndexOf("/"));
+  const read = [...parts].map((part) => absolutePath(part, process.cwd()));
+  return [file, `${directory}/.env`, ...read];
+}
+
+/** How the supervisor says the same again. Values of variables are no arguments: others could read them. */
+function watchOf(wanted: Wanted, given: Arguments): WatchOrder {
+  const profiles = (given.lists?.["--profile"] ?? []).flatMap((name) => ["--profile", name]);
+  const over = wanted.over.flatMap((file) => ["--file", file]);
+  return {
+    args: ["up", "-d", "--watch", wanted.file, ...over, ...profiles],
+    variables: readVariables(given) ?? {},
+    files: Object.fromEntries(
+      [...filesOf(wanted), ...wanted.over].map((file) => [file, versionOf(file)]),
+    ),
+  };
+}
+
 /** Makes it true, and says what is done. Without a `result` nothing was: it could not begin. */
 export async function bringUp(
   wanted: Wanted,
-  options: Pick<UpOptions, "onOpen" | "isAborted"> = {},
+  options: Pick<UpOptions, "onOpen" | "isAborted" | "watch"> = {},
 ): Promise<{ readonly status: number; readonly result?: UpResult }> {
   const { desired, file, over, result: { places, hidden } } = wanted;
   const many = desired.containers.length > SHOWN_MAX;
@@ -64,7 +87,8 @@ export async function bringUp(
   for (const { facts } of result.failures) await showFailure(facts, places, hidden);
   if (many) stderr(summary(result, performance.now() - begun));
   if (result.supervisor !== undefined) {
-    stderr(`supervisor ${result.supervisor} (${supervised(desired)})${await reboot(wanted)}\n`);
+    const what = supervised(desired, options.watch !== undefined);
+    stderr(`supervisor ${result.supervisor} (${what})${await reboot(wanted)}\n`);
   }
   if (result.failures.length === 0) return { status: 0, result };
   const names = [...new Set(result.failures.map(({ name }) => name))];
@@ -90,10 +114,14 @@ async function reboot({ desired, file }: Wanted): Promise<string> {
 }
 
 /** What the supervisor is there for. */
-function supervised({ containers }: Desired): string {
+function supervised({ containers }: Desired, watches: boolean): string {
   const restarts = containers.some(({ restart }) => restart.policy !== "no");
   const checks = containers.some(({ healthcheck }) => healthcheck !== undefined);
-  return [...(restarts ? ["restart"] : []), ...(checks ? ["health"] : [])].join(", ");
+  return [
+    ...(restarts ? ["restart"] : []),
+    ...(checks ? ["health"] : []),
+    ...(watches ? ["watch"] : []),
+  ].join(", ");
 }
 
 const isGood = ({ action, start }: Done): boolean =>

@@ -3,7 +3,6 @@ import { SyscallError } from "../../ffi/linux/error.ts";
 import { listenToSignals } from "../../ffi/linux/signals.ts";
 import { factsOf } from "../apply/facts.ts";
 import { type Ended, type Foreground, lookAt } from "../lifecycle/foreground.ts";
-import { absolutePath } from "../lifecycle/load.ts";
 import { feedWatchdog, notifyManager } from "../lifecycle/notify.ts";
 import { type SpecChanges, watchFiles } from "../lifecycle/spec_changes.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
@@ -12,7 +11,7 @@ import { OWN_FAILURE } from "./main.ts";
 import { isTerminal, stderr } from "./output.ts";
 import { endingText, graceOf } from "./project.ts";
 import { showFailure } from "./spec.ts";
-import { bringUp, readWanted, type Wanted } from "./up.ts";
+import { bringUp, filesOf, readWanted, type Wanted } from "./up.ts";
 
 /** Somebody at a terminal, and what they want. */
 interface Session {
@@ -168,14 +167,6 @@ async function reread(given: Arguments): Promise<Wanted | undefined> {
     else await showFailure(factsOf(error), {});
     return undefined;
   }
-}
-
-/** The spec, the files that it is made of, and .env beside it. */
-function filesOf({ file, result: { places } }: Wanted): readonly string[] {
-  const parts = new Set(Object.values(places).map((place) => place.file));
-  const directory = file.slice(0, file.lastIndexOf("/"));
-  const read = [...parts].map((part) => absolutePath(part, process.cwd()));
-  return [file, `${directory}/.env`, ...read];
 }
 
 const endedText = ({ name, ending }: Ended, asked: boolean): string =>

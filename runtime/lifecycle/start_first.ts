@@ -10,6 +10,7 @@ import { containerPlaces } from "../state/places.ts";
 import { noteEvent } from "../state/events.ts";
 import { writeRecord } from "../state/record.ts";
 import { type ContainerView, desiredOf, viewOne, viewProject } from "./containers.ts";
+import { collectEnded } from "./collect.ts";
 import { type DetachedPlanner, type DetachedStart, startDetached } from "./detached.ts";
 import { specDigests } from "./digest.ts";
 import { noState, type OpenProject, saveContainer } from "./project.ts";
@@ -51,11 +52,12 @@ export async function startFirst(
     return { name: container.name, failure: keepsOld(wrong, container), leftovers: left };
   }
   await stopContainers([old]);
+  const missed = (await collectEnded([old])).map(({ facts }) => facts);
   const left = removeContainer(old);
-  if (left.length > 0) return { name: container.name, leftovers: left };
+  if (left.length > 0) return { name: container.name, leftovers: [...missed, ...left] };
   await takeOver(project, beside.name);
   const record = viewOne(project.places, container.name)?.record;
-  const { leftovers } = start;
+  const leftovers = [...missed, ...start.leftovers];
   return { name: container.name, leftovers, ...(record === undefined ? {} : { record }) };
 }
 

@@ -27,6 +27,7 @@ import { adoptLeft, noteOver, type OpenProject, openProject } from "./project.ts
 import { startOrder } from "../../spec/model/depends.ts";
 import { endSupervisor, startSupervisor } from "./supervise/launch.ts";
 import { healthOf, type Orderly, startOrderly } from "./supervise/orderly.ts";
+import type { WatchOrder } from "./supervise/watcher.ts";
 import { needsSupervisor } from "./supervise/supervision.ts";
 import { type Change, changesOf } from "./reconcile.ts";
 import { endAndRemove, removeContainer } from "./remove.ts";
@@ -54,6 +55,8 @@ export interface UpResult {
 export interface UpOptions {
   /** Absolute paths of the files that were merged over the spec. */
   readonly over?: readonly string[];
+  /** The supervisor does it again whenever one of these files changes. */
+  readonly watch?: WatchOrder;
   /** Called as each change is done. */
   readonly onDone?: (done: Done) => void;
   /** Called when the project is there and nothing was done yet. */
@@ -76,9 +79,9 @@ export async function up(
   await endSupervisor(places);
   const endings = new Set(awaitedEnds(desired.containers));
   const round = { ...beginRound(project, options), endings };
+  round.failures.push(...await collectEnded(viewProject(places).containers.filter(isEnded)));
   await settleLeft(round, desired);
   const view = viewProject(places);
-  round.failures.push(...await collectEnded(view.containers.filter(isEnded)));
   for (const change of changesOf(desired.containers, view)) {
     if (change.action === "remove") await carryOut(round, change);
     else round.changes.set(change.name, change);
@@ -101,7 +104,7 @@ export async function up(
   finishAwaited(round, endings);
   // Each look says of those that have become healthy, or never will.
   for (const { container } of [...round.unsettled]) await round.orderly.awaitHealth(container);
-  const supervisor = await handOver(round, desired);
+  const supervisor = await handOver(round, desired, options.watch);
   const { done, failures } = round;
   return { done, failures, ...(supervisor === undefined ? {} : { supervisor }) };
 }
@@ -269,13 +272,15 @@ async function carryOut(
 async function handOver(
   { project, failures }: Round,
   desired: Desired,
+  watch: WatchOrder | undefined,
 ): Promise<number | undefined> {
   const { places, name, file } = project;
   const wanted = desired.containers.filter(needsSupervisor);
-  if (wanted.length === 0) return undefined;
+  if (wanted.length === 0 && watch === undefined) return undefined;
   try {
     const containers = asTheyAre(project, wanted).filter(needsSupervisor);
-    return await startSupervisor({ places, name, file, containers });
+    const order = { places, name, file, containers };
+    return await startSupervisor(watch === undefined ? order : { ...order, watch });
   } catch (error) {
     failures.push({ name, facts: factsOf(error) });
     return undefined;

@@ -77,3 +77,11 @@ function parse<Value>(text: string | undefined): Value | undefined {
     return undefined; // torn: as good as none
   }
 }
+
+/** File of what the last `up` wrote that was said because a watched spec had changed. */
+export const watchWords = ({ directory }: ProjectPlaces): string => `${directory}/watch`;
+
+/** Why the last change of a watched spec could not be made, in a line; `undefined`: it could. */
+export function lastProblem(places: ProjectPlaces): string | undefined {
+  return readFile(watchWords(places))?.split("\n").find((line) => /\berror\b/.test(line));
+}

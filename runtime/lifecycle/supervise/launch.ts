@@ -42,7 +42,7 @@ export async function endSupervisor(places: ProjectPlaces): Promise<void> {
 export async function startSupervisor(order: SupervisorOrder): Promise<number> {
   let pid: number;
   try {
-    pid = spawnSelf([SUPERVISE_COMMAND], JSON.stringify(order));
+    pid = spawnSelf([SUPERVISE_COMMAND], { input: JSON.stringify(order) });
   } catch (error) {
     if (error instanceof SyscallError) throw noSupervisor(error.message);
     throw error;
@@ -63,8 +63,17 @@ function noSupervisor(why: string): ContainervError {
   });
 }
 
-/** This very program once more, with `input` as its standard input and nothing of ours open. */
-function spawnSelf(args: readonly string[], input: string): number {
+export interface SelfOptions {
+  readonly input?: string;
+  /** Takes what it writes; absent: nobody reads it. */
+  readonly output?: Fd;
+  /** Besides ours. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** This very program once more, with nothing of ours open. Gives its pid. Throws SyscallError. */
+export function spawnSelf(args: readonly string[], options: SelfOptions = {}): number {
+  const { input = "", output, environment } = options;
   const [program = "", ...words] = ownProgram();
   using file = Fd.open(openat({ pathname: program, flags: O_PATH | O_CLOEXEC }));
   using given = new Fd(memoryFile("containerv-order", new TextEncoder().encode(input)));
@@ -72,11 +81,12 @@ function spawnSelf(args: readonly string[], input: string): number {
   return spawnFile({
     fd: file.number,
     argv: [program, ...words, ...args],
-    environment: Object.entries(process.env).map(([name, value]) => `${name}=${value ?? ""}`),
+    environment: Object.entries({ ...process.env, ...environment })
+      .map(([name, value]) => `${name}=${value ?? ""}`),
     fds: [
       { from: given.number, to: 0 },
-      { from: none.number, to: 1 },
-      { from: none.number, to: 2 },
+      { from: (output ?? none).number, to: 1 },
+      { from: (output ?? none).number, to: 2 },
     ],
   });
 }

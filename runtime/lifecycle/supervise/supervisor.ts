@@ -9,6 +9,7 @@ import type { ProjectPlaces } from "../../state/places.ts";
 import { forgetSupervisor, writeSupervisor } from "../../state/supervised.ts";
 import { createBell } from "../bell.ts";
 import { openProject } from "../project.ts";
+import { type WatchOrder, watchSpec } from "./watcher.ts";
 import { superviseProject } from "./supervision.ts";
 
 /** What a supervisor is given on its standard input: values of secrets are in it, so it is never a file or an argument. */
@@ -18,6 +19,8 @@ export interface SupervisorOrder {
   /** Absolute path of the spec. */
   readonly file: string;
   readonly containers: readonly DesiredContainer[];
+  /** It stays for as long as the project is there, and says `up` again when the spec has changed. */
+  readonly watch?: WatchOrder;
 }
 
 /** A look at the records without any event: should one have been missed, or the runtime's watching not work here. */
@@ -43,10 +46,11 @@ export async function supervise(order: SupervisorOrder): Promise<void> {
   const watcher = watch(places.directory, bell.ring);
   // The directory goes with the project.
   watcher.on("error", bell.ring);
+  using spec = order.watch === undefined ? undefined : watchSpec(places, order.watch);
   try {
     for (;;) {
       const due = await supervision.step();
-      if (supervision.idle()) {
+      if (spec === undefined && supervision.idle()) {
         forgetSupervisor(places);
         return;
       }

@@ -1,6 +1,6 @@
 // runs-under: bun, deno
 /** Dependencies, health checks and restarts of a project, and the one supervisor that looks after them. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
 import {
@@ -235,5 +235,37 @@ describe("restarts", { skip }, () => {
     await shop.cv("up", "-d");
     assert(!lives(second));
     assert(lives(supervisorOf(shop) ?? 0));
+  });
+});
+
+describe("up -d --watch", { skip: missing(root()) }, () => {
+  test("the supervisor stays, and says up again; a wrong spec changes nothing and is said by ps", async () => {
+    const spec = (hostname: string) => ({
+      ...BASE,
+      variables: { TEXT: { default: "unset" } },
+      commands: [sh("echo ${{ TEXT }}; sleep 100")],
+      hostname,
+      stop: { grace: "0s" },
+    });
+    await using box = project(spec("one"));
+    const up = await box.cv("up", "-d", "--watch", "--set", "TEXT=given");
+    assertMatch(up.stderr, /\nsupervisor \d+ \(watch\)\n$/);
+    const isCalled = async (name: string) =>
+      (await box.cv("exec", "containerv", "--", "hostname")).stdout === `${name}\n`;
+    writeFileSync(box.file, "nonsense: 1\n");
+    const ps = async () => (await box.cv("ps")).stderr;
+    await untilAsync(
+      async () => /watched spec: .*error: unknown key/.test(await ps()),
+      "it is said",
+    );
+    assert(await isCalled("one"));
+    box.write(spec("two"));
+    await untilAsync(() => isCalled("two"), "the change is made");
+    // What the first was given goes on with the next.
+    assertEquals((await box.cv("logs")).stdout, "given\n");
+    await untilAsync(() => Promise.resolve(supervisorOf(box) !== undefined), "the next watches");
+    assertEquals(await ps(), "");
+    assertEquals((await box.cv("up", "-d", "--set", "TEXT=given")).code, 0);
+    assertEquals(supervisorOf(box), undefined);
   });
 });
