@@ -1,5 +1,4 @@
 /** Where the bytes of an archive come from: a file or a part of one, plain, gzip or zstd; digests are made on the way. */
-import { createHash } from "node:crypto";
 import { EINTR } from "../../ffi/abi/errno.ts";
 import { pread64 } from "../../ffi/calls/io.ts";
 import { hotCall } from "../../ffi/linux/hot.ts";
@@ -7,6 +6,7 @@ import { SyscallError } from "../../ffi/linux/error.ts";
 import type { Piece } from "../../ffi/memory/arena.ts";
 import type { ByteSource } from "./tar/window.ts";
 import { inflate } from "./compression.ts";
+import { createDigester, type Digester } from "./digester.ts";
 
 export interface Range {
   readonly fd: number;
@@ -14,18 +14,9 @@ export interface Range {
   readonly size: number;
 }
 
-export interface HashedSource extends ByteSource {
-  /** `sha256:…` of what was read: to be asked once, at the end. */
-  readonly digest: () => string;
-}
-
-/** The bytes of a range; what lies beyond it is not read. `hash: false`: nobody asks for the digest. */
-export function rangeSource(
-  { fd, offset, size }: Range,
-  options: { readonly hash: boolean } = { hash: true },
-): HashedSource {
+/** The bytes of a range; what lies beyond it is not read. `digester`: is given them. */
+export function rangeSource({ fd, offset, size }: Range, digester?: Digester): ByteSource {
   const pread = hotCall("pread64");
-  const hash = createHash("sha256");
   let position = 0;
   return {
     read(piece, at, end) {
@@ -35,12 +26,11 @@ export function rangeSource(
         const got = pread(fd, piece.address + at, count, offset + position);
         if (got === -EINTR) continue;
         if (got < 0) throw readError(got, { fd, count, offset: offset + position });
-        if (options.hash) hash.update(piece.bytes.subarray(at, at + got));
         position += got;
-        return got;
+        const full = digester?.update(piece.bytes.subarray(at, at + got));
+        return full === undefined ? got : full.then(() => got);
       }
     },
-    digest: () => `sha256:${hash.digest("hex")}`,
   };
 }
 
@@ -70,11 +60,17 @@ export function compressionOf(first: Uint8Array): Compression {
   return skippable ? "zstd" : "none";
 }
 
+/** To be asked for once, at the end. */
+export interface Digests {
+  /** `sha256:…` of the bytes as they are in the file. */
+  readonly digest: string;
+  /** Of the archive in them: the layer's diff id. */
+  readonly diffId: string;
+}
+
 /** The archive in it, whatever it is compressed with. For a plain one both digests are the same. */
 export interface ArchiveSource extends ByteSource {
-  readonly compressedDigest: () => string;
-  /** Of the archive itself: the layer's diff id. */
-  readonly diffId: () => string;
+  readonly digests: () => Promise<Digests>;
   /** Ends what still reads: to be awaited before the memory is given back. */
   readonly close: () => Promise<void>;
 }
@@ -85,22 +81,31 @@ export function archiveSource(
   compression: Compression,
   scratch: () => Piece,
 ): ArchiveSource {
-  const raw = rangeSource(range);
+  const compressed = createDigester(range.size);
+  const raw = rangeSource(range, compressed);
   if (compression === "none") {
-    let digest: string | undefined;
-    const once = (): string => digest ??= raw.digest();
-    return { read: raw.read, compressedDigest: once, diffId: once, close: () => Promise.resolve() };
+    return {
+      read: raw.read,
+      digests: async () => {
+        const digest = await compressed.digest();
+        return { digest, diffId: digest };
+      },
+      close: compressed.close,
+    };
   }
-  const hash = createHash("sha256");
+  // Mostly it is some three times as long.
+  const whole = createDigester(3 * range.size);
   const inner = inflate(raw, compression, scratch());
   return {
     async read(piece, at, end) {
       const length = await inner.read(piece, at, end);
-      if (length > 0) hash.update(piece.bytes.subarray(at, at + length));
+      await whole.update(piece.bytes.subarray(at, at + length));
       return length;
     },
-    compressedDigest: raw.digest,
-    close: inner.close,
-    diffId: () => `sha256:${hash.digest("hex")}`,
+    digests: async () => ({ digest: await compressed.digest(), diffId: await whole.digest() }),
+    close: async () => {
+      await inner.close();
+      await Promise.all([compressed.close(), whole.close()]);
+    },
   };
 }

@@ -6,11 +6,13 @@ import { fileVersion, getuid } from "../../ffi/linux/file.ts";
 import { callSync, createArena, SyscallError } from "../../ffi/linux/run.ts";
 import type { Arena, Piece } from "../../ffi/memory/arena.ts";
 import { ImageError } from "./error.ts";
-import { archiveSource, compressionOf, type Range, rangeSource } from "./source.ts";
+import { archiveSource, compressionOf, type Digests, type Range, rangeSource } from "./source.ts";
 import { createLayer, findLayer, type LayerRecord } from "./store.ts";
 import { readTar, type TarLimits, type TarSink } from "./tar/read.ts";
 import { createWindow } from "./tar/window.ts";
 import { createTree } from "./unpack/tree.ts";
+
+export type { Digests } from "./source.ts";
 
 /** One read and, for a large file, one write is as long as this. */
 const WINDOW_BYTES = 4 << 20;
@@ -31,11 +33,6 @@ export interface Archive extends Range {
 export interface Expected {
   readonly digest?: string;
   readonly diffId?: string;
-}
-
-export interface Digests {
-  readonly digest: string;
-  readonly diffId: string;
 }
 
 export function limitsOf(archiveBytes: number): TarLimits {
@@ -84,10 +81,10 @@ export async function readArchive(
   const { limits = limitsOf(archive.size) } = options;
   try {
     await readTar({ window: createWindow(piece), source }, sink, limits);
+    return await source.digests();
   } finally {
     await source.close();
   }
-  return { digest: source.compressedDigest(), diffId: source.diffId() };
 }
 
 export interface ArchiveMemory extends Disposable {

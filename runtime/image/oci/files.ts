@@ -110,7 +110,7 @@ async function indexArchive(
   const links = new Map<string, string>();
   const window = createWindow(piece);
   let current: string | undefined;
-  await readTar({ window, source: rangeSource(archive, { hash: false }) }, {
+  await readTar({ window, source: rangeSource(archive) }, {
     begin(entry) {
       current = entry.type === "file" && !entry.sparse ? entry.path : undefined;
       if (entry.type === "file") files.set(entry.path, { fd, offset: 0, size: 0 });
