@@ -56,8 +56,8 @@ export function cliCommand(runtime: CliRuntime = currentRuntime()): string[] {
   const bin = `${REPOSITORY}/node_modules/.bin`;
   if (runtime === "source") return [...launcher(currentRuntime()), `${REPOSITORY}/mod.ts`];
   if (runtime === "bundle") return [`${bin}/bun`, `${REPOSITORY}/dist/containerv.mjs`];
-  if (runtime === "dist") return [`${REPOSITORY}/dist/containerv`];
   const executable = process.env["CONTAINERV_TEST_EXECUTABLE"];
+  if (runtime === "dist") return [executable ?? `${REPOSITORY}/dist/containerv`];
   if (runtime === "bun" && executable !== undefined) return [executable];
   return [...launcher(runtime), process.env["CONTAINERV_TEST_CLI"] ?? `${REPOSITORY}/mod.ts`];
 }
