@@ -24,6 +24,7 @@ import { answer } from "./answers.ts";
 import { type ContainerView, desiredOf, type ProjectView } from "./containers.ts";
 import { dataDirectory } from "./data.ts";
 import { specDigests, withoutSecrets } from "./digest.ts";
+import { followJoined } from "./joining.ts";
 
 /** What is done about one container, and why. */
 export interface Change {
@@ -54,9 +55,10 @@ export function changesOf(
   const there = new Map(view.containers.map((one) => [one.name, one]));
   let host: Host | undefined;
   const observed = (): Host => host ??= observeHost({ cgroups: true, roots: SYSTEM_ROOTS });
-  const changes = desired.map((container) =>
+  const alone = desired.map((container) =>
     changeOf(container, there.get(container.name), observed)
   );
+  const changes = followJoined(desired, there, alone);
   const wanted = new Set(desired.map(({ name }) => name));
   const rest = view.containers.filter(({ name }) => !wanted.has(name));
   return [

@@ -86,3 +86,10 @@ function directoriesOf(groups: readonly (readonly [string, string])[]): Joinable
 function withoutPrefix(path: string, prefix: string): string | undefined {
   return path === prefix || path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : undefined;
 }
+
+/** `undefined`: one of them has ended, or is not ours to look at. `kind`: as the spec calls it. */
+export function inSameNamespace(pid: number, other: number, kind: string): boolean | undefined {
+  const file = kind === "network" ? "net" : kind;
+  const [one, two] = [pid, other].map((each) => linkOf(`/proc/${each}/ns/${file}`));
+  return one === undefined || two === undefined ? undefined : one === two;
+}

@@ -21,6 +21,7 @@ import { collectEnded } from "../collect.ts";
 import { startDetached } from "../detached.ts";
 import type { OpenProject } from "../project.ts";
 import { stopContainers } from "../stop.ts";
+import { joinedNames } from "../joining.ts";
 import { groupsOf, undoMade } from "../remove.ts";
 import { type EventType, noteEvent } from "../../state/events.ts";
 import { markStopped, writeSupervised } from "../../state/supervised.ts";
@@ -81,8 +82,10 @@ export function superviseProject(options: SupervisionOptions): Supervision {
     async step() {
       look(options.places, all);
       let due: number | undefined;
+      const joining = (name: string): readonly Watched[] =>
+        [...all.values()].filter(({ container }) => joinedNames(container).includes(name));
       for (const one of all.values()) {
-        const next = await advance(one, options);
+        const next = await advance(one, { ...options, joining });
         if (next !== undefined && (due === undefined || next < due)) due = next;
       }
       return due;
@@ -152,7 +155,12 @@ function look(places: ProjectPlaces, all: Map<string, Watched>): void {
   }
 }
 
-async function advance(one: Watched, options: SupervisionOptions): Promise<number | undefined> {
+interface Advancing extends SupervisionOptions {
+  /** Those that are in namespaces of the container of this name. */
+  readonly joining: (name: string) => readonly Watched[];
+}
+
+async function advance(one: Watched, options: Advancing): Promise<number | undefined> {
   switch (one.view?.state) {
     case "running":
       return await whileRunning(one, options);
@@ -212,7 +220,7 @@ async function act(one: Watched, options: SupervisionOptions): Promise<void> {
   one.restartAt = Date.now();
 }
 
-async function afterEnd(one: Watched, options: SupervisionOptions): Promise<number | undefined> {
+async function afterEnd(one: Watched, options: Advancing): Promise<number | undefined> {
   const { container, view } = one;
   const { ending, record } = view ?? {};
   if (ending === undefined || record === undefined) return undefined;
@@ -245,7 +253,7 @@ async function afterEnd(one: Watched, options: SupervisionOptions): Promise<numb
 const hasMore = ({ commands }: DesiredContainer): boolean =>
   commands.length === 0 || commands.some(({ once }) => !once);
 
-async function restart(one: Watched, options: SupervisionOptions): Promise<void> {
+async function restart(one: Watched, options: Advancing): Promise<void> {
   const { name } = one.container;
   delete one.restartAt;
   let failed: ErrorFacts | undefined;
@@ -275,6 +283,16 @@ async function restart(one: Watched, options: SupervisionOptions): Promise<void>
   save(one);
   if (failed === undefined) say(one, "restarted", { restarts: one.restarts });
   else if (one.restartAt === undefined) say(one, "failed");
+  if (failed === undefined) await endJoining(one, options);
+}
+
+/** They are in the namespaces of the one before, which nobody else is in any more: those that may be are started again. */
+async function endJoining({ container: { name } }: Watched, options: Advancing): Promise<void> {
+  for (const joining of options.joining(name)) {
+    if (joining.view?.state !== "running" || joining.container.restart.policy === "no") continue;
+    joining.action = "restart";
+    await act(joining, options);
+  }
 }
 
 /** What could not be started counts as one that failed at once: it has ended still, and is tried again as its policy says. */

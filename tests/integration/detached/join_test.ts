@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { missing, root } from "../../support/require.ts";
 import { guardWorld, runSpec, sh } from "../cli/sandbox.ts";
-import { project } from "./project.ts";
+import { project, untilAsync } from "./project.ts";
 
 guardWorld();
 const skip = missing(root());
@@ -82,5 +82,43 @@ test(
     assertEquals(none.code, 125);
     assertStringIncludes(none.stderr, "NO_SUCH_CONTAINER");
     assert(/box\.yaml:1:\d+/.test(none.stderr), none.stderr);
+  },
+);
+
+test(
+  "whoever joined a container that is started again follows it: diff says it, up and the supervisor do it",
+  {
+    skip,
+  },
+  async () => {
+    const spec = (more: object) => ({
+      name: `${NAME}-follow`,
+      containers: {
+        app: { ...WAITS, ...more, join: { network: "db" } },
+        db: { ...WAITS, ...more },
+      },
+    });
+    await using group = project(spec({}));
+    assertEquals((await group.cv("up", "-d")).code, 0);
+    assertEquals((await group.cv("restart", "db")).code, 0);
+    const diff = await group.cv("diff");
+    assertEquals(diff.code, 3);
+    assertStringIncludes(
+      diff.stdout,
+      "app   replace: it is in the network namespace of db as that",
+    );
+    assertEquals((await group.cv("up", "-d")).code, 0);
+    assertEquals((await group.cv("diff")).code, 0);
+    group.write(spec({ restart: "always" }));
+    assertEquals((await group.cv("up", "-d")).code, 0);
+    const pids = async () => (await group.ps()).map(({ pid = 0 }) => pid);
+    const before = await pids();
+    process.kill(before[1] ?? 0, "SIGKILL");
+    const isSame = async () => {
+      const [app = 0, db = 0] = await pids();
+      if (app === 0 || db === 0 || app === before[0] || db === before[1]) return false;
+      return readlinkSync(`/proc/${app}/ns/net`) === readlinkSync(`/proc/${db}/ns/net`);
+    };
+    await untilAsync(isSame, "both are in one namespace again");
   },
 );
