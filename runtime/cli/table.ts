@@ -419,6 +419,7 @@ export const COMMANDS: readonly CommandRow[] = [
     text: [
       "It runs up in the foreground, which says when all is up and when it stops (sd_notify: READY, STOPPING, and WATCHDOG where the unit " +
       "asks for it). For root a unit of the system, for others one of theirs. It has no values of variables: those come from .env.",
+      "docs/serve.md has the units of serve.",
     ],
     examples: ["containerv unit --install shop.yaml"],
   },
