@@ -158,10 +158,16 @@ describe("serve", { skip }, () => {
       await using third = await startServe({ socket });
       assertEquals(await third.ended, 125);
       assertMatch(third.said(), /^error SOCKET_TAKEN: cannot take .*: a server listens there$/m);
+      let heard = "";
       const events = ask(socket, `GET /v1/events?${OF}&follow`, {
         headers: { accept: "text/event-stream" },
+        seen: (text) => {
+          heard = text;
+          return false;
+        },
       });
       await ended(call);
+      await untilAsync(() => Promise.resolve(heard.includes('"removed"')), "it was removed");
       // Under Deno child.kill() makes up an end by the signal.
       process.kill(second.child.pid ?? 0, "SIGTERM");
       const told = (await events).text.trim().split("\n\n");
