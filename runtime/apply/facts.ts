@@ -1,5 +1,5 @@
 /** Whatever was thrown → the facts of an error. */
-import { EACCES } from "../../ffi/abi/errno.ts";
+import { EACCES, EMFILE } from "../../ffi/abi/errno.ts";
 import { readFile } from "../../ffi/linux/file.ts";
 import { SyscallError } from "../../ffi/linux/error.ts";
 import { ContainervError, type ErrorFacts } from "../plan/error.ts";
@@ -23,10 +23,14 @@ export function factsOf(error: unknown): ErrorFacts {
     return {
       code: "SYSCALL_FAILED",
       message: `cannot go on: ${error.message}`,
-      ...memfdFix(error),
+      ...(error.errno === EMFILE ? MORE_FILES : memfdFix(error)),
       syscall: error.message,
       errno: error.errno,
     };
+  }
+  // A JavaScript runtime that can't open one of our own files says it in words of its own.
+  if (error instanceof Error && /\bEMFILE\b|FdQuotaExceeded|os error 24\b/.test(error.message)) {
+    return { code: "SYSCALL_FAILED", message: `cannot go on: ${error.message}`, ...MORE_FILES };
   }
   const text = error instanceof Error ? error.stack ?? error.message : String(error);
   return {
@@ -35,6 +39,8 @@ export function factsOf(error: unknown): ErrorFacts {
     fix: "please report it with the output of `containerv doctor --json`",
   };
 }
+
+const MORE_FILES = { fix: "let more files be open: ulimit -n" } as const;
 
 /** Where programs in memory may not be executed, nobody but the setting says so: the call's own words are EACCES. */
 function memfdFix({ message, errno }: SyscallError): Pick<ErrorFacts, "fix"> {

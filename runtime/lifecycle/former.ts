@@ -1,6 +1,7 @@
 /** What a container was before its start was tried: a start that fails leaves it as it was, or, where it was not there, nothing. */
 import { removeTree } from "../../ffi/linux/directory.ts";
 import { readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { SyscallError } from "../../ffi/linux/run.ts";
 import { bootId } from "../state/identity.ts";
 import type { ContainerPlaces, ProjectPlaces } from "../state/places.ts";
 import { readContainer } from "../state/project.ts";
@@ -37,5 +38,11 @@ export function giveUp(
 ): void {
   const kept = former !== undefined && replaceFile(places.desired, former.desired) === undefined &&
     writeRecord(places.record, { ...former.record, made }) === undefined;
-  if (!kept) removeTree(places.directory);
+  if (kept) return;
+  try {
+    removeTree(places.directory);
+  } catch (error) {
+    // Why it did not start is what is to be told; `gc` takes what is left.
+    if (!(error instanceof SyscallError)) throw error;
+  }
 }

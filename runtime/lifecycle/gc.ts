@@ -158,21 +158,33 @@ async function collectGroups(found: Collected): Promise<void> {
   const { cgroups } = observeHost({ cgroups: true, roots: [] });
   const mounts = new Set([...Object.values(cgroups.v1), cgroups.v2?.mount ?? ""]);
   mounts.delete("");
-  for (const mount of mounts) {
-    const top = `${mount}/${GROUP_DIRECTORY}`;
-    for (const { name, isDirectory } of listDirectory(top)) {
-      if (!isDirectory) continue;
-      const groups = listDirectory(`${top}/${name}`).filter((inner) => inner.isDirectory);
-      // Read after the groups: who makes one has recorded it before.
-      const known = recordedGroups(name);
-      for (const inner of groups) {
-        if (!known?.has(inner.name)) await removeGroup(`${top}/${name}/${inner.name}`, found);
-      }
-      if (known === undefined) await removeGroup(`${top}/${name}`, found);
-    }
-    // With others in it it stays: EBUSY or ENOTEMPTY.
-    if (!found.dryRun) callSync(unlinkat({ pathname: top, flags: AT_REMOVEDIR }));
+  const tops = [...mounts].map((mount) => `${mount}/${GROUP_DIRECTORY}`);
+  const unknown = tops.flatMap(unknownGroups);
+  // One that was just made may be somebody's who is about to enter it: waited for once, however many there are.
+  const leftMs = unknown.filter(isEmptyGroup).map((path) =>
+    (fileVersion(path)?.changedMs ?? 0) + YOUNG_MS - Date.now()
+  );
+  const waitMs = Math.max(0, ...leftMs);
+  if (waitMs > 0 && stageRuns()) await new Promise((resolve) => setTimeout(resolve, waitMs));
+  for (const path of unknown) removeGroup(path, found);
+  // With others in it it stays: EBUSY or ENOTEMPTY.
+  for (const top of found.dryRun ? [] : tops) {
+    callSync(unlinkat({ pathname: top, flags: AT_REMOVEDIR }));
   }
+}
+
+/** Groups below `top` that no project names, inner ones first. */
+function unknownGroups(top: string): readonly string[] {
+  return listDirectory(top).filter(({ isDirectory }) => isDirectory).flatMap(({ name }) => {
+    const groups = listDirectory(`${top}/${name}`).filter(({ isDirectory }) => isDirectory);
+    // Read after the groups: who makes one has recorded it before.
+    const known = recordedGroups(name);
+    return [
+      ...groups.filter((inner) => known?.has(inner.name) !== true)
+        .map((inner) => `${top}/${name}/${inner.name}`),
+      ...(known === undefined ? [`${top}/${name}`] : []),
+    ];
+  });
 }
 
 /** What the groups of a project's containers are called; `undefined`: there is no such project. */
@@ -188,19 +200,14 @@ function recordedGroups(key: string): ReadonlySet<string> | undefined {
 }
 
 /** rmdir(2) of a group that has processes or groups in it fails, and then it is in use. */
-async function removeGroup(path: string, found: Collected): Promise<void> {
+function removeGroup(path: string, found: Collected): void {
   if (!isEmptyGroup(path)) return;
-  const leftMs = (fileVersion(path)?.changedMs ?? 0) + YOUNG_MS - Date.now();
-  if (leftMs > 0 && stageRuns()) {
-    await new Promise((resolve) => setTimeout(resolve, leftMs));
-    if (!isEmptyGroup(path)) return;
-  }
   const gone = found.dryRun ||
     Number(callSync(unlinkat({ pathname: path, flags: AT_REMOVEDIR }))) === 0;
   if (gone) found.removed.push(`${path}: nobody is in it`);
 }
 
-/** A group that was just made may be somebody's who is about to enter it. */
+/** So long a group that was made may be without anybody in it. */
 const YOUNG_MS = 1000;
 
 /** True when a stage runs, which may be the one that made a group. */

@@ -25,6 +25,16 @@ async function tinyDisk(fillKib: number): Promise<{ holder: ChildProcess; prefix
   return { holder, prefix: ["nsenter", "-t", String(holder.pid), "-m"] };
 }
 
+/** Words before a command for which the records can be read and not written. */
+const READ_ONLY = [
+  "unshare",
+  "-m",
+  "sh",
+  "-c",
+  'mount --bind /run/containerv /run/containerv && mount -o remount,bind,ro /run/containerv && exec "$@"',
+  "sh",
+];
+
 describe("a full disk", { skip }, () => {
   test("drops output, counts it, says so where it was; the container goes on, and all verbs work", async () => {
     using directory = tempDir();
@@ -106,6 +116,62 @@ describe("a full disk", { skip }, () => {
       assertEquals([waits.stdout.length, waits.stderr], [400_001, ""]);
       const gives = await cv("logs", "gives");
       assert(gives.stdout.length < 400_001, "all of it was kept on a disk that was full");
+    } finally {
+      await cv("down", "--time", "0");
+      process.kill(holder.pid ?? 0, "SIGKILL");
+      await new Promise((resolve) => holder.once("close", resolve));
+    }
+  });
+
+  test("without a byte left refuses what starts; exec, ps, stop, rm, gc and down work; read-only, what needs no record", async () => {
+    using directory = tempDir();
+    const one = { policy: "none", commands: [["sleep", "600"]], stop: { grace: "0s" } };
+    const spec = { containers: { one, two: { ...one, limits: { pids: 20 } }, three: one } };
+    directory.write("containerv.yaml", JSON.stringify(spec));
+    directory.write("other.yaml", JSON.stringify({ name: "other", containers: { four: one } }));
+    const { holder, prefix } = await tinyDisk(16);
+    const at = (words: readonly string[], args: readonly string[]) =>
+      runCli(args, { prefix: [...prefix, ...words, "env", "-C", directory.path] });
+    const cv = (...args: readonly string[]) => at([], args);
+    const within = (script: string) =>
+      spawnSync(prefix[0] ?? "", [...prefix.slice(1), "sh", "-c", script], { encoding: "utf8" });
+    const good = async (...args: readonly string[]) => {
+      const { code, stdout, stderr } = await cv(...args);
+      assertEquals(code, 0, `${args.join(" ")}: ${stderr}`);
+      return stdout;
+    };
+    const refused = async (words: readonly string[], args: readonly string[], why: RegExp) => {
+      const { code, stderr } = await at(words, args);
+      assert(code === 125 || code === 2, `${args.join(" ")}: ${code} ${stderr}`);
+      assertMatch(stderr, /error NO_STATE: /);
+      assertMatch(stderr, why);
+      assert(stderr.length < 2000, stderr);
+    };
+    try {
+      await good("up", "-d", "--no-cache");
+      for (const args of [["up", "-d", "other.yaml"], ["rm", "--force", "one"], ["gc"]]) {
+        await refused(READ_ONLY, args, /EROFS/);
+      }
+      for (const args of [["ps"], ["exec", "one", "--", "true"], ["kill", "three"]]) {
+        const { code, stderr } = await at(READ_ONLY, args);
+        assertEquals(code, 0, `${args.join(" ")}: ${stderr}`);
+      }
+      within("head -c 2000000 /dev/zero > /run/containerv/filler");
+      await refused([], ["up", "-d", "other.yaml"], /ENOSPC[^]*make room/);
+      await refused([], ["update", "two", "--pids", "30"], /ENOSPC/);
+      await refused([], ["restart", "one"], /ENOSPC/);
+      const states = JSON.parse(await good("ps", "--json")) as { name: string; state: string }[];
+      assertEquals(states.map(({ name, state }) => `${name} ${state}`), [
+        "one exited",
+        "three exited",
+        "two running",
+      ]);
+      assertEquals(await good("exec", "two", "--", "cat", "/proc/1/comm"), "sleep\n");
+      await good("stop", "two");
+      await good("rm", "three");
+      await good("gc");
+      await good("down");
+      assertEquals(within("ls /run/containerv").stdout, "filler\n");
     } finally {
       await cv("down", "--time", "0");
       process.kill(holder.pid ?? 0, "SIGKILL");
