@@ -134,7 +134,7 @@ export const EXPLAINED: readonly Explained[] = [
     by: "crun",
     spec: "clocks",
     facet: "refuses clocks",
-    theirs: ".*sync socket.*",
+    theirs: "(?:.*sync socket.*)?",
     optional: true,
     why:
       "crun 1.8 enters a time namespace by a fork of PID 1, which then ends, and all with it; later ones can.",
@@ -219,11 +219,29 @@ export const EXPLAINED: readonly Explained[] = [
     why: "As above: what is not mapped is root's.",
   },
   {
-    by: "crun",
+    by: "both",
     facet: "dev core",
     ours: "",
     theirs: "lrwxrwxrwx 0:0 -> /proc/kcore",
-    why: "crun makes /dev/core, a link to a file that is hidden in all three.",
+    why:
+      "crun makes /dev/core, a link to a file that is hidden in all three; runc does where the kernel has the file.",
+  },
+  {
+    by: "crun",
+    spec: "mapped-layer",
+    facet: "mountinfo /usr/.*",
+    theirs: "",
+    optional: true,
+    why:
+      "With an id-mapped mount among others crun 1.8 leaves out what is mounted below a bind of a directory of the host.",
+  },
+  {
+    by: "runc",
+    facet: "mountinfo /sys/fs/cgroup",
+    ours: "cgroup2 cgroup2 / (.*)",
+    theirs: "cgroup2 cgroup / (.*)",
+    optional: true,
+    why: "Pure cgroup v2: only the name of the source differs, which means nothing for a cgroup.",
   },
   {
     by: "runc",
