@@ -10,12 +10,13 @@
  *   --rows                a line for each file as soon as it ends
  *   --strict              a skip that is not on the list tests/support/allowed_skips.json is a failure
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { binary, bootstrap, ROOT } from "./bootstrap.mjs";
 import { bundleForTests } from "./lib/cli_bundle.mjs";
+import { buildMissing } from "./lib/build_missing.mjs";
 import { mapLimited, runCommand, showMs } from "./lib/process.mjs";
 import { runFiles } from "./lib/runners.mjs";
 import {
@@ -172,16 +173,6 @@ async function leftBehind(path) {
   return (after.output.trim() || `the comparison ended with ${after.code}`).split("\n");
 }
 
-/** What some tests start is the executable; who builds it first has it tested as it is. */
-async function buildMissing({ suites }) {
-  const needed = SUITES.some(({ name, perFile }) => perFile && suites.includes(name));
-  if (!needed || existsSync(join(ROOT, "dist/containerv"))) return;
-  console.log("› npm run build: there is no dist/containerv yet");
-  const argv = [process.execPath, join(ROOT, "tools/build.mjs")];
-  const { code, output } = await runCommand(argv, { cwd: ROOT, timeoutMs: 300_000 });
-  if (code !== 0) throw new Error(`npm run build: exit ${code}\n${output}`);
-}
-
 /** Two at a time, but for those that must be alone. */
 async function runAll(options) {
   const deadline = Date.now() + TOTAL_MS;
@@ -260,7 +251,9 @@ async function main() {
   const begin = Date.now();
   const options = parseOptions();
   process.env.CONTAINERV_PATIENCE = options.patience;
-  await buildMissing(options);
+  if (SUITES.some(({ name, perFile }) => perFile && options.suites.includes(name))) {
+    await buildMissing();
+  }
   const scratch = mkdtempSync(join(tmpdir(), "containerv-tests-"));
   const before = join(scratch, "before.json");
   // Other users run it too: not in a directory that is closed to them.

@@ -14,6 +14,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bootstrap, ROOT } from "./bootstrap.mjs";
+import { buildMissing } from "./lib/build_missing.mjs";
 import { bundleForTests, executableForTests } from "./lib/cli_bundle.mjs";
 import { runCommand, showMs } from "./lib/process.mjs";
 import { mayRunUnder, SUITES, testFiles } from "./lib/suites.mjs";
@@ -184,6 +185,7 @@ async function main() {
     throw new Error("needs qemu-system-x86_64: see the list in .ci/run");
   }
   const rows = [];
+  await buildMissing();
   // Made here once: an emulated machine takes most of a minute for it, and would for each file. The executable starts there in half
   // the time of the bundle.
   const bundled = join(ROOT, `node_modules/.cache/containerv/cli-${process.pid}`);
