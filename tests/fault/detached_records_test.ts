@@ -299,7 +299,9 @@ async function failAt(
     return { family: [], bad: "hung" };
   }
   count(result.code === 0 ? "went on" : "failed");
-  const named = result.code === 0 || result.output.includes(call) || /step +\d/.test(result.output);
+  // Where it is the report that can't be written, nobody can know more than that the program is gone.
+  const named = result.code === 0 || result.output.includes(call) ||
+    /step +\d/.test(result.output) || call === "write" && /error \w+_LOST:/.test(result.output);
   return { family: [], ...(named ? {} : { bad: `${call} is not named: ${result.output}` }) };
 }
 
@@ -379,6 +381,8 @@ describe("every record of a detached verb's programs", {
       const cases = points.filter(({ call }) => call !== "exit_group").flatMap((patch, index) =>
         (ALL ? ERRNOS : [ERRNOS[index % ERRNOS.length] ?? "EPERM"])
           .map((errno) => ({ patch, errno, call: patch.call }))
+          // A wait that fails for ever with what passes, as no kernel's does, is made again for ever.
+          .filter(({ call, errno }) => call !== "ppoll" || !["EINTR", "ENOMEM"].includes(errno))
       );
       for (const one of KINDS.includes("errno") ? chosen(cases, verb.sample) : []) {
         note(one.errno, one.patch, await atPoint(verb, (box) => failAt(verb, box, one)));
