@@ -1,14 +1,13 @@
 /** Options of a socket, read. */
-import { SO_PEERCRED } from "../abi/socket.ts";
+import { SO_PEERCRED, UCRED } from "../abi/socket.ts";
 import { getsockopt } from "../calls/socket.ts";
 import { check, readCell, writeCell } from "./run.ts";
 
 const LENGTH = { cell: "socket option's length", size: 4 } as const;
 const INT = { cell: "socket option", size: 4 } as const;
-/** struct ucred of include/linux/socket.h: pid, uid, gid. */
-const UCRED = { cell: "peer's credentials", size: 12 } as const;
+const PEER = { cell: "peer's credentials", size: UCRED.size } as const;
 
-function read(fd: number, optname: number, optval: typeof INT | typeof UCRED): DataView {
+function read(fd: number, optname: number, optval: typeof INT | typeof PEER): DataView {
   const room = new Uint8Array(4);
   room[0] = optval.size;
   writeCell(LENGTH, room);
@@ -32,10 +31,11 @@ export interface Peer {
 
 /** SO_PEERCRED of unix(7). Throws SyscallError. */
 export function peerOf(fd: number): Peer {
-  const view = read(fd, SO_PEERCRED, UCRED);
+  const view = read(fd, SO_PEERCRED, PEER);
+  const { pid, uid, gid } = UCRED.fields;
   return {
-    pid: view.getInt32(0, true),
-    uid: view.getUint32(4, true),
-    gid: view.getUint32(8, true),
+    pid: view.getInt32(pid.offset, true),
+    uid: view.getUint32(uid.offset, true),
+    gid: view.getUint32(gid.offset, true),
   };
 }

@@ -1,7 +1,6 @@
 /** The reports of a stage in which something failed → how the container ended and why. Pure. */
 import { EAGAIN, ENOENT } from "../../ffi/abi/errno.ts";
 import type { Instruction } from "../../ffi/stage/language.ts";
-import type { ErrorFacts } from "../plan/error.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Report } from "../plan/report.ts";
 import { execStatus, failureOf } from "./failure.ts";
@@ -49,12 +48,6 @@ function withFailure(
     failure: facts,
   };
 }
-
-/** Why a stage said nothing more: what it ran is tethered to it. */
-export const LOST: ErrorFacts = {
-  code: "CONTAINER_LOST",
-  message: "the stage was killed from outside; what it ran ended with it",
-};
 
 /** True: a layer was collected between our look and the stage's hold. Planned anew, it is unpacked anew. */
 export function isLayerGone({ failure }: Outcome, plan: Plan): boolean {

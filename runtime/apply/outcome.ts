@@ -45,6 +45,12 @@ export interface Outcome {
   readonly missed?: readonly ErrorFacts[];
 }
 
+/** Why a stage said nothing more: what it ran is tethered to it. */
+export const LOST: ErrorFacts = {
+  code: "CONTAINER_LOST",
+  message: "the stage was killed from outside; what it ran ended with it",
+};
+
 /** What the kernel counted in the container's groups; 0 where no such limit is. */
 export interface Pressure {
   /** Processes that were killed because the container's memory was at its limit. */

@@ -1,5 +1,5 @@
 /** What the commands about detached containers share: which project is meant, and which of its containers. */
-import { SIGNALS } from "../../ffi/abi/signal.ts";
+import { signalName } from "../../ffi/abi/signal.ts";
 import { entryKind } from "../../ffi/linux/file.ts";
 import { factsOf } from "../apply/facts.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -62,9 +62,8 @@ export function graceOf({ options }: Arguments): { readonly graceMs?: number } {
 
 /** Why a stop took all its time: the fault lies in the image or the command, and people look for it elsewhere. */
 export function sayDeaf({ name, signal, graceMs }: Deaf): void {
-  const word = Object.entries(SIGNALS).find(([, number]) => number === signal)?.[0] ?? signal;
   stderr(
-    `! ${name}: ${word} did nothing in ${
+    `! ${name}: ${signalName(signal)} did nothing in ${
       showDuration(graceMs)
     }, its first process has no handler for it; init: true helps\n`,
   );

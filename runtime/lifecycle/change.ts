@@ -92,24 +92,23 @@ function newGroups(
   { ops, asks = [] }: Pick<Change, "ops" | "asks">,
 ): readonly MakeGroup[] {
   const fresh = ops.filter((op): op is MakeGroup => op.kind === "cgroup.make");
-  const isKnown = ({ path }: MakeGroup): boolean =>
-    made.some((op) => op.kind === "cgroup.make" && op.path === path);
-  const left = fresh.filter(isKnown);
+  const left = fresh.filter((group) => isRecorded(made, group));
   for (const { to, back } of asks) {
     if (left.some(({ path }) => path === to)) gather(to, back);
   }
   undoInRunner({ ops: left });
-  return fresh.filter((group) => !isKnown(group));
+  return fresh.filter((group) => !isRecorded(made, group));
 }
+
+const isRecorded = (made: readonly Op[], { path }: MakeGroup): boolean =>
+  made.some((op) => op.kind === "cgroup.make" && op.path === path);
 
 /** The groups stay; what has to be switched off above them with the last one may be more. */
 function withGroups(made: readonly Op[], groups: readonly MakeGroup[]): readonly Op[] {
   const before = made.map((op) =>
     op.kind === "cgroup.make" ? groups.find(({ path }) => path === op.path) ?? op : op
   );
-  const isKnown = ({ path }: MakeGroup): boolean =>
-    made.some((op) => op.kind === "cgroup.make" && op.path === path);
-  return [...before, ...groups.filter((group) => !isKnown(group))];
+  return [...before, ...groups.filter((group) => !isRecorded(made, group))];
 }
 
 function limitsText({ limits }: DesiredContainer): readonly string[] {

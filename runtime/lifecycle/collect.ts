@@ -125,12 +125,13 @@ const LOOK_MS = 20;
  */
 export async function collectProject(places: ProjectPlaces): Promise<void> {
   const isDue = (view: ContainerView): boolean => view.state === "exited" && hasUncollected(view);
-  while (viewProject(places).containers.some(isDue)) {
+  for (;;) {
+    const { record, containers } = viewProject(places);
+    if (!containers.some(isDue)) return;
     if (isLocked(places.lock)) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       continue;
     }
-    const { record } = viewProject(places);
     using _project = await openProject(places, { name: record?.name ?? places.key, file: "" });
     await collectEnded(viewProject(places).containers.filter(isDue));
   }

@@ -38,19 +38,10 @@ import {
 import { createIn, mustCreateIn } from "../../ffi/linux/create.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { callSync, check, readCell, SyscallError } from "../../ffi/linux/run.ts";
+import type { CopyResult } from "../plan/ops/files.ts";
 import { identify, type ProcessIdentity } from "../state/identity.ts";
 
-/** What was copied. */
-export interface CopyResult {
-  /** Regular files. */
-  readonly files: number;
-  readonly directories: number;
-  readonly bytes: number;
-  /** SHA-256 in hexadecimal: of the file's content; of a tree, of its sorted paths and the digests of its files. */
-  readonly digest: string;
-  /** Sockets and devices, which are not copied: paths below what was copied. */
-  readonly skipped: readonly string[];
-}
+export type { CopyResult };
 
 export interface CopyRules {
   /** Who a copy belongs to; absent: whoever copies. */

@@ -8,7 +8,7 @@ import { awaitReadable } from "../../ffi/linux/poll.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import { planFiles } from "../../ffi/linux/spawn.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
-import { explainedOutcome, isLayerGone, LOST } from "../apply/explain.ts";
+import { explainedOutcome, isLayerGone } from "../apply/explain.ts";
 import {
   holdByKeeper,
   type Keeper,
@@ -16,7 +16,7 @@ import {
   releaseByKeeper,
   startByKeeper,
 } from "../apply/keeper.ts";
-import { type Outcome, plainOutcome } from "../apply/outcome.ts";
+import { LOST, type Outcome, plainOutcome } from "../apply/outcome.ts";
 import {
   awaitExecuted,
   drainReports,

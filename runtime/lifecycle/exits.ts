@@ -1,6 +1,6 @@
 /** How commands and containers end, as the library says it. */
 import { SIGKILL, signalName } from "../../ffi/abi/signal.ts";
-import type { Copied, Outcome, Pressure } from "../apply/outcome.ts";
+import { type Copied, LOST, type Outcome, type Pressure } from "../apply/outcome.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { Started } from "./start.ts";
 import type { Capture } from "./stdio.ts";
@@ -42,10 +42,7 @@ export function exitOf(outcome: Outcome): Exit {
       ...(copied.length === 0 ? {} : { outputs: copied }),
     };
   }
-  throw new ContainervError({
-    code: "CONTAINER_LOST",
-    message: "the stage was killed from outside; what it ran ended with it",
-  });
+  throw new ContainervError(LOST);
 }
 
 /** A signal that is aborted ends what was started; the result takes the listener away. */

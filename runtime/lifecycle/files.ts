@@ -128,7 +128,8 @@ async function receivedRoot(socket: Fd): Promise<readonly Fd[]> {
   return receiveFds(socket);
 }
 
-function answer(socket: Fd, word: number): void {
+/** A word for the stage at the other end. */
+export function answer(socket: Fd, word: number): void {
   const message = new Uint8Array(8);
   new DataView(message.buffer).setUint32(0, word, true);
   callSync(sendto({ sockfd: socket.number, buf: message, flags: MSG_DONTWAIT }));

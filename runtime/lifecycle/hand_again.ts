@@ -1,9 +1,6 @@
 /** A container that runs hands its root over once more, when the keeper that held it for its outputs was killed. */
-import { close } from "../../ffi/calls/open.ts";
 import { O_CLOEXEC, O_RDWR } from "../../ffi/abi/fcntl.ts";
-import { MSG_DONTWAIT } from "../../ffi/abi/socket.ts";
-import { openat } from "../../ffi/calls/open.ts";
-import { sendto } from "../../ffi/calls/socket.ts";
+import { close, openat } from "../../ffi/calls/open.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { kernel } from "../../ffi/linux/libc.ts";
@@ -21,6 +18,7 @@ import type { ContainerRecord } from "../state/record.ts";
 import { rootPlan } from "../subjects/change/root.ts";
 import { type ContainerView, desiredOf } from "./containers.ts";
 import { openTarget } from "./exec.ts";
+import { answer } from "./files.ts";
 
 /** How long the joiner may take: it makes five calls. */
 const HANDED_MS = 5000;
@@ -48,9 +46,7 @@ export async function handAgain(
   });
   callSync(close({ fd: theirs }));
   const received = waitForFd({ fd: ours, timeoutMs: HANDED_MS }) === 0 ? [] : receiveFds(socket);
-  const done = new Uint8Array(8);
-  new DataView(done.buffer).setUint32(0, ANSWER.done, true);
-  callSync(sendto({ sockfd: ours, buf: done, flags: MSG_DONTWAIT }));
+  answer(socket, ANSWER.done);
   await awaitChild(stage.pid);
   releaseStage(stage);
   const [root, lock = root] = received;

@@ -5,7 +5,7 @@ import { close } from "../../ffi/calls/open.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
 import type { Fd } from "../../ffi/linux/fd.ts";
 import { callSync } from "../../ffi/linux/run.ts";
-import { type Outcome, plainOutcome } from "../apply/outcome.ts";
+import { LOST, type Outcome, plainOutcome } from "../apply/outcome.ts";
 import {
   awaitExecuted,
   drainReports,
@@ -217,7 +217,7 @@ async function explain(
   { running, tries }: Following,
 ): Promise<Outcome | Again> {
   const { plan, records, image } = await running.explain();
-  const { explainedOutcome, isLayerGone, LOST } = await import("../apply/explain.ts");
+  const { explainedOutcome, isLayerGone } = await import("../apply/explain.ts");
   const ending = explainedOutcome(reports, plan, records);
   const outcome = ending.reason === "lost" ? { failure: LOST, ...ending } : ending;
   const undone = reports.some((report) => report.kind === "undone");

@@ -21,7 +21,7 @@ import {
   type DetachedStart,
   startDetached,
 } from "./detached.ts";
-import { collectEnded } from "./collect.ts";
+import { collectEnded, hasUncollected } from "./collect.ts";
 import { specDigests } from "./digest.ts";
 import { adoptLeft, noteOver, type OpenProject, openProject } from "./project.ts";
 import { startOrder } from "../../spec/model/depends.ts";
@@ -77,11 +77,12 @@ export async function up(
   await adoptLeft(project);
   // While the project is ours so is its supervision.
   await endSupervisor(places);
-  const endings = new Set(awaitedEnds(desired.containers));
-  const round = { ...beginRound(project, options), endings };
-  round.failures.push(...await collectEnded(viewProject(places).containers.filter(isEnded)));
-  await settleLeft(round, desired);
-  const view = viewProject(places);
+  const round = beginRound(project, desired, options);
+  const before = viewProject(places);
+  const due = before.containers.filter((one) => one.state === "exited" && hasUncollected(one));
+  round.failures.push(...await collectEnded(due));
+  const isSettled = await settleLeft(round, desired);
+  const view = isSettled || due.length > 0 ? viewProject(places) : before;
   for (const change of changesOf(desired.containers, view)) {
     if (change.action === "remove") await carryOut(round, change);
     else round.changes.set(change.name, change);
@@ -101,15 +102,13 @@ export async function up(
   const independent = ordered.every(({ dependsOn }) => dependsOn.length === 0);
   await inParallel(ordered, independent && ordered.length >= MANY ? AT_ONCE : 1, begin);
   noteOver(project, options.over ?? []);
-  finishAwaited(round, endings);
+  finishAwaited(round, round.endings);
   // Each look says of those that have become healthy, or never will.
   for (const { container } of [...round.unsettled]) await round.orderly.awaitHealth(container);
   const supervisor = await handOver(round, desired, options.watch);
   const { done, failures } = round;
   return { done, failures, ...(supervisor === undefined ? {} : { supervisor }) };
 }
-
-const isEnded = ({ state }: ContainerView): boolean => state === "exited";
 
 /** Names of those whose state somebody asks for while the others are started: each look reads their records. */
 function watchedOf(containers: readonly DesiredContainer[]): ReadonlySet<string> {
@@ -157,7 +156,7 @@ interface Unsettled {
   readonly begun: number;
 }
 
-function beginRound(project: OpenProject, options: UpOptions): Omit<Round, "endings"> {
+function beginRound(project: OpenProject, desired: Desired, options: UpOptions): Round {
   const failures: Round["failures"] = [];
   const done: Done[] = [];
   const unsettled = new Set<Unsettled>();
@@ -185,7 +184,19 @@ function beginRound(project: OpenProject, options: UpOptions): Omit<Round, "endi
   });
   const isAborted = (): boolean => options.isAborted?.() === true;
   const changes = new Map<string, Change>();
-  return { project, orderly, changes, done, failures, unsettled, awaited, finish, isAborted };
+  const endings = new Set(awaitedEnds(desired.containers));
+  return {
+    project,
+    orderly,
+    changes,
+    done,
+    failures,
+    unsettled,
+    endings,
+    awaited,
+    finish,
+    isAborted,
+  };
 }
 
 /** Nobody waits any longer for those of the names: how they ended belongs to what is said of them. */
@@ -260,12 +271,11 @@ async function carryOut(
   const runs = start === undefined
     ? action === "none" || action === "change"
     : start.record !== undefined && start.record.ended === undefined;
-  if (runs && container !== undefined && round.endings.has(name)) {
-    round.awaited.set(name, { container, done: one, begun });
-    return;
-  }
-  if (container?.healthcheck === undefined || !runs) return round.finish(one);
-  round.unsettled.add({ container, done: one, begun });
+  if (container === undefined || !runs) return round.finish(one);
+  const waiting = { container, done: one, begun };
+  if (container.healthcheck !== undefined) round.unsettled.add(waiting);
+  else if (round.endings.has(name)) round.awaited.set(name, waiting);
+  else round.finish(one);
 }
 
 /** What has to be looked after when `up` is gone is a supervisor's. */
@@ -326,14 +336,15 @@ async function replaceFirst(
   return await startFirst(project, { container, old }, { plan: plannerOf(round), orderly });
 }
 
-/** A replacement that a killed runner began; where there is none, nothing is loaded. */
-async function settleLeft({ project, failures }: Round, { containers }: Desired): Promise<void> {
-  if (listContainers(project.places).every((name) => !name.includes("~"))) return;
+/** A replacement that a killed runner began; where there is none, nothing is loaded, and it gives false. */
+async function settleLeft({ project, failures }: Round, { containers }: Desired): Promise<boolean> {
+  if (listContainers(project.places).every((name) => !name.includes("~"))) return false;
   const { settleReplacements } = await import("./start_first.ts");
   const wanted = new Set(containers.map(({ name }) => name));
   for (const facts of await settleReplacements(project, wanted)) {
     failures.push({ name: project.name, facts });
   }
+  return true;
 }
 
 /** What can be done while it runs; loaded where it is needed. */

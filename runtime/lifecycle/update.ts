@@ -7,8 +7,7 @@ import { observeHost } from "../observe/host.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { carryOutChange } from "./change.ts";
 import { type ContainerView, desiredOf } from "./containers.ts";
-import { loadFile } from "./load.ts";
-import { mergedOver } from "./project.ts";
+import { loadAgain } from "./load_again.ts";
 import { machineOf } from "./reconcile.ts";
 
 /** Limits that take the place of those that the container has; what is not in them stays. */
@@ -72,10 +71,8 @@ async function limitsOfSpec(
   file: string,
   { name, project }: ContainerView,
 ): Promise<DesiredContainer | undefined> {
-  const over = mergedOver(project);
   try {
-    const options = { cache: false, ...(over === undefined ? {} : { over }) };
-    const { desired } = await loadFile(file, options);
+    const { desired } = await loadAgain(file, project);
     return desired?.containers.find((one) => one.name === name);
   } catch (error) {
     if (error instanceof ContainervError) return undefined;

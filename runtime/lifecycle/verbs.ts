@@ -3,7 +3,7 @@ import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
 import { setFrozen } from "../apply/freezer.ts";
 import { ContainervError, type ErrorFacts } from "../plan/error.ts";
-import { loadFile } from "./load.ts";
+import { loadAgain } from "./load_again.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { observeHost } from "../observe/host.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
@@ -13,7 +13,7 @@ import { markStopped } from "../state/supervised.ts";
 import { type ContainerView, desiredOf, viewOne, viewProject } from "./containers.ts";
 import { collectEnded } from "./collect.ts";
 import { type DetachedStart, startDetached } from "./detached.ts";
-import { adoptLeft, mergedOver, type OpenProject, openProject, saveContainer } from "./project.ts";
+import { adoptLeft, type OpenProject, openProject, saveContainer } from "./project.ts";
 import { freezerGroup, pause, resume } from "./pause.ts";
 import { isPaused } from "./exec.ts";
 import { killMembers, removeContainer, undoMade } from "./remove.ts";
@@ -144,9 +144,7 @@ export async function startAgain(
 async function wholeDesired(project: OpenProject, view: ContainerView): Promise<DesiredContainer> {
   const recorded = desiredOf(view);
   if (recorded.secrets.every((secret) => !("value" in secret))) return recorded;
-  const over = mergedOver(project.places);
-  const options = { cache: false, ...(over === undefined ? {} : { over }) };
-  const { desired } = await loadFile(project.file, options);
+  const { desired } = await loadAgain(project.file, project.places);
   const found = desired?.containers.find(({ name }) => name === view.name);
   if (found !== undefined) return found;
   throw new ContainervError({
@@ -174,6 +172,12 @@ export async function removeOne(
   }
   const missed = await collectEnded([view]);
   return [...missed.map(({ facts }) => facts), ...removeContainer(again(view))];
+}
+
+/** Throws ContainervError for the first of what went wrong with a start. */
+export function mustHaveStarted({ failure, leftovers }: DetachedStart): void {
+  const [problem] = [failure ?? [], ...leftovers].flat();
+  if (problem !== undefined) throw new ContainervError(problem);
 }
 
 /** Ends it, waits until its keeper has written how, and gives that. */

@@ -1,15 +1,9 @@
 /** What was copied out of a container, as text. */
+import type { Copied } from "../plan/ops/files.ts";
 import { escapeControls } from "./diagnostics.ts";
 
 /** The part of a copy that is shown. */
-export interface ShownCopy {
-  readonly to: string;
-  readonly files: number;
-  readonly directories: number;
-  readonly bytes: number;
-  readonly digest: string;
-  readonly skipped: readonly string[];
-}
+export type ShownCopy = Omit<Copied, "from">;
 
 /** A path as a user in `directory` would write it. */
 export function shortPath(path: string, directory: string): string {

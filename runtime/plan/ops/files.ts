@@ -58,12 +58,8 @@ export interface Output extends OpCommon {
   readonly when: "success" | "always";
 }
 
-/** An output as it lies on the host. */
-export interface Copied {
-  /** Path in the container. */
-  readonly from: string;
-  /** Absolute path of the host. */
-  readonly to: string;
+/** What was copied. */
+export interface CopyResult {
   /** Regular files. */
   readonly files: number;
   readonly directories: number;
@@ -72,6 +68,14 @@ export interface Copied {
   readonly digest: string;
   /** Sockets and devices, which are not copied: paths below what was copied. */
   readonly skipped: readonly string[];
+}
+
+/** An output as it lies on the host. */
+export interface Copied extends CopyResult {
+  /** Path in the container. */
+  readonly from: string;
+  /** Absolute path of the host. */
+  readonly to: string;
 }
 
 /** All that is copied, for who does it. */

@@ -1,4 +1,5 @@
 /** Answers → bytes. Pure. */
+import { joinBytes } from "../../../ffi/memory/bytes.ts";
 
 /** Reason phrases of RFC 9110 for what is answered here. */
 const PHRASES: Readonly<Record<number, string>> = {
@@ -32,6 +33,7 @@ export interface AnswerHead {
 }
 
 const encoder = new TextEncoder();
+const LINE_END = encoder.encode("\r\n");
 
 export const CONTINUE: Uint8Array = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
 
@@ -51,12 +53,7 @@ export function encodeHead({ status, type, length, keepAlive, headers }: AnswerH
 /** One chunk of a body; never an empty one, which would be the last. */
 export function encodeChunk(text: string): Uint8Array {
   const bytes = encoder.encode(text);
-  const line = encoder.encode(`${bytes.length.toString(16)}\r\n`);
-  const whole = new Uint8Array(line.length + bytes.length + 2);
-  whole.set(line);
-  whole.set(bytes, line.length);
-  whole.set([13, 10], line.length + bytes.length);
-  return whole;
+  return joinBytes([encoder.encode(`${bytes.length.toString(16)}\r\n`), bytes, LINE_END]);
 }
 
 export const LAST_CHUNK: Uint8Array = encoder.encode("0\r\n\r\n");
