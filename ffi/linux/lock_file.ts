@@ -19,31 +19,37 @@ import { callSync, check, SyscallError } from "./run.ts";
 const ASK_MS = 5;
 
 /**
- * Waits for a lock. Whoever removes the file holds its lock: one who waited for a file that is gone by then asks anew.
+ * Waits for a lock; with `waitMs` no longer than that, and gives `undefined` then. Whoever removes the file holds its lock: one who waited for a file that is gone by then asks anew.
  *
  * @throws SyscallError: EACCES, EROFS, ENOENT where the directory is not there or not ours.
  */
-export async function lockFile(path: string): Promise<Fd> {
+export function lockFile(path: string): Promise<Fd>;
+export function lockFile(path: string, waitMs: number): Promise<Fd | undefined>;
+export async function lockFile(path: string, waitMs = Infinity): Promise<Fd | undefined> {
+  const deadline = performance.now() + waitMs;
   for (;;) {
     const flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
     const fd = new Fd(check(openat({ pathname: path, flags, mode: 0o600 })));
     try {
-      await waitForLock(fd.number);
-      if (fileIdentity(fd.number) === fileIdentity(path)) return fd;
+      const isOurs = await waitForLock(fd.number, deadline);
+      if (isOurs && fileIdentity(fd.number) === fileIdentity(path)) return fd;
     } catch (error) {
       fd[Symbol.dispose]();
       throw error;
     }
     fd[Symbol.dispose]();
+    if (performance.now() >= deadline) return undefined;
   }
 }
 
-async function waitForLock(fd: number): Promise<void> {
+/** False: it was not to be had by then. */
+async function waitForLock(fd: number, deadline: number): Promise<boolean> {
   const call = flock({ fd, operation: LOCK_EX | LOCK_NB });
   for (;;) {
     const result = Number(callSync(call));
-    if (result === 0) return;
+    if (result === 0) return true;
     if (result !== -EWOULDBLOCK) throw new SyscallError(call, -result);
+    if (performance.now() >= deadline) return false;
     await new Promise((resolve) => setTimeout(resolve, ASK_MS));
   }
 }

@@ -40,7 +40,7 @@ function toTimespec(ms: number): { sec: number; nsec: number } {
 }
 
 interface Waiter {
-  readonly fd: number;
+  readonly fds: readonly number[];
   readonly ready: () => void;
   readonly failed: (error: unknown) => void;
 }
@@ -56,8 +56,13 @@ const SLICE_MS = 2;
  * first. It stops the event loop for two milliseconds at a time: for the bounded waits of a start, as `waitForFd`.
  */
 export function awaitReadable(fd: number): Promise<void> {
+  return awaitFirst([fd]);
+}
+
+/** As `awaitReadable`, of several: the first that is ready is enough. */
+export function awaitFirst(fds: readonly number[]): Promise<void> {
   return new Promise((ready, failed) => {
-    waiters.push({ fd, ready, failed });
+    waiters.push({ fds, ready, failed });
     if (!serving) void serve();
   });
 }
@@ -79,23 +84,30 @@ async function serve(): Promise<void> {
 const POLLFD_BYTES = 8;
 
 function pollWaiters(): void {
-  const cell = { cell: "awaitReadable", size: POLLFD_BYTES * roomFor(waiters.length) };
+  const fds = waiters.flatMap((waiter) => waiter.fds);
+  const cell = { cell: "awaitReadable", size: POLLFD_BYTES * roomFor(fds.length) };
   const memory = readCell(cell);
   const view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
-  waiters.forEach(({ fd }, index) => {
+  fds.forEach((fd, index) => {
     view.setInt32(index * POLLFD_BYTES, fd, true);
     view.setUint32(index * POLLFD_BYTES + 4, POLLIN, true);
   });
-  const call = ppoll({ fds: cell, nfds: waiters.length, timeout: toTimespec(SLICE_MS) });
+  const call = ppoll({ fds: cell, nfds: fds.length, timeout: toTimespec(SLICE_MS) });
   const result = callSync(call);
   if (result === 0 || result === -EINTR) return;
   if (failed(result)) throw new SyscallError(call, -Number(result));
-  const asked = waiters;
   const isReady = (index: number): boolean => view.getUint16(index * POLLFD_BYTES + 6, true) !== 0;
-  waiters = asked.filter((_, index) => !isReady(index));
-  asked.forEach(({ ready }, index) => {
-    if (isReady(index)) ready();
-  });
+  const asked = waiters;
+  waiters = [];
+  const ready: Waiter[] = [];
+  let index = 0;
+  for (const waiter of asked) {
+    const end = index + waiter.fds.length;
+    let isFirst = false;
+    for (; index < end; index++) isFirst ||= isReady(index);
+    (isFirst ? ready : waiters).push(waiter);
+  }
+  for (const waiter of ready) waiter.ready();
 }
 
 /** A power of two, since each size of a cell is memory of its own. */

@@ -18,7 +18,7 @@ import { ContainervError } from "../plan/error.ts";
 import type { Ask, AskGather, AskMaps, AskMove, IdMap } from "../plan/ops/ask.ts";
 import { ANSWER, type Report } from "../plan/report.ts";
 import { gather, moveProcess } from "./freezer.ts";
-import { drainReports, type Stage } from "./stage.ts";
+import { drainReports, hasEnded, type Stage } from "./stage.ts";
 
 /** How long the event loop stands still at a time while a stage is about to ask. */
 const SLICE_MS = 2;
@@ -35,6 +35,7 @@ export async function answerAsks(
   for (let answered = 0; answered < asks.length;) {
     const ready = waitForFd({ fd: stage.control, timeoutMs: SLICE_MS });
     if (ready === 0) {
+      if (hasEnded(stage)) return;
       await new Promise((resolve) => setTimeout(resolve, 0));
       continue;
     }

@@ -1,5 +1,12 @@
 /** Starts a project's keeper, finds the one that runs, and tells it what to start or to adopt. */
-import { ECONNREFUSED, EMFILE, ENOENT, errnoMessage, errnoName } from "../../ffi/abi/errno.ts";
+import {
+  EAGAIN,
+  ECONNREFUSED,
+  EMFILE,
+  ENOENT,
+  errnoMessage,
+  errnoName,
+} from "../../ffi/abi/errno.ts";
 import {
   O_APPEND,
   O_CLOEXEC,
@@ -10,7 +17,13 @@ import {
   O_RDWR,
   O_WRONLY,
 } from "../../ffi/abi/fcntl.ts";
-import { AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_SEQPACKET } from "../../ffi/abi/socket.ts";
+import {
+  AF_UNIX,
+  MSG_NOSIGNAL,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_SEQPACKET,
+} from "../../ffi/abi/socket.ts";
 import { ftruncate } from "../../ffi/calls/io.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";
@@ -94,6 +107,10 @@ export function logOptions(
 
 /** How long a keeper may take to answer before it is taken for dead: it does nothing that waits. */
 const ANSWER_MS = 10_000;
+const NO_ANSWER = `it does not answer within ${ANSWER_MS / 1000} s`;
+const HOW_TO_END =
+  "kill it (kill -9 of the process containerv-keeper that project.json names) and run the command again: another is started, and " +
+  "adopts what runs. containerv down kills it too, with all containers";
 const ANSWER_CELL = { cell: "keeper answer", size: ANSWER_BYTES } as const;
 const NAME = "containerv-keeper";
 
@@ -108,15 +125,36 @@ function withAddress<Result>(
   return act(unixAddress(`/proc/self/fd/${place.number}/${KEEPER_SOCKET}`));
 }
 
-const newSocket = (): Fd =>
-  Fd.open(socket({ domain: AF_UNIX, type: SOCK_SEQPACKET | SOCK_CLOEXEC, protocol: 0 }));
+const newSocket = (flags = 0): Fd =>
+  Fd.open(socket({ domain: AF_UNIX, type: SOCK_SEQPACKET | SOCK_CLOEXEC | flags, protocol: 0 }));
+
+/** What a keeper that is stopped gives when its queue of connections is full, in place of a connection. */
+const SILENT: readonly number[] = [0, -EAGAIN];
+
+/** True when the project's keeper takes connections and says nothing: it is stopped, or hangs. Throws SyscallError. */
+export async function isKeeperSilent(places: ProjectPlaces, timeoutMs: number): Promise<boolean> {
+  using ours = newSocket(SOCK_NONBLOCK);
+  const result = withAddress(
+    places,
+    (addr) => Number(callSync(connect({ sockfd: ours.number, addr }))),
+  );
+  if (!SILENT.includes(result)) return false;
+  for (const deadline = performance.now() + timeoutMs; performance.now() < deadline;) {
+    if (result === 0 && waitForFd({ fd: ours.number, timeoutMs: SLICE_MS }) !== 0) return false;
+    await new Promise((resolve) => setTimeout(resolve, SLICE_MS));
+  }
+  return true;
+}
+
+const SLICE_MS = 2;
 
 /**
  * `undefined` when no keeper listens, or the one that does is ending: with its last container it goes, and what connects to it in
  * that moment is never greeted. Throws SyscallError, and ContainervError when one is there and does not answer.
  */
 export function connectKeeper(places: ProjectPlaces): Keeper | undefined {
-  const ours = newSocket();
+  // Not to wait for ever where its queue is full.
+  const ours = newSocket(SOCK_NONBLOCK);
   const call = withAddress(places, (addr) => {
     const made = connect({ sockfd: ours.number, addr });
     return { made, result: Number(callSync(made)) };
@@ -132,6 +170,7 @@ export function connectKeeper(places: ProjectPlaces): Keeper | undefined {
   }
   ours[Symbol.dispose]();
   if ([0, -ECONNREFUSED, -ENOENT].includes(call.result)) return undefined;
+  if (call.result === -EAGAIN) throw keeperLost(NO_ANSWER, { fix: HOW_TO_END });
   throw new SyscallError(call.made, -call.result);
 }
 
@@ -284,7 +323,7 @@ export function holdByKeeper(
 export function heldByKeeper(keeper: Keeper, name: string): readonly Fd[] {
   send(keeper, heldMessage(MESSAGE.give, name), []);
   if (waitForFd({ fd: keeper.socket.number, timeoutMs: ANSWER_MS }) === 0) {
-    throw keeperLost(`it does not answer within ${ANSWER_MS / 1000} s`);
+    throw keeperLost(NO_ANSWER, { fix: HOW_TO_END });
   }
   return receiveFds(keeper.socket);
 }
@@ -317,7 +356,7 @@ function receiveAnswer(
   { socket: fd }: Keeper,
 ): { readonly kind: number; readonly value: number } | undefined {
   if (waitForFd({ fd: fd.number, timeoutMs: ANSWER_MS }) === 0) {
-    throw keeperLost(`it does not answer within ${ANSWER_MS / 1000} s`);
+    throw keeperLost(NO_ANSWER, { fix: HOW_TO_END });
   }
   const count = Number(callSync(recvfrom({ sockfd: fd.number, buf: ANSWER_CELL })));
   if (count !== ANSWER_BYTES) return undefined;

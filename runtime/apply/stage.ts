@@ -1,14 +1,15 @@
 /** Starts an encoded program, talks to it, and reads what it reports. Knows no subject. */
-import { ECONNRESET, EINTR } from "../../ffi/abi/errno.ts";
+import { ECONNRESET, EINTR, ESRCH } from "../../ffi/abi/errno.ts";
 import { O_NONBLOCK } from "../../ffi/abi/fcntl.ts";
 import { MSG_DONTWAIT } from "../../ffi/abi/socket.ts";
 import type { Syscall } from "../../ffi/calls/call.ts";
 import { read } from "../../ffi/calls/io.ts";
 import { close } from "../../ffi/calls/open.ts";
+import { pidfdOpen } from "../../ffi/calls/pidfd.ts";
 import { recvfrom, sendto } from "../../ffi/calls/socket.ts";
 import { isDirectory } from "../../ffi/linux/file.ts";
 import { openMessagePair, openPipe } from "../../ffi/linux/pair.ts";
-import { awaitReadable } from "../../ffi/linux/poll.ts";
+import { awaitFirst, waitForFd } from "../../ffi/linux/poll.ts";
 import { callSync, readCell } from "../../ffi/linux/run.ts";
 import { spawnPlan } from "../../ffi/linux/spawn.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -38,6 +39,8 @@ export interface Stage {
   readonly control: number;
   /** Read end of the pipe that the container's side reports through. */
   readonly reports: number;
+  /** Its pidfd, once somebody asked for it; -errno where there is none. */
+  pidfd?: number;
 }
 
 const MESSAGE = { cell: "control message", size: REPORT_BYTES } as const;
@@ -112,10 +115,34 @@ function refuseDirectories(stdio: Stdio): void {
 const NAME = "containerv";
 
 /** Resolves when the first command was executed, or when the stage is at its end without that. */
-export async function awaitExecuted({ announced }: Stage): Promise<void> {
+export async function awaitExecuted(stage: Stage): Promise<void> {
+  const { announced } = stage;
   if (announced === undefined) return;
-  await awaitReadable(announced);
+  await awaitStage(stage, announced);
   callSync(close({ fd: announced }));
+}
+
+/**
+ * Resolves when `fd`, whose other end the stage has, can be read or is at its end. The stage's death is enough: what it cloned may hold
+ * that end open for as long as it is stopped.
+ */
+export async function awaitStage(stage: Stage, fd: number): Promise<void> {
+  const pidfd = pidfdOf(stage);
+  if (pidfd !== ENDED) await awaitFirst(pidfd < 0 ? [fd] : [fd, pidfd]);
+}
+
+/** True when the stage has ended, whoever holds its ends by now. */
+export function hasEnded(stage: Stage): boolean {
+  const pidfd = pidfdOf(stage);
+  return pidfd === ENDED || pidfd >= 0 && waitForFd({ fd: pidfd, timeoutMs: 0 }) !== 0;
+}
+
+const ENDED: number = -ESRCH;
+
+/** A descriptor that can be read when the stage has ended; ENDED, or another errno for want of descriptors. */
+function pidfdOf(stage: Stage): number {
+  stage.pidfd ??= Number(callSync(pidfdOpen({ pid: stage.pid })));
+  return stage.pidfd;
 }
 
 /** Every report that has arrived, without waiting: the container's, then the stage's. */
@@ -166,4 +193,5 @@ function send(stage: Stage, word: number, size?: TerminalSize): void {
 export function releaseStage(stage: Stage): void {
   callSync(close({ fd: stage.control }));
   callSync(close({ fd: stage.reports }));
+  if (stage.pidfd !== undefined && stage.pidfd >= 0) callSync(close({ fd: stage.pidfd }));
 }

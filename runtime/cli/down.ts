@@ -30,6 +30,7 @@ export async function command(given: Arguments): Promise<number> {
     const { project: name, containers } = loaded.desired;
     endKept(result, { name, file, disks: disksOf(containers) }, true);
   }
+  for (const note of result.notes) stderr(`! ${note}\n`);
   for (const facts of result.failures) await showFailure(facts, {});
   stderr(`${summary(result)}\n`);
   return result.failures.length > 0 ? OWN_FAILURE : 0;

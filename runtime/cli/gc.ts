@@ -7,11 +7,12 @@ import { showFailure } from "./spec.ts";
 
 export async function command({ options }: Arguments): Promise<number> {
   const dryRun = options["--dry-run"] === true;
-  const { removed, failures, adopted } = await collectGarbage({
+  const { removed, failures, adopted, passed } = await collectGarbage({
     dryRun,
     layers: options["--layers"] === true,
   });
   for (const line of removed) stderr(`- ${line}\n`);
+  for (const line of passed) stderr(`! ${line}: passed over\n`);
   for (const facts of failures) await showFailure(facts, {});
   const kept = adopted === 0
     ? ""

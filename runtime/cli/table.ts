@@ -402,6 +402,7 @@ export const COMMANDS: readonly CommandRow[] = [
     files: false,
     text: [
       "Starts that were not finished, records of an earlier boot, groups that nobody is in. What runs is left alone; what has lost its keeper gets another.",
+      "A project that another command changes at the moment is that one's: it is waited for two seconds at most, then passed over and named; the status is 0.",
       "Layers of archives and images are kept as long as a container has them, or the archive or image is as it was when it was unpacked.",
     ],
     examples: ["containerv gc", "containerv gc --dry-run --layers"],

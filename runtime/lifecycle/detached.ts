@@ -19,7 +19,9 @@ import {
 import { LOST, type Outcome, plainOutcome } from "../apply/outcome.ts";
 import {
   awaitExecuted,
+  awaitStage,
   drainReports,
+  hasEnded,
   releaseStage,
   sendSignal,
   type Stage,
@@ -36,11 +38,8 @@ import { removeTree } from "../../ffi/linux/directory.ts";
 import { withoutSecrets } from "./digest.ts";
 import { type Former, formerOf, giveUp } from "./former.ts";
 import { intentOf } from "./intent.ts";
-import { openJoined } from "./joined.ts";
-import { type Names, namesOf } from "./names.ts";
-import { prepare } from "./prepare.ts";
-import { createPlanner, type Planned } from "./template.ts";
-import type { StoredLayers } from "./layers.ts";
+import { createDetachedPlanner, type DetachedPlanner } from "./detached_plan.ts";
+import type { Planned } from "./template.ts";
 import { openStreams } from "./detached_streams.ts";
 import { undoMade } from "./remove.ts";
 import type { OpenCopies } from "./start.ts";
@@ -71,62 +70,8 @@ function withoutOnce(container: DesiredContainer): DesiredContainer {
   return { ...container, commands: container.commands.filter(({ once }) => !once) };
 }
 
-/** With a time limit the first process must outlive the stage to hold it. */
-function withInit(container: DesiredContainer): DesiredContainer {
-  const timed = container.commands.some(({ timeoutMs }) => timeoutMs !== undefined);
-  return timed && !container.init ? { ...container, init: true } : container;
-}
-
-/** A plan, and what the container's groups and log are called. */
-export interface NamedPlan extends Planned {
-  readonly names: Names;
-}
-
-/** `stored`: its layers in the store, which it needs when it has some. Throws HostError. */
-export type DetachedPlanner = (container: DesiredContainer, stored?: StoredLayers) => NamedPlan;
-
-/** Plans containers of a project; those that differ in their names alone are planned once. What it gives throws HostError. */
-export function createDetachedPlanner(
-  { places }: Pick<OpenProject, "places">,
-  host?: Host,
-): DetachedPlanner {
-  const plan = createPlanner((container, options) => prepare(withInit(container), options));
-  return (container, stored) => {
-    const names = namesOf(places, container.name);
-    const planned = plan(container, {
-      ...(stored === undefined ? {} : { stored }),
-      ...(host === undefined ? {} : { host }),
-      joined: () => openJoined(container, places),
-      instance: (name) => names.usual ? `${places.key}/${name}` : names.instance,
-      alone: !names.usual,
-      announce: true,
-      detached: true,
-    });
-    return { ...planned, names };
-  };
-}
-
 /** How often its layers may be collected between our look and the stage's hold. */
 const TRIES = 10;
-
-/** Plans and records it, without starting anything. Throws what its start would: HostError, ContainervError. */
-export async function createDetached(
-  project: OpenProject,
-  container: DesiredContainer,
-  plan: DetachedPlanner,
-): Promise<ContainerRecord> {
-  const planned = plan(container, (await storedLayers(container))?.stored);
-  const view = {
-    places: containerPlaces(project.places, container.name),
-    project: project.places,
-  };
-  const record = intentOf(container, planned, "created");
-  makePrivateDirectory(view.places.directory);
-  writeRecord(view.places.desired, withoutSecrets(container));
-  saveContainer(view, record);
-  noteEvent(view.project, { type: "created", container: container.name });
-  return record;
-}
 
 /** Starts it and leaves it to the keeper. The caller holds the project's lock. Throws what keeps it from being tried. */
 export async function startDetached(
@@ -171,13 +116,20 @@ async function tryDetached(
   let copies: OpenCopies | undefined;
   try {
     copies = await openFiles(planned);
-    stage = handToKeeper(keeper, { view, record: intent, planned, copies, container: run });
+    const launched = handToKeeper(keeper, {
+      view,
+      record: intent,
+      planned,
+      copies,
+      container: run,
+    });
+    stage = launched;
     const early: Report[] = [];
     const { asks } = planned.summary;
     if (asks !== undefined) {
       await (await import("../apply/asks.ts")).answerAsks(stage, asks, early);
     }
-    await copies?.answer();
+    await copies?.answer(() => hasEnded(launched));
     await awaitExecuted(stage);
     return await settle(stage, { view, former, intent, planned, early, keeper, copies });
   } catch (error) {
@@ -387,10 +339,10 @@ async function collect(
   const isLast = (one: Report): boolean =>
     one.kind === "undone" || one.kind === "detached" || isEnough(one);
   while (!reports.some(isLast)) {
-    await awaitReadable(stage.control);
+    await awaitStage(stage, stage.control);
     const more = drainReports(stage);
     reports.push(...more);
-    // Readable, and nothing there: the stage is gone.
+    // Ready, and nothing there: the stage is gone.
     if (more.length === 0) return;
   }
 }

@@ -7,9 +7,9 @@ import { readProject } from "../state/project.ts";
 import { isBroken } from "../state/record.ts";
 import { desiredOf, viewProject } from "./containers.ts";
 import { disksOf, type KeepingProject, keptOf, removeKept } from "./kept.ts";
+import { down } from "./end_project.ts";
 import { openProject } from "./project.ts";
 import type { StopOptions } from "./stop.ts";
-import { down } from "./up.ts";
 
 export interface DownOptions extends StopOptions {
   /** Also what is kept on the disk. */
@@ -25,6 +25,8 @@ export interface Downed {
   readonly kept: string[];
   readonly removedKept: string[];
   readonly failures: ErrorFacts[];
+  /** What else had to be done for that, a line each. */
+  readonly notes: string[];
 }
 
 /** The rest is done when something fails. Throws ContainervError where a project can't be opened. */
@@ -32,7 +34,7 @@ export async function downProjects(
   projects: readonly ProjectPlaces[],
   { volumes, file = "", ...stop }: DownOptions,
 ): Promise<Downed> {
-  const result: Downed = { removed: [], kept: [], removedKept: [], failures: [] };
+  const result: Downed = { removed: [], kept: [], removedKept: [], failures: [], notes: [] };
   for (const places of projects) {
     const record = readProject(places);
     const known = record === undefined || isBroken(record) ? undefined : record;
@@ -41,6 +43,7 @@ export async function downProjects(
     const keeping = { ...named, disks: disksOf(knownContainers(places)) };
     const done = await down(project, stop);
     result.removed.push(...done.removed);
+    result.notes.push(...done.notes);
     result.failures.push(...done.failures.map(({ facts }) => facts));
     endKept(result, keeping, volumes && done.failures.length === 0);
   }

@@ -95,8 +95,8 @@ function carry({ inputs, outputs, socket, passed, open }: Carrying): OpenCopies 
   return {
     passed,
     close,
-    async answer() {
-      received = await receivedRoot(socket);
+    async answer(isOver) {
+      received = await receivedRoot(socket, isOver);
       open.push(...received);
       root = received[0];
       // It failed before it came so far: its stage says why.
@@ -121,8 +121,9 @@ function carry({ inputs, outputs, socket, passed, open }: Carrying): OpenCopies 
 }
 
 /** The message of the container's first process; empty when it ended without one. */
-async function receivedRoot(socket: Fd): Promise<readonly Fd[]> {
+async function receivedRoot(socket: Fd, isOver: () => boolean): Promise<readonly Fd[]> {
   while (waitForFd({ fd: socket.number, timeoutMs: SLICE_MS }) === 0) {
+    if (isOver()) return [];
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   return receiveFds(socket);

@@ -14,6 +14,7 @@ import { isLocked } from "../../ffi/linux/lock_file.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import { collectLayers } from "../image/collect.ts";
 import { ContainervError, type ErrorFacts } from "../plan/error.ts";
+import { lockHolder } from "../observe/lock_holder.ts";
 import { observeHost } from "../observe/host.ts";
 import { identify } from "../state/identity.ts";
 import { isProjectKey, type ProjectPlaces, projectPlaces } from "../state/places.ts";
@@ -34,6 +35,8 @@ export interface GcResult {
   readonly failures: readonly ErrorFacts[];
   /** Containers that are kept again. */
   readonly adopted: number;
+  /** Projects that another changes meanwhile, and who does: they are that one's, and nothing was done about them. A line each. */
+  readonly passed: readonly string[];
 }
 
 export interface GcOptions {
@@ -48,26 +51,52 @@ interface Collected {
   readonly removed: string[];
   readonly failures: ErrorFacts[];
   adopted: number;
+  readonly passed: string[];
 }
 
 /** Throws SyscallError where the records can't be reached. */
 export async function collectGarbage(options: GcOptions = {}): Promise<GcResult> {
   const { dryRun = false, layers = false } = options;
-  const found: Collected = { dryRun, removed: [], failures: [], adopted: 0 };
+  const found: Collected = { dryRun, removed: [], failures: [], adopted: 0, passed: [] };
+  const held: ProjectPlaces[] = [];
   for (const places of lockedProjects()) {
-    try {
-      if (dryRun) lookAtProject(places, found);
-      else await collectProject(places, found);
-    } catch (error) {
-      // One that can't be had must not keep the others from being collected.
-      if (!(error instanceof ContainervError)) throw error;
-      found.failures.push(error.facts);
-    }
+    const isFree = await collectFree(places, found, 0);
+    if (!isFree) held.push(places);
+  }
+  // After all others, and all of them together no longer than that: whoever runs us from time to time must come to an end.
+  const deadline = performance.now() + (dryRun ? 0 : HELD_MS);
+  for (const places of held) {
+    const leftMs = Math.max(0, deadline - performance.now());
+    if (await collectFree(places, found, leftMs)) continue;
+    const pid = lockHolder(places.lock);
+    const who = pid === undefined ? "another process" : `process ${pid}`;
+    found.passed.push(`${places.key}: ${who} changes it at the moment`);
   }
   await collectGroups(found);
   await collectStore(layers, found);
   found.removed.push(...collectHalfCopies({ dryRun }));
   return found;
+}
+
+/** How long projects are waited for that others change. */
+const HELD_MS = 2000;
+
+/** False: another has it, for longer than `waitMs`. */
+async function collectFree(
+  places: ProjectPlaces,
+  found: Collected,
+  waitMs: number,
+): Promise<boolean> {
+  try {
+    if (found.dryRun) return lookAtProject(places, found);
+    await collectProject(places, found, waitMs);
+  } catch (error) {
+    // One that can't be had must not keep the others from being collected.
+    if (!(error instanceof ContainervError)) throw error;
+    if (error.code === "PROJECT_HELD") return false;
+    found.failures.push(error.facts);
+  }
+  return true;
 }
 
 /** After the containers: a container that is gone wants no layer. */
@@ -93,10 +122,15 @@ function lockedProjects(): readonly ProjectPlaces[] {
   return [...known.values()];
 }
 
-async function collectProject(places: ProjectPlaces, found: Collected): Promise<void> {
+async function collectProject(
+  places: ProjectPlaces,
+  found: Collected,
+  waitMs: number,
+): Promise<void> {
   const { record } = viewProject(places);
   const file = record?.file ?? "";
-  using project = await openProject(places, { name: record?.name ?? places.key, file });
+  const named = { name: record?.name ?? places.key, file };
+  using project = await openProject(places, named, { waitMs });
   found.adopted += await adoptLeft(project);
   killUnrecorded(places, found);
   const { containers } = viewProject(places);
@@ -110,14 +144,15 @@ async function collectProject(places: ProjectPlaces, found: Collected): Promise<
   for (const directory of [places.directory, places.containers]) removeTorn(directory, found);
 }
 
-/** What `collectProject` would do. A project that somebody changes at the moment is theirs. */
-function lookAtProject(places: ProjectPlaces, found: Collected): void {
-  if (isLocked(places.lock)) return;
+/** What `collectProject` would do. False: somebody changes it at the moment. */
+function lookAtProject(places: ProjectPlaces, found: Collected): boolean {
+  if (isLocked(places.lock)) return false;
   killUnrecorded(places, found);
   for (const one of viewProject(places).containers.filter(isLeft)) {
     found.removed.push(`${one.id}: ${whatWas(one)}`);
   }
   for (const directory of [places.directory, places.containers]) removeTorn(directory, found);
+  return true;
 }
 
 const isLeft = (one: ContainerView): boolean =>

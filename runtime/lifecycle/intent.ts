@@ -4,7 +4,7 @@ import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { bootId } from "../state/identity.ts";
 import { type ContainerRecord, RECORD_VERSION } from "../state/record.ts";
 import { specDigests } from "./digest.ts";
-import type { NamedPlan } from "./detached.ts";
+import type { NamedPlan } from "./detached_plan.ts";
 
 /** The record of a container before anything of it is done. */
 export function intentOf(

@@ -8,7 +8,7 @@ import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { placesOf } from "../state/project.ts";
 import { compileChange } from "../subjects/change/plan.ts";
 import { type ProjectView, viewProject } from "./containers.ts";
-import { createDetachedPlanner, type DetachedPlanner } from "./detached.ts";
+import { createDetachedPlanner, type DetachedPlanner } from "./detached_plan.ts";
 import { type Change, changesOf } from "./reconcile.ts";
 import { surveyedLayers } from "./stored.ts";
 import { supervisorOf } from "./supervise/launch.ts";

@@ -13,10 +13,11 @@ import {
 } from "../apply/keeper.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { KeeperOptions } from "../plan/keeper/core.ts";
+import { lockHolder } from "../observe/lock_holder.ts";
 import { bootId, identify, isAlive } from "../state/identity.ts";
 import { turnEvents } from "../state/events.ts";
 import type { ProjectPlaces } from "../state/places.ts";
-import { listContainers, lockProject, readProject, removeProject } from "../state/project.ts";
+import { HELD, listContainers, lockProject, readProject, removeProject } from "../state/project.ts";
 import {
   type ContainerRecord,
   isBroken,
@@ -38,15 +39,22 @@ export interface OpenProject {
   readonly [Symbol.dispose]: () => void;
 }
 
+export interface OpenOptions {
+  /** How long another that changes the project is waited for. Default: for as long as it takes. */
+  readonly waitMs?: number;
+}
+
 /**
  * Waits for the project's lock. Without a `file` it is the project's that is recorded then: what was read before may have been
- * written since. Throws ContainervError where there can be no state.
+ * written since. Throws ContainervError where there can be no state, and PROJECT_HELD where another has it for too long.
  */
 export async function openProject(
   places: ProjectPlaces,
   asked: { readonly name: string; readonly file: string },
+  { waitMs }: OpenOptions = {},
 ): Promise<OpenProject> {
-  const lock = await lockProject(places);
+  const lock = await lockProject(places, waitMs);
+  if (lock === HELD) throw isHeld(places);
   if (typeof lock === "string") throw noState(places, lock);
   let { name, file } = asked;
   try {
@@ -74,6 +82,17 @@ export async function openProject(
       }
     },
   };
+}
+
+function isHeld(places: ProjectPlaces): ContainervError {
+  const pid = lockHolder(places.lock);
+  const who = pid === undefined ? "another process" : `process ${pid}`;
+  return new ContainervError({
+    code: "PROJECT_HELD",
+    message: `${who} changes ${places.key} at the moment`,
+    fix: "run the command again when it is through",
+    undone: "nothing was done",
+  });
 }
 
 /** What is thrown when a project's files can't be written. */

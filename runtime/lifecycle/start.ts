@@ -9,6 +9,7 @@ import { LOST, type Outcome, plainOutcome } from "../apply/outcome.ts";
 import {
   awaitExecuted,
   drainReports,
+  hasEnded,
   releaseStage,
   sendSignal,
   sendSize,
@@ -45,8 +46,11 @@ export interface Startable {
 export interface OpenCopies {
   /** The container's end of the socket, handed over last; closed by who starts it. */
   readonly passed: number;
-  /** Copies in, when the container has handed its root over. Rejects with what could not be done; the container ends then. */
-  readonly answer: () => Promise<void>;
+  /**
+   * Copies in, when the container has handed its root over; `isOver`: it never will. Rejects with what could not be done; the container
+   * ends then.
+   */
+  readonly answer: (isOver: () => boolean) => Promise<void>;
   /** The container's root and, where it has a disk, its lock: once it was answered; empty when it ended before. */
   readonly received: () => readonly Fd[];
   /** Copies out, once it has ended, and closes all. */
@@ -183,7 +187,7 @@ function answers(
   const asked = asks === undefined
     ? Promise.resolve()
     : import("../apply/asks.ts").then(({ answerAsks }) => answerAsks(stage, asks, others));
-  return asked.then(() => copies?.answer())
+  return asked.then(() => copies?.answer(() => hasEnded(stage)))
     .then(() => undefined, (error: unknown) => ({ error }));
 }
 
@@ -259,8 +263,8 @@ async function withHolder(outcome: Outcome, plan: Prepared["plan"]): Promise<Out
   const { failure } = outcome;
   const op = failure?.step === undefined ? undefined : plan.ops[failure.step.number - 1];
   if (failure === undefined || failure.errno !== EAGAIN || op?.kind !== "upper") return outcome;
-  const { lockHolder } = await import("../observe/lock_holder.ts");
-  const pid = lockHolder(op.path);
+  const { runnerThatHolds } = await import("../observe/lock_holder.ts");
+  const pid = runnerThatHolds(op.path);
   if (pid === undefined) return outcome;
   const fix =
     `another container uses this disk, that of process ${pid}: wait for its end, or give this one another name`;

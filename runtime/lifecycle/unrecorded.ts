@@ -22,10 +22,15 @@ export function unrecordedOf({ record, kept, containers }: ProjectView): readonl
   const others = containers.filter((one) => !left.includes(one));
   const sinceMs = Math.min(...left.map((one) => one.record?.created ?? 0));
   const hosts = ["self", String(keeper)].map(mountsOf);
-  const children = readFile(`/proc/${keeper}/task/${keeper}/children`) ?? "";
-  return children.split(" ").filter((text) => text !== "").map(Number)
+  return childrenOfKeeper(keeper)
     .filter((pid) => !known.has(pid) && !hosts.includes(mountsOf(String(pid))))
     .filter((pid) => !isOf(pid, others) && isYounger(pid, sinceMs));
+}
+
+/** Pids of its children, as the kernel lists them. */
+export function childrenOfKeeper(keeper: number): readonly number[] {
+  const children = readFile(`/proc/${keeper}/task/${keeper}/children`) ?? "";
+  return children.split(" ").filter((text) => text !== "").map(Number);
 }
 
 /** Which mount namespace it is in: in that of the host is no process of a container. `undefined`: it is not ours to see, or has ended. */

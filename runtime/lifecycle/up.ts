@@ -4,23 +4,11 @@ import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { observeHost } from "../observe/host.ts";
 import { factsOf } from "../apply/facts.ts";
 import type { ErrorFacts } from "../plan/error.ts";
-import { isAlive } from "../state/identity.ts";
 import type { Ending } from "../state/record.ts";
 import { listContainers, placesOf } from "../state/project.ts";
-import {
-  type ContainerView,
-  desiredOf,
-  type ProjectView,
-  viewOne,
-  viewProject,
-  viewSome,
-} from "./containers.ts";
-import {
-  createDetachedPlanner,
-  type DetachedPlanner,
-  type DetachedStart,
-  startDetached,
-} from "./detached.ts";
+import { type ContainerView, desiredOf, viewOne, viewProject, viewSome } from "./containers.ts";
+import { type DetachedStart, startDetached } from "./detached.ts";
+import { createDetachedPlanner, type DetachedPlanner } from "./detached_plan.ts";
 import { collectEnded, hasUncollected } from "./collect.ts";
 import { specDigests } from "./digest.ts";
 import { adoptLeft, noteOver, type OpenProject, openProject } from "./project.ts";
@@ -30,8 +18,7 @@ import { healthOf, type Orderly, startOrderly } from "./supervise/orderly.ts";
 import type { WatchOrder } from "./supervise/watcher.ts";
 import { needsSupervisor } from "./supervise/supervision.ts";
 import { type Change, changesOf } from "./reconcile.ts";
-import { endAndRemove, removeContainer } from "./remove.ts";
-import { stopContainers, type StopOptions } from "./stop.ts";
+import { endAndRemove } from "./remove.ts";
 import { storedLayers } from "./stored.ts";
 
 /** How one change went. */
@@ -358,43 +345,3 @@ async function changeNamed(
   const { carryOutChange } = await import("./change.ts");
   return await carryOutChange(view, container, change);
 }
-
-export interface DownResult {
-  readonly removed: readonly string[];
-  readonly failures: readonly { readonly name: string; readonly facts: ErrorFacts }[];
-}
-
-/** Ends and removes everything of a project. Throws ContainervError where it can't begin. */
-export async function down(
-  project: OpenProject,
-  options: StopOptions = {},
-): Promise<DownResult> {
-  // It would take the ends for failures, and write into what is being removed.
-  await endSupervisor(project.places);
-  const view = viewProject(project.places);
-  await stopContainers(view.containers, options);
-  const removed: string[] = [];
-  const failures = [...await collectEnded(view.containers)];
-  // Last first: what the first one switched on for all is switched off by the last that goes.
-  for (const one of [...view.containers].sort(byAge).reverse()) {
-    const left = removeContainer(one);
-    if (left.length === 0) removed.push(one.name);
-    for (const facts of left) failures.push({ name: one.name, facts });
-  }
-  await awaitKeeper(view);
-  return { removed, failures };
-}
-
-const byAge = (a: ContainerView, b: ContainerView): number =>
-  (a.record?.created ?? 0) - (b.record?.created ?? 0);
-
-/** The keeper ends with its last container: waited for, so that nothing of the project is left when `down` says so. */
-async function awaitKeeper({ record }: ProjectView): Promise<void> {
-  const keeper = record?.keeper;
-  const deadline = performance.now() + KEEPER_END_MS;
-  while (keeper !== undefined && isAlive(keeper) && performance.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
-
-const KEEPER_END_MS = 2000;

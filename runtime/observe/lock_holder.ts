@@ -1,13 +1,19 @@
 /** Who holds a lock of flock(2): proc_locks(5) has its process and the inode. */
 import { readFile, readLink } from "../../ffi/linux/file.ts";
 
-/** The runner whose stage has the file or directory locked; `undefined` when it can't be seen, or is gone. */
+/** Pid of the process that has the file or directory locked; `undefined` when it can't be seen, or is gone. */
 export function lockHolder(path: string): number | undefined {
   const locks = readFile("/proc/locks") ?? "";
   for (const [, pid] of locks.matchAll(/ FLOCK +\S+ +WRITE (\d+) /g)) {
-    if (holds(Number(pid), path)) return parentOf(Number(pid));
+    if (holds(Number(pid), path)) return Number(pid);
   }
   return undefined;
+}
+
+/** The runner whose stage has it locked. */
+export function runnerThatHolds(path: string): number | undefined {
+  const stage = lockHolder(path);
+  return stage === undefined ? undefined : parentOf(stage);
 }
 
 function parentOf(pid: number): number | undefined {

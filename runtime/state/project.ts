@@ -60,19 +60,27 @@ export function listContainers(places: ProjectPlaces): readonly string[] {
   return listDirectory(places.containers).map(({ name }) => name).sort();
 }
 
+/** Of `lockProject`: another has it. */
+export const HELD = Symbol("held");
+
 /**
  * The right to change the project, until the result is disposed of. Its directories are there then; gives the reason where they
- * can't be.
+ * can't be. Another that has it is waited for, with `waitMs` no longer than that.
  */
-export async function lockProject(places: ProjectPlaces): Promise<Fd | string> {
+export async function lockProject(
+  places: ProjectPlaces,
+  waitMs = Infinity,
+): Promise<Fd | string | typeof HELD> {
+  const deadline = performance.now() + waitMs;
   const state = places.directory.slice(0, places.directory.lastIndexOf("/"));
   for (;;) {
     const made = makePrivateDirectory(state);
     if (made !== undefined) return made;
-    const lock = await lockFile(places.lock).catch(reasonOf);
+    const lock = await lockFile(places.lock, deadline - performance.now())
+      .then((fd) => fd ?? HELD, reasonOf);
     // The directory may have been removed with the last project meanwhile.
     if (lock === undefined) continue;
-    if (typeof lock === "string") return lock;
+    if (typeof lock === "string" || lock === HELD) return lock;
     for (const directory of [places.directory, places.containers, places.logs]) {
       const problem = makePrivateDirectory(directory);
       if (problem === undefined) continue;

@@ -23,8 +23,8 @@ import { guardWorld, lives, type SpecObject, statOf } from "../integration/cli/s
 import { currentRuntime, REPOSITORY } from "../support/cli.ts";
 import { controller, missing, root } from "../support/require.ts";
 import { tempDir } from "../support/temp.ts";
-import { childrenOf, descendantsOf, PAUSE, pauses } from "./held.ts";
-import { type Patch, type PatchedRun, runPatched } from "./patched_images.ts";
+import { childrenOf, descendantsOf, isHeld, letGo } from "./held.ts";
+import { type Hold, type Patch, type PatchedRun, runPatched } from "./patched_images.ts";
 import { answerMadeUpNumbers, FIRST_MADE_UP } from "./made_up_numbers.ts";
 
 guardWorld();
@@ -186,7 +186,7 @@ interface Held {
 /** The stage of which a process is held, as soon as one is; `undefined`: the command came to its end before. */
 async function awaitHeld(
   box: Box,
-  runner: number,
+  { runner, hold }: { readonly runner: number; readonly hold: Hold },
   isOver: () => boolean,
 ): Promise<Held | undefined> {
   while (!isOver()) {
@@ -194,7 +194,7 @@ async function awaitHeld(
     for (const parent of parents) {
       for (const stage of childrenOf(parent)) {
         const family = [stage, ...descendantsOf(stage)];
-        if (family.some(pauses)) return { stage, family };
+        if (family.some((pid) => isHeld(pid, hold))) return { stage, family };
       }
     }
     await sleep(1);
@@ -221,11 +221,11 @@ const count = (what: string): void => {
 async function killStage(verb: Verb, box: Box, patch: Patch & Point) {
   let over = false;
   const run = runPatched(verb.words(box.file), patch).finally(() => over = true);
-  const held = await awaitHeld(box, process.pid, () => over);
+  const held = await awaitHeld(box, { runner: process.pid, hold: patch.hold }, () => over);
   if (held !== undefined) {
     count("killed");
     process.kill(held.stage, "SIGKILL");
-    await endHeld(patch, held);
+    await letAllGo(patch, held);
   }
   const result = await inTime(run);
   const family = held?.family ?? [];
@@ -239,15 +239,14 @@ async function killStage(verb: Verb, box: Box, patch: Patch & Point) {
 }
 
 /**
- * What is still held when its stage is dead: it is only we who hold it there. Gone on, one without a tether would tie itself and see that
- * the stage is dead, one whose tether was taken off would execute its command. Neither can be let go, so it ends here.
+ * What is still held when its stage is dead goes on: one that was not tethered yet ties itself and sees that the stage is dead, one whose
+ * tether was taken off executes its command, and somebody has to end it.
  */
-async function endHeld({ tiesItself }: Point, { family }: Held): Promise<void> {
-  for (let tries = 0; family.some(pauses) && tries < 20; tries++) await sleep(2);
-  for (const pid of family.filter(pauses)) {
-    count(tiesItself ? "held before its tether" : "held behind its tether");
-    process.kill(pid, "SIGKILL");
-  }
+async function letAllGo({ hold }: Point, { family }: Held): Promise<void> {
+  const held = (): readonly number[] => family.filter((pid) => isHeld(pid, hold));
+  // The tethered ones die of the stage's death.
+  for (let tries = 0; held().length > 0 && tries < 20; tries++) await sleep(2);
+  for (const pid of held()) if (await letGo(pid, hold)) count("went on without their stage");
 }
 
 const SCRIPT = fileURLToPath(new URL("./patched_images.ts", import.meta.url));
@@ -263,13 +262,13 @@ async function killBoth(verb: Verb, box: Box, patch: Patch & Point) {
   let over = false;
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()))
     .finally(() => over = true);
-  const held = await awaitHeld(box, child.pid ?? 0, () => over);
+  const held = await awaitHeld(box, { runner: child.pid ?? 0, hold: patch.hold }, () => over);
   if (held !== undefined) {
     count("killed both");
     process.kill(child.pid ?? 0, "SIGSTOP");
     process.kill(held.stage, "SIGKILL");
     process.kill(child.pid ?? 0, "SIGKILL");
-    await endHeld(patch, held);
+    await letAllGo(patch, held);
   }
   if (await inTime(ended) === "hung") {
     child.kill("SIGKILL");
@@ -314,8 +313,7 @@ function chosen<T>(items: readonly T[], number: number): readonly T[] {
 
 interface Point extends Omit<Patch, "number"> {
   readonly call: string;
-  /** A process that is there without its tether ties itself, and looks whether the stage is dead, at a later record. */
-  readonly tiesItself: boolean;
+  readonly hold: Hold;
 }
 
 async function pointsOf(verb: Verb): Promise<readonly Point[]> {
@@ -323,12 +321,12 @@ async function pointsOf(verb: Verb): Promise<readonly Point[]> {
   const bad = await atPoint(verb, async ({ file }) => {
     const run: PatchedRun = await runPatched(verb.words(file));
     assertEquals(run.code, 0, run.output);
-    points = run.images.flatMap(({ calls, lastTether }, image) =>
+    points = run.images.flatMap(({ calls, holds }, image) =>
       [...calls].map(([record, number]) => ({
         image,
         record,
         call: NAMES.get(number) ?? "?",
-        tiesItself: record <= lastTether,
+        hold: holds(record),
       }))
     );
     return { family: [] };
@@ -363,7 +361,7 @@ describe("every record of a detached verb's programs", {
         }
       };
       for (const point of KINDS.includes("stage") ? chosen(points, verb.sample) : []) {
-        const patch = { ...point, number: PAUSE };
+        const patch = { ...point, number: "held" } as const;
         note(
           "stage killed",
           point,
@@ -371,7 +369,7 @@ describe("every record of a detached verb's programs", {
         );
       }
       for (const point of KINDS.includes("both") ? chosen(points, verb.sample / 2) : []) {
-        const patch = { ...point, number: PAUSE };
+        const patch = { ...point, number: "held" } as const;
         note(
           "both killed",
           point,

@@ -20,20 +20,20 @@ import { decode } from "../../ffi/stage/decode.ts";
 import * as layout from "../../ffi/stage/layout.ts";
 import { main } from "../../runtime/cli/main.ts";
 
-/** Which record of which image gets which number of a system call. */
+/** Which record of which image gets which number of a system call, or holds whoever comes to it. */
 export interface Patch {
   /** Counted from 0, of the programs that the command starts. */
   readonly image: number;
   readonly record: number;
-  readonly number: number;
+  readonly number: number | "held";
 }
 
 /** A program that the command started. */
 export interface SealedImage {
   /** Indices of its records that are system calls, and their numbers. */
   readonly calls: ReadonlyMap<number, number>;
-  /** The last record by which a process asks to be killed with its parent. */
-  readonly lastTether: number;
+  /** How the records are that may hold a process. */
+  readonly holds: (record: number) => Hold;
 }
 
 export interface PatchedRun {
@@ -73,19 +73,49 @@ function callsOf(image: Uint8Array): ReadonlyMap<number, number> {
   );
 }
 
-/** prctl(PR_SET_PDEATHSIG, SIGKILL). */
-function lastTetherOf(image: Uint8Array): number {
-  const prctl = numberOf("prctl");
-  return decode(image).records.findLastIndex(({ kind, number, words }) =>
-    kind === "syscall" && number === prctl && words[0] === 1n && words[1] === 9n
-  );
+/** A record at which processes are held, and what it is else: they can be let go (held.ts). */
+export interface Hold {
+  /** Where the record stands in the memory of each process. */
+  readonly address: number;
+  readonly record: Uint8Array;
+  /** Address of eight bytes of zeros. */
+  readonly zeros: number;
+}
+
+function holdOf(image: Uint8Array, record: number): Hold {
+  const offset = recordOffset(image, record);
+  const view = new DataView(image.buffer);
+  const count = view.getUint32(layout.DATA_OFFSET + layout.HEADER_RECORD_COUNT, true);
+  return {
+    address: layout.DATA_BASE + offset,
+    record: image.slice(offset, offset + layout.RECORD_SIZE),
+    // The guard behind the last record.
+    zeros: layout.DATA_BASE + recordOffset(image, count),
+  };
+}
+
+/**
+ * rt_sigtimedwait(no signal at all) for ever: SIGSTOP and SIGCONT are what it fails after (signal(7)), and then the same record is
+ * run again, which is the real one by then.
+ */
+function holding({ zeros }: Hold, index: number): Uint8Array {
+  const record = new Uint8Array(layout.RECORD_SIZE);
+  const view = new DataView(record.buffer);
+  view.setUint8(layout.RECORD_KIND, layout.KIND_SYSCALL);
+  view.setUint32(layout.RECORD_DESTINATION, layout.SLOT_DISCARD, true);
+  view.setUint32(layout.RECORD_TARGET, index, true);
+  view.setUint32(layout.RECORD_NUMBER, numberOf("rt_sigtimedwait"), true);
+  view.setBigUint64(layout.RECORD_WORDS, BigInt(zeros), true);
+  view.setBigUint64(layout.RECORD_WORDS + 24, 8n, true);
+  return record;
 }
 
 function change(fd: number, image: Uint8Array, { record, number }: Patch): void {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, number, true);
+  let bytes = image.slice(recordOffset(image, record)).subarray(0, layout.RECORD_SIZE);
+  if (number === "held") bytes = holding(holdOf(image, record), record) as typeof bytes;
+  else new DataView(bytes.buffer).setUint32(layout.RECORD_NUMBER, number, true);
   const file = openSync(`/proc/self/fd/${fd}`, "r+");
-  writeSync(file, bytes, 0, 4, recordOffset(image, record) + layout.RECORD_NUMBER);
+  writeSync(file, bytes, 0, bytes.length, recordOffset(image, record));
   closeSync(file);
 }
 
@@ -106,7 +136,7 @@ export async function runPatched(words: readonly string[], patch?: Patch): Promi
       if (image !== undefined && !seen.has(key)) {
         seen.add(key);
         if (patch?.image === images.length) change(fd, image, patch);
-        images.push({ calls: callsOf(image), lastTether: lastTetherOf(image) });
+        images.push({ calls: callsOf(image), holds: (record) => holdOf(image, record) });
       }
     } else if (number === write && (fd === 1 || fd === 2)) {
       output += new TextDecoder().decode(
@@ -125,7 +155,11 @@ export async function runPatched(words: readonly string[], patch?: Patch): Promi
 
 if (import.meta.main) {
   const [image, record, number, ...words] = process.argv.slice(2);
-  const patch = { image: Number(image), record: Number(record), number: Number(number) };
+  const patch: Patch = {
+    image: Number(image),
+    record: Number(record),
+    number: number === "held" ? number : Number(number),
+  };
   const { code, output } = await runPatched(words, patch);
   console.log(output);
   process.exit(code);

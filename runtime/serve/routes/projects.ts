@@ -161,7 +161,7 @@ export const PROJECT_ROUTES: readonly Route[] = [
       time: { kind: "count", help: "seconds that each may take to end" },
       volumes: { kind: "flag", help: "also what it keeps on the disk" },
     },
-    gives: "removed (names), kept and removedKept (paths on the disk), failures.",
+    gives: "removed (names), kept and removedKept (paths on the disk), notes (in words), failures.",
     answer: async ({ path, query: { time, volumes = false } }) => {
       const { failures, ...gone } = await downProjects([meantProject(path.project)], {
         volumes,
@@ -178,7 +178,8 @@ export const PROJECT_ROUTES: readonly Route[] = [
       dryRun: { kind: "flag", help: "only say what would be removed" },
       layers: { kind: "flag", help: "also layers that could be unpacked again" },
     },
-    gives: "removed (in words), adopted (containers that are kept again), failures.",
+    gives:
+      "removed (in words), adopted (containers that are kept again), passed (projects that another changes), failures.",
     answer: async ({ query: { dryRun = false, layers = false } }) => {
       const { failures, ...found } = await collectGarbage({ dryRun, layers });
       return withFailures(found, failures);
