@@ -192,9 +192,12 @@ export function fchmodat(args: { dirfd?: Word; pathname: string; mode: number })
  *         EPERM  not the owner, or a memfd sealed with F_SEAL_EXEC and an x bit would change
  * @see https://man7.org/linux/man-pages/man2/fchmod.2.html
  */
-export function fchmod(args: { fd: Word; mode: number }): Syscall {
+export function fchmod(args: { fd: Word; mode: Word }): Syscall {
   const { fd, mode } = args;
-  return syscall("fchmod", { words: [fd, mode], text: () => [showWord(fd), showMode(mode)] });
+  return syscall("fchmod", {
+    words: [fd, mode],
+    text: () => [showWord(fd), typeof mode === "number" ? showMode(mode) : showWord(mode)],
+  });
 }
 
 /**

@@ -46,6 +46,8 @@ export type { CopyResult };
 export interface CopyRules {
   /** Who a copy belongs to; absent: whoever copies. */
   readonly owner?: (of: Status) => { readonly uid: number; readonly gid: number };
+  /** Gives the finished copy to whom it is to belong, and sets the bits again that are lost with that; 0: none are. */
+  readonly give?: ((file: Fd, mode: number) => void) | undefined;
   /** Its permission bits. */
   readonly mode: (of: Status) => number;
   /** No copy is younger, in seconds since 1970; absent: as old as what it is of. */
@@ -229,6 +231,9 @@ function setNamed({ directory, name }: Entry, status: Status, rules: CopyRules):
   if (owner !== undefined) check(fchownat({ ...at, owner: owner.uid, group: owner.gid }));
   const time = timeOf(status, rules);
   check(utimensat({ ...at, atime: time, mtime: time }));
+  if (rules.give === undefined) return;
+  using entry = openEntry(directory, name);
+  rules.give(entry, 0);
 }
 
 function timeOf({ modified }: Status, { latest }: CopyRules): Status["modified"] {
@@ -247,7 +252,12 @@ function finish(
   copyAttributes(from, to, rules.attribute);
   const time = timeOf(status, rules);
   check(utimensat({ dirfd: to.number, atime: time, mtime: time }));
+  const mode = rules.mode(status);
+  rules.give?.(to, (mode & SET_IDS) === 0 ? 0 : mode);
 }
+
+/** Set-user-ID and set-group-ID: changing the owner takes them away. */
+const SET_IDS = 0o6000;
 
 function chown(fd: Fd, { uid, gid }: { readonly uid: number; readonly gid: number }): void {
   check(fchown({ fd: fd.number, owner: uid, group: gid }));

@@ -9,7 +9,9 @@ import {
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_SYMLINKS,
 } from "../../ffi/abi/openat2.ts";
-import { MSG_DONTWAIT } from "../../ffi/abi/socket.ts";
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../../ffi/abi/socket.ts";
+import { read } from "../../ffi/calls/io.ts";
+import { sendmsg } from "../../ffi/calls/message.ts";
 import { openat, openat2 } from "../../ffi/calls/open.ts";
 import { sendto } from "../../ffi/calls/socket.ts";
 import { openBelow, statusOf } from "../../ffi/linux/entries.ts";
@@ -18,12 +20,12 @@ import { getuid, readLink } from "../../ffi/linux/file.ts";
 import { openMessagePair } from "../../ffi/linux/pair.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
 import { receiveFds } from "../../ffi/linux/receive.ts";
-import { callSync, SyscallError } from "../../ffi/linux/run.ts";
+import { callSync, check, readCell, SyscallError } from "../../ffi/linux/run.ts";
 import type { Outcome } from "../apply/outcome.ts";
 import { OWN_STATUS } from "../apply/outcome.ts";
 import { ContainervError, type ErrorFacts } from "../plan/error.ts";
 import type { Copied, Copies, Input, Output } from "../plan/ops/files.ts";
-import { ANSWER } from "../plan/report.ts";
+import { ANSWER, GIVE } from "../plan/report.ts";
 import type { Collected } from "../state/record.ts";
 import { baseName, KEPT_ATTRIBUTES, placeBelow } from "./copy_place.ts";
 import { copyTree } from "./copy_tree.ts";
@@ -102,7 +104,8 @@ function carry({ inputs, outputs, socket, passed, open }: Carrying): OpenCopies 
       // It failed before it came so far: its stage says why.
       if (root === undefined) return;
       try {
-        for (const input of inputs) copyIn(root, input);
+        const give = (file: Fd, mode: number): void => giveAway(socket, file, mode);
+        for (const input of inputs) copyIn(root, input, give);
       } catch (error) {
         answer(socket, ANSWER.failed);
         throw error;
@@ -223,12 +226,36 @@ function refuseLink(directory: Fd, pathname: string): void {
   }
 }
 
-function copyIn(root: Fd, { op, source }: OpenInput): void {
-  const { from, to, into, mode, latest, owner, origin } = op;
+/** The container's first process gives the file away, for a runner that may not. Throws SyscallError, and Error when it has ended. */
+function giveAway(socket: Fd, file: Fd, mode: number): void {
+  const message = new Uint8Array(8);
+  new DataView(message.buffer).setUint32(0, GIVE, true);
+  new DataView(message.buffer).setUint32(4, mode, true);
+  check(sendmsg({ sockfd: socket.number, buf: message, fds: [file.number], flags: MSG_NOSIGNAL }));
+  if (waitForFd({ fd: socket.number, timeoutMs: GIVE_MS }) === 0) {
+    throw new Error("the container's first process does not answer");
+  }
+  const call = read({ fd: socket.number, buf: GIVEN, count: GIVEN.size });
+  if (check(call) < GIVEN.size) throw new Error("the container has ended");
+  const bytes = readCell(GIVEN);
+  const errno = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  if (errno !== 0) throw new SyscallError("fchownat(file, its user)", errno);
+}
+
+const GIVEN = { cell: "given away", size: 8 } as const;
+/** It only waits for this: who is not scheduled for so long never is. */
+const GIVE_MS = 60_000;
+
+function copyIn(
+  root: Fd,
+  { op, source }: OpenInput,
+  give: (file: Fd, mode: number) => void,
+): void {
+  const { from, to, into, mode, latest, owner, given, origin } = op;
   try {
     using place = placeBelow(root, to, { name: baseName(from), into });
     copyTree(source, place, {
-      ...(getuid() === 0 ? { owner: () => owner } : {}),
+      ...(given === true ? { give } : getuid() === 0 ? { owner: () => owner } : {}),
       mode: (of) => of.kind === "directory" ? of.mode : mode ?? of.mode,
       attribute: (name) => KEPT_ATTRIBUTES.test(name) || name === "security.capability",
       latest,

@@ -1,6 +1,5 @@
 /** A container that is wanted → its plan on this machine, and the stage's image that carries it out. */
 import { encode, type Encoded } from "../../ffi/stage/encode.ts";
-import { imageFile } from "../../ffi/linux/spawn.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { compile } from "../subjects/compile.ts";
 import { devicesFor } from "../subjects/limits/devices.ts";
@@ -10,7 +9,6 @@ import { dataDirectory } from "./data.ts";
 import { observeHost } from "../observe/host.ts";
 import { lowerPlan } from "../plan/lower.ts";
 import type { Answers, Host } from "../plan/host.ts";
-import { idleProgram } from "../plan/ops/idle.ts";
 import type { Plan } from "../plan/plan.ts";
 import { dependsOnRootOwner } from "../subjects/rootfs/mapped.ts";
 import { dependsOnOwners } from "../subjects/volumes.ts";
@@ -75,22 +73,18 @@ function allStored({ rootfs }: DesiredContainer): boolean {
 export function prepare(container: DesiredContainer, options: PlanOptions = {}): Prepared {
   const { plan, host, answers } = planContainer(container, options);
   const encoded = encode(lowerPlan(plan), host.architecture);
-  const pause = pauseImage(plan, host);
   return {
     plan,
     image: encoded.image,
     records: encoded.records,
     // What was read of the rootfs, of /dev and of owners is not in the machine's fingerprint, and secrets are for no cache.
     // Layers of the store never change.
-    memorable: pause === undefined && !dependsOnOwners(container) &&
-      !dependsOnRootOwner(container) && !isPassed(container) &&
-      !mayChange(answers) && host.cgroups.v2?.delegated === undefined &&
+    memorable: !dependsOnOwners(container) && !dependsOnRootOwner(container) &&
+      !isPassed(container) && !mayChange(answers) && host.cgroups.v2?.delegated === undefined &&
       [answers.disks, answers.devices].every((answer) => answer === undefined) &&
       (allStored(container) ||
         answers.users === undefined && answers.collisions === undefined),
-    ...(isPassed(container) || pause !== undefined
-      ? { open: () => [...openPassed(container, options.joined), ...openPause(pause)] }
-      : {}),
+    ...(isPassed(container) ? { open: () => openPassed(container, options.joined) } : {}),
     files: answers.ids === undefined ? [] : ["/etc/subuid", "/etc/subgid"],
   };
 }
@@ -98,19 +92,4 @@ export function prepare(container: DesiredContainer, options: PlanOptions = {}):
 /** A user with ids and nothing to map them with may get it tomorrow, which the fingerprint would not show. */
 function mayChange({ ids }: Answers): boolean {
   return ids !== undefined && ids.helpers === undefined && ids.uids.length > 0;
-}
-
-/** Last of what is passed. Throws SyscallError. */
-function openPause(image: Uint8Array | undefined): readonly number[] {
-  return image === undefined ? [] : [imageFile({ image, name: "containerv" }).fd.release()];
-}
-
-/** What PID 1 becomes, for a container without a command that an ordinary user starts. */
-function pauseImage({ ops }: Plan, host: Host): Uint8Array | undefined {
-  for (const op of ops) {
-    if (op.kind === "idle" && op.executes !== undefined) {
-      return encode(idleProgram(op.endedBy), host.architecture).image;
-    }
-  }
-  return undefined;
 }

@@ -89,6 +89,12 @@ export const REPORT = {
 /** What the runner says to an `ask`; above every signal. */
 export const ANSWER = { done: 0x200, failed: 0x201 } as const;
 
+/**
+ * To a container's first process that waits for its inputs: 0 u32 GIVE   4 u32 permission bits, 0: as they are; with a descriptor. It
+ * answers 0 i64 errno, or 0.
+ */
+export const GIVE = 0x202;
+
 export type ReportKind = keyof typeof REPORT;
 
 /** Who said it: what a container says of its stage is not believed. */

@@ -14,8 +14,8 @@ import { groupsHost, makeRoom, roomOp } from "./limits/delegated.ts";
 import { holdOps, imageOf, layerLosses, settleLayers, unpackOps } from "./layers.ts";
 import { DEFAULT, originOf } from "./origin.ts";
 import {
-  becomesPause,
   compileProcesses,
+  executesInit,
   hasInit,
   isTetheredAgain,
   passedFiles,
@@ -94,7 +94,7 @@ function compileParts(asked: DesiredContainer, host: Host, answers: Answers) {
     secrets: compileSecrets(container, answers),
     files: compileFiles(
       container,
-      { host, outside: userns.outside, passed: passedByPlan(container, userns.inside) },
+      { host, outside: userns.outside, passed: passedFiles(container) },
       answers,
     ),
   };
@@ -158,7 +158,8 @@ function beginOps(container: DesiredContainer, inside: Host, answers: Answers): 
       kind: "prepare",
       id: "stage/prepare",
       announce: answers.announce,
-      ...passedOf(container, inside),
+      ...passedOf(container),
+      ...(executesInit(container, inside, answers) ? { again: true } as const : {}),
     },
     ...(container.stdin ? [] : [{ kind: "stdin", id: "stdin", where: "stage", origin } as const]),
     ...terminalStage(container, answers),
@@ -190,18 +191,13 @@ function cloneOp(
     announce,
     ...(userns.maps === undefined ? {} : { gate: true }),
     ...(limits.group === undefined ? {} : { group: limits.group }),
-    ...passedOf(container, userns.inside),
+    ...passedOf(container),
   };
 }
 
-/** Secrets, image files and what PID 1 becomes are handed over by descriptor. */
-function passedByPlan(container: DesiredContainer, host: Host): number {
-  return passedFiles(container) + (becomesPause(container, host) ? 1 : 0);
-}
-
 /** The last is the socket that its root is given away through. */
-function passedOf(container: DesiredContainer, host: Host): { readonly passed?: number } {
-  const passed = passedByPlan(container, host) + (copiesFiles(container) ? 1 : 0);
+function passedOf(container: DesiredContainer): { readonly passed?: number } {
+  const passed = passedFiles(container) + (copiesFiles(container) ? 1 : 0);
   return passed === 0 ? {} : { passed };
 }
 

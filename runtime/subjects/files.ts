@@ -42,9 +42,11 @@ export function compileFiles(
   const first = inputs[0] ?? outputs[0];
   if (first === undefined) return { before: [], after: [] };
   for (const input of inputs) refuseReadOnly(container, input);
-  const owner = outside(mainUser(container, answers));
-  const theirs = inputs[0];
-  if (theirs !== undefined) refuseForeign(theirs, { host, owner });
+  const user = mainUser(container, answers);
+  const owner = outside(user);
+  // Only root gives files away; to those of its user namespace the container's first process does.
+  const isForeign = inputs.length > 0 && !host.privileged &&
+    (owner.uid !== host.uid || owner.gid !== host.gid);
   const copies: Copies = {
     inputs: inputs.map((input, index) => ({
       ...input,
@@ -52,6 +54,7 @@ export function compileFiles(
       id: `inputs/${index}`,
       where: "stage",
       owner,
+      ...(isForeign ? { given: true } as const : {}),
     })),
     outputs: outputs.map((output, index) => ({
       ...output,
@@ -69,6 +72,7 @@ export function compileFiles(
       origin: first.origin.slice(0, first.origin.lastIndexOf("/")),
       fd: FIRST_PASSED_FD + passed,
       lasting: outputs.length > 0,
+      ...(isForeign ? { gives: user } : {}),
       ...(outputs.length > 0 && rootfs.path === undefined && rootfs.writable.kind === "disk"
         ? { locked: true }
         : {}),
@@ -94,20 +98,5 @@ function refuseReadOnly({ rootfs, volumes }: DesiredContainer, input: DesiredInp
     fix: over === undefined
       ? "rootfs: {writable: tmpfs}, or a volume of its own there: {tmpfs: 64MiB, at: …}"
       : "mount the file itself: volumes: [./FILE:/PATH:ro]",
-  });
-}
-
-/** Only root gives files away. */
-function refuseForeign(
-  input: DesiredInput,
-  { host, owner }: { readonly host: Host; readonly owner: { readonly uid: number } },
-): void {
-  if (host.privileged || owner.uid === host.uid) return;
-  throw new HostError("INPUT_OWNER", {
-    origin: input.origin,
-    message:
-      "without root a copy can belong to root of the container alone, and its commands run " +
-      "as another user",
-    fix: "take `user:` out, mount it as a volume, or run as root",
   });
 }

@@ -3,7 +3,6 @@ import { SIGHUP, SIGINT, SIGNALS, SIGQUIT, SIGTERM } from "../../ffi/abi/signal.
 import type { DesiredCommand, DesiredContainer } from "../../spec/model/desired.ts";
 import type { Answers, Host, ResolvedUser } from "../plan/host.ts";
 import type { Op } from "../plan/ops/registry.ts";
-import { FIRST_PASSED_FD } from "../plan/report.ts";
 import { HostError } from "../plan/host_error.ts";
 import { compileRights, heldBy, initCapabilities, resolveUser, type Rights } from "./identity.ts";
 import { DEFAULT, originOf } from "./origin.ts";
@@ -44,7 +43,7 @@ export function compileProcesses(
   const users = usersOf(container, answers);
   const init = hasInit(container);
   const ops: Op[] = [];
-  if (init) ops.push(...initOps(container, host, { rights, announce: answers.announce }));
+  if (init) ops.push(...initOps(container, host, { rights, answers }));
   container.commands.forEach((command, index) => {
     const user = users[index];
     if (user === undefined) return;
@@ -59,11 +58,17 @@ export function compileProcesses(
 function initOps(
   container: DesiredContainer,
   host: Inside,
-  { rights, announce }: { readonly rights: Rights; readonly announce: boolean },
+  { rights, answers }: { readonly rights: Rights; readonly answers: Answers },
 ): readonly Op[] {
   const origin = originOf(container, "init");
   const keep = initCapabilities(rights);
+  const { announce } = answers;
   return [
+    ...(executesInit(container, host, answers)
+      ? [
+        { kind: "init.execute", id: "init/execute", where: "container", origin, announce } as const,
+      ]
+      : []),
     bound("init", { where: "container", origin, host, keep }),
     {
       kind: "identity",
@@ -76,7 +81,7 @@ function initOps(
       capabilities: keep,
       ambient: false,
     },
-    ...(container.commands.length === 0 ? [idleOp(container, host)] : []),
+    ...(container.commands.length === 0 ? [idleOp(container)] : []),
     ...container.commands.map((command, index): Op => ({
       kind: "command",
       id: `commands/${index}`,
@@ -91,25 +96,27 @@ function initOps(
 }
 
 /** A container without a command waits for those that come into it, until it is told to stop. */
-function idleOp(container: DesiredContainer, host: Host): Op {
+function idleOp(container: DesiredContainer): Op {
   return {
     kind: "idle",
     id: "init/idle",
     where: "container",
     origin: originOf(container, "init"),
     endedBy: idleSignals(container),
-    ...(becomesPause(container, host)
-      ? { executes: FIRST_PASSED_FD + passedFiles(container) }
-      : {}),
   };
 }
 
 /**
- * Without root only who owns the user namespace that a program was executed in may join a process that can't be traced: PID 1 of a
- * container without a command becomes a program that is executed inside.
+ * Without root only who has a right over the user namespace that a program was executed in may join, and look at, a process of it that
+ * can't be traced: PID 1 of ours is executed inside. What nobody can find later, a run in the foreground, needs it not.
  */
-export function becomesPause(container: DesiredContainer, host: Host): boolean {
-  return container.commands.length === 0 && !host.privileged;
+export function executesInit(
+  container: DesiredContainer,
+  host: Host,
+  { announce, detached }: Answers,
+): boolean {
+  const isFound = announce || detached !== undefined || container.commands.length === 0;
+  return hasInit(container) && !host.privileged && isFound;
 }
 
 /** How many secrets, image files and processes of joined containers are handed over. */

@@ -8,6 +8,7 @@ import { TERMIOS, WINSIZE } from "../../ffi/abi/termbits.ts";
 import { write } from "../../ffi/calls/io.ts";
 import { ioctl } from "../../ffi/calls/ioctl.ts";
 import { openat } from "../../ffi/calls/open.ts";
+import { fchown } from "../../ffi/calls/path.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { readOnce, waitForFd } from "../../ffi/linux/poll.ts";
 import { check, readCell, writeCell } from "../../ffi/linux/run.ts";
@@ -42,17 +43,19 @@ const SIZE = { cell: "test pty size", size: WINSIZE.size } as const;
 const SETTINGS = { cell: "test pty settings", size: TERMIOS.size } as const;
 const LIMIT_MS = 20_000;
 
-export function openPty(size = { columns: 100, rows: 40 }): Pty {
+/** `uid`: whose terminal it is, who may open it again by its name; default: the test's. */
+export function openPty({ uid = -1 }: { readonly uid?: number } = {}): Pty {
   const flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
   const master = Fd.open(openat({ pathname: "/dev/ptmx", flags: flags | O_NONBLOCK }));
   check(ioctl({ fd: master.number, request: TIOCSPTLCK, arg: LOCK }));
   const slave = Fd.open(ioctl({ fd: master.number, request: TIOCGPTPEER, arg: flags }));
+  check(fchown({ fd: slave.number, owner: uid, group: -1 }));
   const children: ChildProcess[] = [];
   const resize: Pty["resize"] = ({ columns, rows }) => {
     writeCell(SIZE, new Uint8Array(Uint16Array.of(rows, columns, 0, 0).buffer));
     check(ioctl({ fd: master.number, request: TIOCSWINSZ, arg: SIZE }));
   };
-  resize(size);
+  resize({ columns: 100, rows: 40 });
   let shown = "";
   const take = (): void => {
     while (waitForFd({ fd: master.number, timeoutMs: 0 }) !== 0) {

@@ -2,17 +2,26 @@
  * Files that are copied in before the first command, and out after the last. The runner copies them: no record of the stage is about
  * one file. What the stage has is the moment: the container's first process hands its root over and waits.
  */
-import { AT_RECURSIVE, O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../../ffi/abi/fcntl.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_RECURSIVE,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_PATH,
+} from "../../../ffi/abi/fcntl.ts";
 import { OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from "../../../ffi/abi/mount.ts";
-import { read } from "../../../ffi/calls/io.ts";
+import { CMSGHDR, MSG_CMSG_CLOEXEC } from "../../../ffi/abi/socket.ts";
+import type { Cell } from "../../../ffi/calls/call.ts";
+import { read, write } from "../../../ffi/calls/io.ts";
+import { recvmsg, rightsSpace, sendmsg } from "../../../ffi/calls/message.ts";
 import { openTree } from "../../../ffi/calls/mount.ts";
 import { close, openat } from "../../../ffi/calls/open.ts";
-import { sendmsg } from "../../../ffi/calls/message.ts";
+import { fchmod, fchownat } from "../../../ffi/calls/path.ts";
 import { showMode } from "../../../ffi/calls/show.ts";
-import { result } from "../emitter.ts";
+import { type Emitter, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { quote } from "../quote.ts";
-import { ANSWER } from "../report.ts";
+import { ANSWER, GIVE } from "../report.ts";
 
 /** The container's first process gives its root to the runner, and goes on when that has copied what is to be there. */
 export interface HandRoot extends OpCommon {
@@ -26,6 +35,8 @@ export interface HandRoot extends OpCommon {
   readonly lasting: boolean;
   /** The lock of the disk that keeps what it writes goes along: nobody else uses that while files are read from it. */
   readonly locked?: true;
+  /** Ids inside: while it waits it gives them each file that the runner sends, who may not give one away by itself. */
+  readonly gives?: { readonly uid: number; readonly gid: number };
 }
 
 /** A file or directory of the host, copied into the container. */
@@ -42,6 +53,8 @@ export interface Input extends OpCommon {
   readonly latest?: number;
   /** Who it belongs to there: ids of the host. */
   readonly owner: { readonly uid: number; readonly gid: number };
+  /** The runner may not give it away: the container's first process does (`gives` of `root.hand`). */
+  readonly given?: true;
 }
 
 /** A file or directory of the container, copied to the host. */
@@ -85,14 +98,19 @@ export interface Copies {
 }
 
 const ROOT = "handed root";
+const WORD: Cell = { cell: "files answer", size: 8 };
+const RIGHTS: Cell = { cell: "files rights", size: rightsSpace(1) };
+const REPLY: Cell = { cell: "files reply", size: 8 };
 
 export const handRoot: OpDefinition<HandRoot> = {
-  describe: (op) =>
-    op.lasting
-      ? `open_tree("/", OPEN_TREE_CLONE|AT_RECURSIVE), sendmsg(${op.fd}, SCM_RIGHTS)`
-      : `open("/", O_PATH), sendmsg(${op.fd}, SCM_RIGHTS)`,
+  describe(op) {
+    const root = op.lasting ? `open_tree("/", OPEN_TREE_CLONE|AT_RECURSIVE)` : `open("/", O_PATH)`;
+    const gives = op.gives === undefined
+      ? ""
+      : `, fchownat(inputs, ${op.gives.uid}, ${op.gives.gid})`;
+    return `${root}, sendmsg(${op.fd}, SCM_RIGHTS)${gives}`;
+  },
   lower(op, to) {
-    const answer = { cell: "files answer", size: 8 } as const;
     const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
     to.call(
       op.lasting
@@ -103,11 +121,13 @@ export const handRoot: OpDefinition<HandRoot> = {
     const fds = [result(ROOT), ...(op.locked === true ? [result("upper")] : [])];
     to.call(sendmsg({ sockfd: op.fd, buf: new Uint8Array([fds.length]), fds }));
     to.call(close({ fd: result(ROOT) }), { onError: "continue" });
-    // A runner that is gone, or could not copy, ends the container: it knows why.
     const go = to.label("go");
-    to.call(read({ fd: op.fd, buf: answer, count: 8 }), { into: "count" });
+    if (op.gives === undefined) {
+      to.call(read({ fd: op.fd, buf: WORD, count: 8 }), { into: "count" });
+    } else giveAway(to, { fd: op.fd, ...op.gives });
+    // A runner that is gone, or could not copy, ends the container: it knows why.
     to.add(
-      { kind: "load", into: "answer", address: answer, width: 4 },
+      { kind: "load", into: "answer", address: WORD, width: 4 },
       { kind: "branch", when: "equal", left: result("answer"), right: ANSWER.done, to: go },
       { kind: "jump", to: "container.end" },
       { kind: "label", name: go },
@@ -115,6 +135,48 @@ export const handRoot: OpDefinition<HandRoot> = {
     to.call(close({ fd: op.fd }), { onError: "continue" });
   },
 };
+
+/** Until another word than GIVE comes: each file gets its owner, and then the bits that the kernel takes away with that. */
+function giveAway(
+  to: Emitter,
+  { fd, uid, gid }: { readonly fd: number; readonly uid: number; readonly gid: number },
+): void {
+  const [take, give, failed, reply, done] = ["take", "give", "failed", "reply", "done"]
+    .map((name) => to.label(name)) as [string, string, string, string, string];
+  to.add({ kind: "label", name: take });
+  to.call(recvmsg({ sockfd: fd, buf: WORD, control: RIGHTS, flags: MSG_CMSG_CLOEXEC }), {
+    into: "count",
+  });
+  to.add(
+    // The end of the stream leaves what came before.
+    { kind: "branch", when: "less", left: result("count"), right: WORD.size, to: "container.end" },
+    { kind: "load", into: "answer", address: WORD, width: 4 },
+    { kind: "branch", when: "equal", left: result("answer"), right: GIVE, to: give },
+    { kind: "jump", to: done },
+    { kind: "label", name: give },
+    { kind: "load", into: "given", address: { ...RIGHTS, offset: CMSGHDR.size }, width: 4 },
+    { kind: "load", into: "mode", address: { ...WORD, offset: 4 }, width: 4 },
+  );
+  const given = result("given");
+  const flags = AT_EMPTY_PATH;
+  to.call(fchownat({ dirfd: given, pathname: "", owner: uid, group: gid, flags }), {
+    onError: failed,
+  });
+  to.add(
+    { kind: "store", value: 0, address: REPLY, width: 8 },
+    { kind: "branch", when: "equal", left: result("mode"), right: 0, to: reply },
+  );
+  to.call(fchmod({ fd: given, mode: result("mode") }), { onError: failed });
+  to.add(
+    { kind: "jump", to: reply },
+    { kind: "label", name: failed },
+    { kind: "store", value: result("error.errno"), address: REPLY, width: 8 },
+    { kind: "label", name: reply },
+  );
+  to.call(close({ fd: given }), { onError: "continue" });
+  to.call(write({ fd, buf: REPLY, count: REPLY.size }));
+  to.add({ kind: "jump", to: take }, { kind: "label", name: done });
+}
 
 /** `, 0644, times <= 315532800`. */
 const changesOf = ({ mode, latest }: Input | Output): string =>

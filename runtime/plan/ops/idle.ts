@@ -1,14 +1,10 @@
 /** PID 1 of a container without a command: it reaps what ends, and ends itself when it is told to stop. */
-import { AT_EMPTY_PATH } from "../../../ffi/abi/fcntl.ts";
-import { PR_SET_DUMPABLE } from "../../../ffi/abi/prctl.ts";
 import { SIGCHLD } from "../../../ffi/abi/signal.ts";
 import { P_ALL, WEXITED, WNOHANG } from "../../../ffi/abi/wait.ts";
 import type { Cell } from "../../../ffi/calls/call.ts";
 import { closeRange } from "../../../ffi/calls/open.ts";
-import { prctl } from "../../../ffi/calls/prctl.ts";
-import { execveat, exitGroup, waitid } from "../../../ffi/calls/process.ts";
+import { exitGroup, waitid } from "../../../ffi/calls/process.ts";
 import { rtSigtimedwait } from "../../../ffi/calls/signal.ts";
-import type { Instruction, Program } from "../../../ffi/stage/language.ts";
 import { type Emitter, result } from "../emitter.ts";
 import type { OpCommon, OpDefinition } from "../op.ts";
 import { REPORT_FD } from "../report.ts";
@@ -17,28 +13,13 @@ export interface Idle extends OpCommon {
   readonly kind: "idle";
   /** Numbers of the signals that end it; others are thrown away. */
   readonly endedBy: readonly number[];
-  /** Descriptor of the program that PID 1 becomes (`idleProgram`); absent: the stage itself waits. */
-  readonly executes?: number;
 }
 
 const ALL_SIGNALS = 0xffffffffffffffffn;
 
 export const idle: OpDefinition<Idle> = {
-  describe: (op) =>
-    op.executes !== undefined ? `execveat(pause), rt_sigtimedwait(~[])` : "rt_sigtimedwait(~[])",
+  describe: () => "rt_sigtimedwait(~[])",
   lower(op, to) {
-    if (op.executes !== undefined) {
-      to.call(
-        execveat({
-          dirfd: op.executes,
-          pathname: "",
-          argv: ["containerv"],
-          envp: [],
-          flags: AT_EMPTY_PATH,
-        }),
-      );
-      return;
-    }
     // With the runner's pipe its end is seen: the container is ready.
     to.call(closeRange({ first: REPORT_FD, last: 0xffffffff }));
     waitForSignals(op.endedBy, to);
@@ -73,24 +54,4 @@ function waitForSignals(endedBy: readonly number[], to: Emitter): void {
     { kind: "label", name: end },
   );
   to.call(exitGroup({ status: 0 }));
-}
-
-/** The program that `executes` means. */
-export function idleProgram(endedBy: readonly number[]): Program {
-  const out: Instruction[] = [];
-  const to: Emitter = {
-    call: (call, { onError = "continue", into } = {}) =>
-      out.push({
-        kind: "syscall",
-        call,
-        step: 0,
-        onError,
-        ...(into === undefined ? {} : { into }),
-      }),
-    add: (...instructions) => out.push(...instructions),
-    label: (name) => `${name} ${out.length}`,
-  };
-  to.call(prctl({ option: PR_SET_DUMPABLE, arg2: 0 }));
-  waitForSignals(endedBy, to);
-  return { instructions: out };
 }

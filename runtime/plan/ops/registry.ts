@@ -8,6 +8,7 @@ import * as file from "./file.ts";
 import * as hold from "./hold.ts";
 import * as files from "./files.ts";
 import * as idle from "./idle.ts";
+import * as init from "./init.ts";
 import * as join from "./join.ts";
 import * as setns from "./setns.ts";
 import * as mapLayer from "./map_layer.ts";
@@ -48,6 +49,7 @@ export type Op =
   | pivot.Pivot
   | namespace.CloneOp
   | idle.Idle
+  | init.ExecuteInit
   | join.JoinClone
   | join.JoinNamespaces
   | join.JoinEnter
@@ -126,6 +128,7 @@ export const OPS = {
   "pivot": pivot.pivot,
   "clone": namespace.cloneOp,
   "idle": idle.idle,
+  "init.execute": init.executeInit,
   "join.clone": join.joinClone,
   "join.namespaces": join.joinNamespaces,
   "join.enter": join.joinEnter,

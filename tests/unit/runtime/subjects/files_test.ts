@@ -84,4 +84,14 @@ describe("inputs and outputs", () => {
       gid: host.gid,
     });
   });
+
+  test("whom they are another's of the container, its first process gives them to", () => {
+    const ranges = [{ first: 200_000, count: 65_536 }];
+    const helpers = { newuidmap: "/usr/bin/newuidmap", newgidmap: "/usr/bin/newgidmap" };
+    const answers = { ids: { uids: ranges, gids: ranges, helpers } };
+    const plan = planOf({ inputs: INPUTS, user: "1000:100" }, { host: HOST_USER, answers });
+    const [input] = opsOf(plan, "input");
+    assertEquals([input?.owner, input?.given], [{ uid: 200_999, gid: 200_099 }, true]);
+    assertEquals(opsOf(plan, "root.hand")[0]?.gives, { uid: 1000, gid: 100 });
+  });
 });

@@ -449,9 +449,12 @@ const NAMESPACES = {
 const IDLE = {
   "idle": [
     { ...container, kind: "idle", id: "idle", endedBy: [15, 2] },
-    { ...container, kind: "idle", id: "user", endedBy: [15], executes: 7 },
   ],
-} as const satisfies { [K in "idle"]: readonly Sample<K>[] };
+  "init.execute": [
+    { ...container, kind: "init.execute", id: "init", announce: false },
+    { ...container, kind: "init.execute", id: "init announced", announce: true },
+  ],
+} as const satisfies { [K in "idle" | "init.execute"]: readonly Sample<K>[] };
 
 const JOINS = {
   "join.clone": [
@@ -575,6 +578,7 @@ const PROCESSES = {
     { ...stage, kind: "prepare", id: "prepare", announce: false },
     { ...stage, kind: "prepare", id: "announced", announce: true },
     { ...stage, kind: "prepare", id: "passed", announce: false, passed: 2 },
+    { ...stage, kind: "prepare", id: "again", announce: true, passed: 1, again: true },
   ],
   "stdin": [{ ...stage, kind: "stdin", id: "stdin" }],
   "watch": [
@@ -665,6 +669,14 @@ export const SAMPLES: { readonly [K in OpKind]: readonly Sample<K>[] } = {
   "root.hand": [
     { ...container, kind: "root.hand", id: "files/root", fd: 7, lasting: false },
     { ...container, kind: "root.hand", id: "lasting", fd: 8, lasting: true, locked: true },
+    {
+      ...container,
+      kind: "root.hand",
+      id: "giving",
+      fd: 7,
+      lasting: false,
+      gives: { uid: 1000, gid: 100 },
+    },
   ],
   "input": [{
     kind: "input",
