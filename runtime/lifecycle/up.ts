@@ -154,6 +154,7 @@ function beginRound(project: OpenProject, desired: Desired, options: UpOptions):
   };
   const orderly = startOrderly(project, {
     onFailure: (name, facts) => failures.push({ name, facts }),
+    isGivenUp: (name) => failures.some((one) => one.name === name),
     ...(options.isAborted === undefined ? {} : { isAborted: options.isAborted }),
     onLook: () => {
       for (const one of unsettled) {

@@ -20,7 +20,7 @@ import { viewProject } from "../../runtime/lifecycle/containers.ts";
 import { placesOf, readProject } from "../../runtime/state/project.ts";
 import { isBroken } from "../../runtime/state/record.ts";
 import { guardWorld, lives, type SpecObject, statOf } from "../integration/cli/sandbox.ts";
-import { currentRuntime, REPOSITORY } from "../support/cli.ts";
+import { currentRuntime, PATIENCE, REPOSITORY } from "../support/cli.ts";
 import { controller, missing, root } from "../support/require.ts";
 import { tempDir } from "../support/temp.ts";
 import { childrenOf, descendantsOf, isHeld, letGo } from "./held.ts";
@@ -32,7 +32,7 @@ const ALL = process.env["CONTAINERV_RECORDS"] === "all";
 const VERBS = process.env["CONTAINERV_RECORD_VERBS"]?.split(",");
 const KINDS = (process.env["CONTAINERV_RECORD_KINDS"] ?? "stage,both,errno").split(",");
 const ERRNOS = ["ENOMEM", "ENOSPC", "EMFILE", "EPERM", "ENOSYS", "EINTR", "EAGAIN"] as const;
-const HANG_MS = 20_000;
+const HANG_MS = 20_000 * PATIENCE;
 
 const one = {
   policy: "none",

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, rmdirSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { PATIENCE } from "../support/cli.ts";
 import { controller, missing, root } from "../support/require.ts";
 import { settledDiff, snapshotWorld } from "../support/world.ts";
 import {
@@ -59,7 +60,7 @@ describe("kill -9", { skip }, () => {
       process.kill(run.pid, "SIGKILL");
       assertLess(
         await until(() => !lives(first) && !lives(stage), "stage and container ended", 1000),
-        1000,
+        1000 * PATIENCE,
       );
       await until(() => groupsOf(name).length === 0, "no group is left", 1000);
       assertEquals((await run.ended).signal, "SIGKILL");
@@ -82,7 +83,7 @@ describe("kill -9", { skip }, () => {
       const name = `kill-stage-${process.pid}`;
       const { run, stage, first } = await running({ user }, name);
       process.kill(stage, "SIGKILL");
-      assertLess(await until(() => !lives(first), "the container ended", 1000), 1000);
+      assertLess(await until(() => !lives(first), "the container ended", 1000), 1000 * PATIENCE);
       assertEquals((await run.ended).code, 125);
       assertEquals(groupsOf(name), []);
     });
@@ -130,7 +131,7 @@ describe("kill -9", { skip }, () => {
   test("of the runner while the container is being made: never a process or a mount, at any time", async () => {
     const before = snapshotWorld({ fds: false });
     const name = `kill-early-${process.pid}`;
-    for (let ms = 0; ms < 400; ms += 25) {
+    for (let ms = 0; ms < 400 * PATIENCE; ms += 25 * PATIENCE) {
       const run = startSpec(
         { policy: "none", limits: LIMITS, commands: [["/bin/sleep", "100"]] },
         name,

@@ -21,6 +21,7 @@ import { prepare, type Prepared } from "../../runtime/lifecycle/prepare.ts";
 import { start, type Startable, type Started } from "../../runtime/lifecycle/start.ts";
 import { loadObject } from "../../spec/load.ts";
 import { childrenOf, guardWorld, lives } from "../integration/cli/sandbox.ts";
+import { PATIENCE } from "../support/cli.ts";
 import { controller, missing, root } from "../support/require.ts";
 import { answerMadeUpNumbers, FIRST_MADE_UP } from "./made_up_numbers.ts";
 
@@ -30,7 +31,7 @@ const ERRNOS = ["ENOMEM", "ENOSPC", "EMFILE", "EPERM", "ENOSYS", "EINTR", "EAGAI
 /** pause(2) of x86-64. */
 const PAUSE = 34;
 /** A start here takes some 10 ms. */
-const HANG_MS = 20_000;
+const HANG_MS = 20_000 * PATIENCE;
 
 const SPEC = {
   name: `records-${process.pid}`,

@@ -6,6 +6,7 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { run, start } from "../../mod.ts";
+import { PATIENCE } from "../support/cli.ts";
 import { missing, root } from "../support/require.ts";
 import { settledDiff, snapshotWorld } from "../support/world.ts";
 
@@ -60,7 +61,7 @@ describe(`${COUNT} runs`, { skip }, () => {
       await one(index);
       times.push(performance.now() - begin);
     });
-    assertEquals(await settledDiff(before, { fds: false, withinMs: 10_000 }), []);
+    assertEquals(await settledDiff(before, { fds: false, withinMs: 10_000 * PATIENCE }), []);
     assertEquals(zombies(), 0);
     assert(fds() <= fdsBefore + 2, `${fdsBefore} descriptors became ${fds()}`);
     assert(threads() <= threadsBefore + 8, `${threadsBefore} threads became ${threads()}`);
@@ -90,7 +91,7 @@ describe(`${COUNT} runs`, { skip }, () => {
       });
       assert(container.name.startsWith("container-"));
     });
-    assertEquals(await settledDiff(before, { fds: false, withinMs: 10_000 }), []);
+    assertEquals(await settledDiff(before, { fds: false, withinMs: 10_000 * PATIENCE }), []);
     assertEquals(zombies(), 0);
     assert(fds() <= fdsBefore + 2, `${fdsBefore} descriptors became ${fds()}`);
   });

@@ -14,7 +14,7 @@ import {
   startSpec,
   until,
 } from "../integration/cli/sandbox.ts";
-import { cliCommand, REPOSITORY, runCli, runProgram } from "../support/cli.ts";
+import { cliCommand, PATIENCE, REPOSITORY, runCli, runProgram } from "../support/cli.ts";
 import { controller, missing, processor, root, tool } from "../support/require.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -90,7 +90,7 @@ describe("D9: the host's terminal", { skip: missing(root(), tool("perl"), tool("
       // The terminal's own driver turns the byte 3 into SIGINT for the foreground group.
       if (!before && output.includes("ready")) setTimeout(() => child.stdin.write("\u0003"), 200);
     });
-    const guard = setTimeout(() => child.kill("SIGKILL"), 30_000);
+    const guard = setTimeout(() => child.kill("SIGKILL"), 30_000 * PATIENCE);
     await ended;
     clearTimeout(guard);
     assertMatch(output, /got 1\r?\n/);

@@ -12,6 +12,7 @@ import { fchown } from "../../ffi/calls/path.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { readOnce, waitForFd } from "../../ffi/linux/poll.ts";
 import { check, readCell, writeCell } from "../../ffi/linux/run.ts";
+import { PATIENCE } from "./cli.ts";
 
 export interface Pty {
   /** Starts a program on it. */
@@ -23,7 +24,7 @@ export interface Pty {
     },
   ) => PtyProgram;
   readonly type: (text: string) => void;
-  /** Resolves with what was shown since the last call, when it has the text; rejects after 20 s. */
+  /** Resolves with what was shown since the last call, when it has the text; rejects after 20 s, or `PATIENCE` times as long. */
   readonly until: (text: string) => Promise<string>;
   /** c_iflag, c_oflag, c_cflag, c_lflag. */
   readonly settings: () => readonly number[];
@@ -41,7 +42,7 @@ export interface PtyProgram {
 const LOCK = { cell: "test pty lock", size: 4 } as const;
 const SIZE = { cell: "test pty size", size: WINSIZE.size } as const;
 const SETTINGS = { cell: "test pty settings", size: TERMIOS.size } as const;
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 20_000 * PATIENCE;
 
 /** `uid`: whose terminal it is, who may open it again by its name; default: the test's. */
 export function openPty({ uid = -1 }: { readonly uid?: number } = {}): Pty {

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { PATIENCE } from "./cli.ts";
 
 export interface World {
   /** `ROOT MOUNTPOINT FSTYPE SOURCE` of each mount of the host. */
@@ -184,14 +185,14 @@ export function diffWorld(before: World, after: World): string[] {
 }
 
 /**
- * `diffWorld` against now, repeated until it is empty or `withinMs` (default 3000) is over: the kernel ends namespaces and
+ * `diffWorld` against now, repeated until it is empty or `withinMs` (default 3000, `PATIENCE` times) is over: the kernel ends namespaces and
  * groups some time after the last process is reaped.
  */
 export async function settledDiff(
   before: World,
   options: WorldOptions & { readonly withinMs?: number } = {},
 ): Promise<string[]> {
-  const deadline = performance.now() + (options.withinMs ?? 3000);
+  const deadline = performance.now() + (options.withinMs ?? 3000 * PATIENCE);
   for (;;) {
     const lines = diffWorld(before, snapshotWorld(options));
     if (lines.length === 0 || performance.now() >= deadline) return lines;

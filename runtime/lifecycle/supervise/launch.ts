@@ -18,8 +18,10 @@ import type { SupervisorOrder } from "./supervisor.ts";
 /** The hidden command that is a supervisor. */
 export const SUPERVISE_COMMAND = "supervise";
 
-/** How long a supervisor may take to say that it is there, and to end. */
-const PATIENCE_MS = 5000;
+/** How long a supervisor that lives may take to say that it is there: a machine may be emulated, or have much to do. */
+const COMES_MS = 30_000;
+/** How long one may take to end. */
+const ENDS_MS = 5000;
 const LOOK_MS = 5;
 
 /** Pid of the project's supervisor while it runs. */
@@ -34,7 +36,7 @@ export async function endSupervisor(places: ProjectPlaces): Promise<void> {
   using pidfd = who === undefined ? undefined : openProcess(who);
   if (who === undefined || pidfd === undefined) return;
   signalProcess(pidfd.number, SIGTERM);
-  await until(() => !isAlive(who));
+  await until(() => !isAlive(who), ENDS_MS);
   forgetSupervisor(places);
 }
 
@@ -48,9 +50,12 @@ export async function startSupervisor(order: SupervisorOrder): Promise<number> {
     throw error;
   }
   // Whoever stays for longer than it would keep what is left of it.
-  awaitChild(pid, { keepAlive: false }).catch(() => {});
-  if (!await until(() => supervisorOf(order.places) === pid)) {
-    throw noSupervisor("it did not come up");
+  let hasEnded = false;
+  awaitChild(pid, { keepAlive: false }).then(() => hasEnded = true, () => {});
+  const isThere = (): boolean => supervisorOf(order.places) === pid;
+  await until(() => hasEnded || isThere(), COMES_MS);
+  if (!isThere()) {
+    throw noSupervisor(hasEnded ? "it ended at once" : "it did not come up");
   }
   return pid;
 }
@@ -91,10 +96,9 @@ export function spawnSelf(args: readonly string[], options: SelfOptions = {}): n
   });
 }
 
-async function until(holds: () => boolean): Promise<boolean> {
-  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline;) {
-    if (holds()) return true;
+async function until(holds: () => boolean, withinMs: number): Promise<void> {
+  for (const deadline = performance.now() + withinMs; performance.now() < deadline;) {
+    if (holds()) return;
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
-  return holds();
 }

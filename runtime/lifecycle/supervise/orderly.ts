@@ -18,6 +18,8 @@ export interface OrderlyOptions {
   /** Called after each look at the containers. */
   readonly onLook: () => void;
   readonly onFailure: (name: string, facts: ErrorFacts) => void;
+  /** True: it was to be started, and that failed or was not tried: whoever waits for it waits for ever. */
+  readonly isGivenUp: (name: string) => boolean;
   /** True: nothing is waited for any more. */
   readonly isAborted?: () => boolean;
 }
@@ -57,12 +59,31 @@ export function startOrderly(project: OpenProject, options: OrderlyOptions): Ord
       // It waits for nobody: then the others' checks alone are looked after, and not at each of a thousand starts.
       const fresh = performance.now() - lookedAt < LOOK_MS;
       if (container.dependsOn.length === 0 && fresh) return undefined;
-      const found = await follow(() => dependenciesOf(container, supervision));
+      const found = await follow(() =>
+        givenUp(container, options, supervision) ?? dependenciesOf(container, supervision)
+      );
       return found === "good" ? undefined : found;
     },
     async awaitHealth(container) {
       await follow(() => healthOf(container, supervision));
     },
+  };
+}
+
+function givenUp(
+  { name, dependsOn }: DesiredContainer,
+  { isGivenUp }: OrderlyOptions,
+  { known }: Supervision,
+): ErrorFacts | undefined {
+  const because = dependsOn.find(({ container }) =>
+    known(container).state === "absent" && isGivenUp(container)
+  );
+  if (because === undefined) return undefined;
+  return {
+    code: "DEPENDENCY_FAILED",
+    pointer: because.origin,
+    message: `${name} was not started: ${because.container} is not there`,
+    fix: `see above why ${because.container} was not started`,
   };
 }
 

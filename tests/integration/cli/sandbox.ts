@@ -125,7 +125,7 @@ function follow(child: ChildProcess, release: () => void): Background {
     });
   });
   const says = async (wanted: string): Promise<void> => {
-    for (const deadline = performance.now() + 20_000; performance.now() < deadline;) {
+    for (const deadline = performance.now() + 20_000 * PATIENCE; performance.now() < deadline;) {
       if (text(out).includes(wanted)) return;
       if (over) break;
       await sleep(5);

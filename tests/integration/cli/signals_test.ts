@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { SIGNALS } from "../../../ffi/abi/signal.ts";
+import { PATIENCE } from "../../support/cli.ts";
 import { missing, root } from "../../support/require.ts";
 import { guardWorld, lives, processesOf, runSpec, sh, startSpec, until } from "./sandbox.ts";
 
@@ -88,7 +89,7 @@ describe("grace", { skip }, () => {
     await run.says("no");
     assertEquals((await run.ended).code, 137);
     const ms = performance.now() - begin;
-    assert(ms >= 650 && ms < 5000, `${ms} ms`);
+    assert(ms >= 650 && ms < 5000 * PATIENCE, `${ms} ms`);
   });
 
   test("a second SIGINT ends it at once", async () => {
@@ -103,7 +104,7 @@ describe("grace", { skip }, () => {
     const begin = performance.now();
     process.kill(run.pid, "SIGINT");
     assertEquals((await run.ended).code, 137);
-    assertLess(performance.now() - begin, 3000);
+    assertLess(performance.now() - begin, 3000 * PATIENCE);
   });
 
   test("nothing of a container outlives its first process, in whatever session or group", async () => {
@@ -172,7 +173,7 @@ describe("timeout", { skip }, () => {
       const { first } = processesOf(run);
       const begin = performance.now();
       assertEquals((await run.ended).code, 124);
-      assertLess(performance.now() - begin, 4000);
+      assertLess(performance.now() - begin, 4000 * PATIENCE);
       await until(() => !lives(first), "the container's first process is gone", 1000);
     });
   }

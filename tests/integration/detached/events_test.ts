@@ -5,12 +5,14 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { controller, missing, root } from "../../support/require.ts";
 import { guardWorld, sh } from "../cli/sandbox.ts";
-import { runCli } from "../../support/cli.ts";
+import { PATIENCE, runCli } from "../../support/cli.ts";
 import { project, untilAsync } from "./project.ts";
 
 guardWorld();
 const skip = missing(root(), controller("memory"));
 const IDLE = sh("trap 'exit 0' TERM; while :; do sleep 0.02; done");
+/** The supervisor notes that it was started again before it ends. */
+const FLAKY = sh(`sleep ${0.05 * PATIENCE ** 2}; exit 5`);
 
 describe("events", { skip }, () => {
   test("created, started, exited, oom, restarted, failed, removed: as lines, and followed to the end of the project", async () => {
@@ -24,7 +26,7 @@ describe("events", { skip }, () => {
         },
         flaky: {
           policy: "none",
-          commands: [sh("sleep 0.05; exit 5")],
+          commands: [FLAKY],
           restart: { policy: "on-failure", maxRetries: 1, backoff: "10ms" },
         },
       },

@@ -13,10 +13,13 @@ import { untilAsync } from "./project.ts";
 guardWorld();
 const skip = missing(root(), tool("unshare"), tool("nsenter"));
 
-/** A mount namespace in which the directory of records has a MiB, of which some is filled. */
+/**
+ * A mount namespace in which the directory of records has a MiB, of which some is filled. It lies in a /run of its own: what is
+ * mounted on the machine's directory goes when another test's last project takes that away.
+ */
 async function tinyDisk(fillKib: number): Promise<{ holder: ChildProcess; prefix: string[] }> {
-  const script =
-    `mkdir -pm 700 /run/containerv && mount -t tmpfs -o size=1m,mode=700 tmpfs /run/containerv &&
+  const script = `mount -t tmpfs tmpfs /run && mkdir -m 700 /run/containerv &&
+    mount -t tmpfs -o size=1m,mode=700 tmpfs /run/containerv &&
     head -c ${fillKib * 1024} /dev/zero > /run/containerv/filler && echo ready && exec sleep 600`;
   const holder = spawn("unshare", ["-m", "sh", "-c", script], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -39,7 +42,7 @@ describe("a full disk", { skip }, () => {
   test("drops output, counts it, says so where it was; the container goes on, and all verbs work", async () => {
     using directory = tempDir();
     const talks = sh(
-      "head -c 1500000 /dev/zero | tr '\\0' x; echo; while ! test -e /tmp/go; do sleep 0.02; done; echo after; sleep 100",
+      "head -c 1500000 /dev/zero | tr '\\0' x; echo; while ! test -e /tmp/go; do sleep 0.3; done; echo after; sleep 100",
     );
     directory.write(
       "containerv.yaml",
@@ -59,7 +62,7 @@ describe("a full disk", { skip }, () => {
       assertEquals(up.code, 0, up.stderr);
       // It has written all, whatever could be kept: it waits for the file by now.
       await untilAsync(
-        async () => /B +sleep 0\.02$/m.test((await cv("top", "talks")).stdout),
+        async () => /B +sleep 0\.3$/m.test((await cv("top", "talks")).stdout),
         "it goes on",
       );
       within("rm /run/containerv/filler");

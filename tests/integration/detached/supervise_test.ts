@@ -29,6 +29,8 @@ function server(port: number, answer: string, times = 1e9): readonly string[] {
 const OK = "HTTP/1.0 204 No Content\\r\\n\\r\\n";
 const BASE = { policy: "none" };
 const QUICK = { interval: "100ms", timeout: "5s", retries: 2 };
+/** However long perl takes on this machine. */
+const COMES_UP = { ...QUICK, startPeriod: "60s" };
 
 /** Pid of the project's supervisor, if there is a record of one. */
 function supervisorOf(of: Project): number | undefined {
@@ -49,7 +51,7 @@ describe("what depends on others", { skip }, () => {
         db: {
           ...BASE,
           commands: [server(5432, OK)],
-          healthcheck: { http: { port: 5432, path: "/ready" }, ...QUICK },
+          healthcheck: { http: { port: 5432, path: "/ready" }, ...COMES_UP },
         },
       },
     });
@@ -105,6 +107,7 @@ describe("what depends on others", { skip }, () => {
       containers: {
         migrate: { ...BASE, commands: [sh("sleep 0.1; exit 3")] },
         web: { ...BASE, commands: [["true"]], dependsOn: { migrate: "completed" } },
+        last: { ...BASE, commands: [["true"]], dependsOn: ["web"] },
         other: { ...BASE, commands: [["true"]] },
       },
     });
@@ -112,6 +115,7 @@ describe("what depends on others", { skip }, () => {
     assertEquals(up.code, 125);
     assertStringIncludes(up.stderr, "web was not started: migrate ended with 3");
     assertStringIncludes(up.stderr, "containerv logs migrate");
+    assertStringIncludes(up.stderr, "last was not started: web is not there");
     assertEquals((await shop.ps()).map(({ name }) => name), ["migrate", "other"]);
   });
 
@@ -197,7 +201,7 @@ describe("restarts", { skip }, () => {
         web: {
           ...BASE,
           commands: [server(80, OK, 2)],
-          healthcheck: { http: { port: 80 }, ...QUICK, onFailure: "restart" },
+          healthcheck: { http: { port: 80 }, ...COMES_UP, onFailure: "restart" },
         },
       },
     });

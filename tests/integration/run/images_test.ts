@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ContainervError, run, type Spec } from "../../../mod.ts";
 import { guardWorld, plainHostRoot, runSpec, sh, startSpec } from "../cli/sandbox.ts";
+import { PATIENCE } from "../../support/cli.ts";
 import { findTool, missing, root, tool } from "../../support/require.ts";
 import { type TempDir, tempDir } from "../../support/temp.ts";
 
@@ -29,7 +30,7 @@ function loops(): readonly string[] {
 }
 
 async function noLoopLeft(): Promise<void> {
-  for (const deadline = performance.now() + 5000; performance.now() < deadline;) {
+  for (const deadline = performance.now() + 5000 * PATIENCE; performance.now() < deadline;) {
     if (loops().every((name) => LOOPS.includes(name))) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

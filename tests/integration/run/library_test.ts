@@ -13,7 +13,7 @@ import {
   type Spec,
   start,
 } from "../../../mod.ts";
-import { currentRuntime, runProgram } from "../../support/cli.ts";
+import { currentRuntime, PATIENCE, runProgram } from "../../support/cli.ts";
 import { missing, root } from "../../support/require.ts";
 import { tempDir } from "../../support/temp.ts";
 
@@ -142,7 +142,7 @@ describe("a program that uses the library", { skip }, () => {
     const groups = ["pids", "unified", ""].map((h) =>
       join("/sys/fs/cgroup", h, "containerv", name)
     );
-    const deadline = performance.now() + 3000;
+    const deadline = performance.now() + 3000 * PATIENCE;
     while (groups.some((path) => existsSync(path)) && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

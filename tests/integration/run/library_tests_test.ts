@@ -15,7 +15,7 @@ import {
   type Spec,
   start,
 } from "../../../mod.ts";
-import { currentRuntime, REPOSITORY, runProgram } from "../../support/cli.ts";
+import { currentRuntime, PATIENCE, REPOSITORY, runProgram } from "../../support/cli.ts";
 import { missing, root } from "../../support/require.ts";
 import { tempDir } from "../../support/temp.ts";
 import { guardWorld } from "../cli/sandbox.ts";
@@ -156,7 +156,7 @@ describe("test files", { skip }, () => {
     const { signal } = await runProgram(runner(file), { cwd: directory.path, timeoutMs: 60_000 });
     const name = readFileSync(said, "utf8");
     assertEquals(signal, "SIGKILL");
-    for (const end = performance.now() + 5000; groupsOf(name).length > 0;) {
+    for (const end = performance.now() + 5000 * PATIENCE; groupsOf(name).length > 0;) {
       assert(performance.now() < end, `${groupsOf(name)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { cliCommand, runCli } from "../../support/cli.ts";
+import { cliCommand, PATIENCE, runCli } from "../../support/cli.ts";
 import { openPty, type Pty, type PtyProgram } from "../../support/pty.ts";
 import { missing, root, userns } from "../../support/require.ts";
 import { tempDir } from "../../support/temp.ts";
@@ -32,7 +32,7 @@ function descendants(pid: number): readonly number[] {
 
 /** Until a program of that name has the container's terminal: comm, …, pgrp, session, tty, tpgid in proc(5). */
 async function untilForeground(runner: number, program: string): Promise<void> {
-  for (const end = performance.now() + 20_000; performance.now() < end;) {
+  for (const end = performance.now() + 20_000 * PATIENCE; performance.now() < end;) {
     for (const pid of descendants(runner)) {
       const stat = readStat(pid);
       if (!stat.startsWith(`${pid} (${program}) `)) continue;
@@ -126,7 +126,7 @@ describe("on a terminal", { skip }, () => {
     assert(stages.length >= 3, `${stages}`);
     run.child.kill("SIGKILL");
     await run.ended;
-    for (const end = performance.now() + 10_000; stages.some(lives);) {
+    for (const end = performance.now() + 10_000 * PATIENCE; stages.some(lives);) {
       assert(performance.now() < end, "the container goes on");
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { run, start } from "../../../mod.ts";
-import { currentRuntime, REPOSITORY, runProgram } from "../../support/cli.ts";
+import { currentRuntime, PATIENCE, REPOSITORY, runProgram } from "../../support/cli.ts";
 import { missing, root, tool } from "../../support/require.ts";
 
 const skip = missing(root(), tool("strace"));
@@ -75,7 +75,7 @@ describe("a joiner before its execve", { skip }, () => {
       "-o",
       "/dev/null",
       "-e",
-      "inject=execve:delay_enter=1500000",
+      `inject=execve:delay_enter=${1_500_000 * PATIENCE}`,
     ];
     const joined = await runProgram([
       ...slow,
