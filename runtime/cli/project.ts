@@ -111,10 +111,3 @@ export async function showCollected(view: ContainerView): Promise<void> {
 export function needNames({ operands }: Arguments): void {
   if (operands.length === 0) throw new UsageError("say which: containerv ps lists them");
 }
-
-/** How a container ended, in words. */
-export function endingText(ending: Ending | undefined): string {
-  if (ending === undefined) return "does not run";
-  if (ending.lost) return "has ended, nobody saw how";
-  return ending.status === 0 ? "completed (0)" : `exited (${ending.status})`;
-}

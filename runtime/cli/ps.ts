@@ -9,7 +9,8 @@ import type { ProjectPlaces } from "../state/places.ts";
 import { lastProblem, readSupervisor } from "../state/supervised.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { stderr, stdout } from "./output.ts";
-import { endingText, meantFile } from "./project.ts";
+import { endingText } from "../lifecycle/ending_text.ts";
+import { meantFile } from "./project.ts";
 
 export function command(given: Arguments): number {
   const { operands, options } = given;

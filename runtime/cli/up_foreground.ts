@@ -9,7 +9,8 @@ import { type Arguments, UsageError } from "./arguments.ts";
 import { formOf, type LogForm, printLines } from "./log_output.ts";
 import { OWN_FAILURE } from "./main.ts";
 import { isTerminal, stderr } from "./output.ts";
-import { endingText, graceOf } from "./project.ts";
+import { endingText } from "../lifecycle/ending_text.ts";
+import { graceOf } from "./project.ts";
 import { showFailure } from "./spec.ts";
 import { bringUp, filesOf, readWanted, type Wanted } from "./up.ts";
 

@@ -1,7 +1,8 @@
 /** `containerv wait`: until containers have ended; exits as the last of them did. */
 import { awaitEnding } from "../lifecycle/verbs.ts";
 import type { Arguments } from "./arguments.ts";
-import { eachContainer, endingText, needNames, showCollected } from "./project.ts";
+import { endingText } from "../lifecycle/ending_text.ts";
+import { eachContainer, needNames, showCollected } from "./project.ts";
 
 export async function command(given: Arguments): Promise<number> {
   needNames(given);

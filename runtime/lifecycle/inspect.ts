@@ -6,7 +6,8 @@ import { observeIsolation } from "../observe/isolation.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { Isolation } from "../plan/isolation.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
-import { findContainer } from "./containers.ts";
+import { type ContainerView, findContainer } from "./containers.ts";
+import { endingText } from "./ending_text.ts";
 import { loadFile } from "./load.ts";
 
 export interface Inspected {
@@ -16,7 +17,7 @@ export interface Inspected {
 
 /**
  * `what`: a pid, a spec's file (each of its containers that runs), or a container's name. Throws ContainervError:
- * NO_SUCH_CONTAINER, and SPEC_INVALID for a file that is no spec.
+ * NO_SUCH_CONTAINER, NOT_RUNNING of one that is recorded, and SPEC_INVALID for a file that is no spec.
  */
 export async function inspect(what: string): Promise<readonly Inspected[]> {
   if (/^[1-9][0-9]*$/.test(what)) {
@@ -46,19 +47,27 @@ async function namesOf(file: string): Promise<readonly string[]> {
 function inspectName(name: string): Inspected {
   const found = inspectIfThere(name);
   if (found !== undefined) return found;
+  const view = recorded(name);
+  if (view !== undefined) {
+    throw new ContainervError({
+      code: "NOT_RUNNING",
+      message: `${name} ${endingText(view.ending)}: its isolation is gone with its last process`,
+      fix: `containerv start ${name}`,
+    });
+  }
   throw notThere(name, `there is no container "${name}", nor a group of that name`);
 }
 
 function inspectIfThere(name: string): Inspected | undefined {
-  const pid = recordedProcess(name) ?? firstProcess(groupProcesses(name));
+  const pid = recorded(name)?.pid ?? firstProcess(groupProcesses(name));
   const isolation = pid === undefined ? undefined : observeIsolation(pid);
   return isolation === undefined ? undefined : { name, isolation };
 }
 
-/** Of a container that `up` started: its record says which process is its first. */
-function recordedProcess(name: string): number | undefined {
+/** A container that `up` started: its record says which process is its first. */
+function recorded(name: string): ContainerView | undefined {
   try {
-    return findContainer(name).pid;
+    return findContainer(name);
   } catch (error) {
     if (error instanceof ContainervError && error.code === "NO_SUCH_CONTAINER") return undefined;
     throw error;
