@@ -32,6 +32,7 @@ What is measured; without any of these, all:
   --first         the same with containerv's spec cache emptied before each sample
   --exec          \`exec\` of /bin/true in a container that runs: containerv, crun, runc
   --up N          N containers of one spec (1000): all running, ps, down, memory; only when it is asked for
+  --stop N        N stops of a process that is deaf to the signal: when SIGKILL comes (20); only when it is asked for
   --unpack TAR    a layer's archive unpacked, beside \`tar -xf\`; only when it is asked for
   --plan          whole process of \`containerv plan\`, hot and cold
   --library       the library back to back in one Bun and one Deno process, beside the floor in C
@@ -54,6 +55,7 @@ function readOptions(argv) {
       first: { type: "boolean" },
       exec: { type: "boolean" },
       up: { type: "string" },
+      stop: { type: "string" },
       unpack: { type: "string" },
       plan: { type: "boolean" },
       library: { type: "boolean" },
@@ -80,9 +82,9 @@ function readOptions(argv) {
   for (const name of only) {
     if (!["containerv", ...PEERS].includes(name)) throw new Error(`--only: unknown runner ${name}`);
   }
-  const all = !["compare", "first", "exec", "up", "unpack", "plan", "library"].some((name) =>
-    values[name]
-  );
+  const all = !["compare", "first", "exec", "up", "stop", "unpack", "plan", "library"].some((
+    name,
+  ) => values[name] !== undefined);
   return {
     help: values.help ?? false,
     rebuild: values.rebuild ?? false,
@@ -91,6 +93,7 @@ function readOptions(argv) {
     first: all || (values.first ?? false),
     exec: all || (values.exec ?? false),
     up: values.up === undefined ? 0 : count(values.up, { name: "up", least: 1 }),
+    stop: values.stop === undefined ? 0 : count(values.stop, { name: "stop", least: 1 }),
     unpack: values.unpack === undefined ? undefined : resolve(values.unpack),
     plan: all || (values.plan ?? false),
     library: all || (values.library ?? false),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { floorSteps } from "./floor.mjs";
 import { withExecCommands } from "./exec.mjs";
 import { runMany } from "./many.mjs";
+import { runStop } from "./stop.mjs";
 import { runUnpack } from "./unpack.mjs";
 import { PROBE_ARGV, showInside } from "./inside.mjs";
 import { capture } from "./machine.mjs";
@@ -251,6 +252,7 @@ export function runTables(context) {
   if (options.first && programs.containerv) parts.push(runFirst(context, peers));
   if (options.exec) parts.push(runExec(context, rootfs));
   if (options.up > 0 && programs.containerv) parts.push(runMany(context));
+  if (options.stop > 0 && programs.containerv) parts.push(runStop(context));
   if (options.unpack && programs.containerv) parts.push(runUnpack(context));
   if (options.plan && programs.containerv) parts.push(runPlan(context));
   if (options.library && existsSync(join(root, "mod.ts"))) parts.push(runLibrary(context, plan));

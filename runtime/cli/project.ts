@@ -9,7 +9,6 @@ import { projectsOf } from "../lifecycle/projects.ts";
 import type { Deaf } from "../lifecycle/stop.ts";
 import { showDuration } from "../show/table.ts";
 import type { ProjectPlaces } from "../state/places.ts";
-import type { Ending } from "../state/record.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";

@@ -9,6 +9,7 @@ import { targetOfView } from "../../lifecycle/running.ts";
 import { sampleUsage } from "../../lifecycle/samples.ts";
 import {
   again,
+  mustHaveStarted,
   pauseContainer,
   removeOne,
   resumeContainer,
@@ -37,11 +38,11 @@ async function startOne(
   view: ContainerView,
   stop?: { readonly graceMs?: number },
 ): Promise<Answer> {
-  const { failure } = await withProjectOf(view, async (project, before) => {
+  const started = await withProjectOf(view, async (project, before) => {
     if (stop !== undefined) await stopOne(before, stop);
     return await startAgain(project, again(before));
   });
-  if (failure !== undefined) throw new ContainervError(failure);
+  mustHaveStarted(started);
   return now(view);
 }
 
