@@ -73,6 +73,18 @@ function percentile(values: readonly number[], share: number): number {
   return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))] ?? NaN;
 }
 
+/** How the tenths of the run compare: a run of a machine that somebody else used meanwhile shows a step, a leak shows a slope. */
+function drifts(times: readonly number[]): void {
+  const tenth = Math.max(1, Math.floor(times.length / 10));
+  const tenths = Array.from({ length: 10 }, (_, n) => times.slice(n * tenth, (n + 1) * tenth));
+  for (const share of [0.5, 0.99]) {
+    const values = tenths.filter(({ length }) => length > 0).map((part) => percentile(part, share));
+    const drift = (((values.at(-1) ?? NaN) / (values[0] ?? NaN) - 1) * 100).toFixed(0);
+    const steps = values.map((value) => value.toFixed(1)).join(" ");
+    console.log(`p${share * 100} of tenths `.padEnd(14) + `${steps} ms (${drift} %)`);
+  }
+}
+
 async function main(): Promise<number> {
   if (!Number.isSafeInteger(COUNT) || COUNT < 1) throw new RangeError("COUNT is a count");
   for (let count = 0; count < WARMUP; count++) await cycle();
@@ -80,8 +92,6 @@ async function main(): Promise<number> {
   const times: number[] = [];
   for (let count = 0; count < COUNT; count++) times.push(await cycle());
   const [after, rssAfter] = [world(), await settledRss()];
-  const tenth = Math.max(1, Math.floor(COUNT / 10));
-  const [first, last] = [times.slice(0, tenth), times.slice(-tenth)];
   console.log(`${COUNT} cycles of start and destroy`);
   let left = 0;
   for (const [what, count] of Object.entries(after)) {
@@ -92,13 +102,7 @@ async function main(): Promise<number> {
   console.log(
     `RSS          ${(rssBefore / 1024).toFixed(1)} MiB, grown by ${grown.toFixed(1)} MiB`,
   );
-  for (const share of [0.5, 0.99]) {
-    const [early, late] = [percentile(first, share), percentile(last, share)];
-    const drift = ((late / early - 1) * 100).toFixed(0);
-    console.log(
-      `p${share * 100}`.padEnd(13) + `${early.toFixed(1)} → ${late.toFixed(1)} ms (${drift} %)`,
-    );
-  }
+  drifts(times);
   return left === 0 ? 0 : 1;
 }
 
