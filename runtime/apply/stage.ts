@@ -131,10 +131,10 @@ export async function awaitStage(stage: Stage, fd: number): Promise<void> {
   if (pidfd !== ENDED) await awaitFirst(pidfd < 0 ? [fd] : [fd, pidfd]);
 }
 
-/** True when the stage has ended, whoever holds its ends by now. */
-export function hasEnded(stage: Stage): boolean {
+/** True when the stage has ended, or does within `timeoutMs`, whoever holds its ends by now. */
+export function hasEnded(stage: Stage, timeoutMs = 0): boolean {
   const pidfd = pidfdOf(stage);
-  return pidfd === ENDED || pidfd >= 0 && waitForFd({ fd: pidfd, timeoutMs: 0 }) !== 0;
+  return pidfd === ENDED || pidfd >= 0 && waitForFd({ fd: pidfd, timeoutMs }) !== 0;
 }
 
 const ENDED: number = -ESRCH;

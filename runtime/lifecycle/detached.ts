@@ -134,7 +134,7 @@ async function tryDetached(
     return await settle(stage, { view, former, intent, planned, early, keeper, copies });
   } catch (error) {
     // The stage sees the end of its control socket and takes everything back; what is left then are its records.
-    const left = stage === undefined ? [] : await abandon(stage, intent);
+    const left = stage === undefined ? [] : await abandon(stage, view, intent);
     releaseRoot(keeper, intent);
     giveUp(view, former, left.length === 0 ? [] : intent.made);
     throw error;
@@ -151,11 +151,17 @@ async function openFiles(
 }
 
 /** Something of ours failed after the stage was started: the container is ended, and what it left undone is taken back here. */
-async function abandon(stage: Stage, intent: ContainerRecord): Promise<readonly ErrorFacts[]> {
+async function abandon(
+  stage: Stage,
+  view: Settling["view"],
+  intent: ContainerRecord,
+): Promise<readonly ErrorFacts[]> {
   const reports: Report[] = [];
   sendSignal(stage, SIGKILL);
   await collect(stage, reports);
-  return reports.some(({ kind }) => kind === "undone") ? [] : undoMade(intent);
+  if (reports.some(({ kind }) => kind === "undone")) return [];
+  await killLeft(stage, view, undefined);
+  return undoMade(intent);
 }
 
 interface Handing {
@@ -246,9 +252,8 @@ async function settle(
     if (reports.some(({ kind }) => kind === "detached")) return { name, record, leftovers: [] };
   } else await collect(stage, reports);
   releaseRoot(from.keeper, intent);
-  // A stage that was killed left its child to the keeper.
   const undone = reports.some(({ kind }) => kind === "undone");
-  if (process !== undefined && !undone) await kill(process);
+  if (!undone) await killLeft(stage, view, process);
   const explained = explain(reports, planned);
   const left = undone ? [] : undoMade(intent);
   const { outcome, layerGone } = explained;
@@ -281,6 +286,27 @@ function explain(
   const outcome = explainedOutcome(reports, plan, records);
   return { outcome, layerGone: isLayerGone(outcome, plan) };
 }
+
+/** A stage that was killed left its child to the keeper: the one that it told of, or one that it had no time to tell of. */
+async function killLeft(
+  stage: Stage,
+  { project }: Settling["view"],
+  process: ProcessIdentity | undefined,
+): Promise<void> {
+  if (process !== undefined) return await kill(process);
+  // Its pipes are at their end before its child is the keeper's.
+  hasEnded(stage, DEATH_MS);
+  const [{ unrecordedOf }, { viewProject }] = await Promise.all([
+    import("./unrecorded.ts"),
+    import("./containers.ts"),
+  ]);
+  for (const pid of unrecordedOf(viewProject(project))) {
+    const left = identify(pid);
+    if (left !== undefined) await kill(left);
+  }
+}
+
+const DEATH_MS = 2000;
 
 async function kill(process: ProcessIdentity): Promise<void> {
   using fd = openProcess(process);

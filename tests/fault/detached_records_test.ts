@@ -5,7 +5,7 @@
  * killed, and each fails with an errno. Nothing hangs, what fails is named, and after one gc what is not running is gone.
  *
  * CONTAINERV_RECORDS=all: each record, and each errno. By default some records of each verb. CONTAINERV_RECORD_VERBS=up,exec names the
- * verbs, CONTAINERV_RECORD_KINDS=stage,both,errno what is done at each. `stop`, `rm`, `down`, `cp` and `create` start no program: steps_test.ts kills their runners.
+ * verbs, CONTAINERV_RECORD_KINDS=stage,both,errno what is done at each, CONTAINERV_RECORD_POINTS=85-110 some of a program's records. `stop`, `rm`, `down`, `cp` and `create` start no program: steps_test.ts kills their runners.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -30,6 +30,9 @@ import { answerMadeUpNumbers, FIRST_MADE_UP } from "./made_up_numbers.ts";
 guardWorld();
 const ALL = process.env["CONTAINERV_RECORDS"] === "all";
 const VERBS = process.env["CONTAINERV_RECORD_VERBS"]?.split(",");
+const [FROM = 0, TO = Infinity] = (process.env["CONTAINERV_RECORD_POINTS"] ?? "").split("-").filter(
+  Boolean,
+).map(Number);
 const KINDS = (process.env["CONTAINERV_RECORD_KINDS"] ?? "stage,both,errno").split(",");
 const ERRNOS = ["ENOMEM", "ENOSPC", "EMFILE", "EPERM", "ENOSYS", "EINTR", "EAGAIN"] as const;
 const HANG_MS = 20_000 * PATIENCE;
@@ -146,7 +149,7 @@ async function wrongNow(
   if (stays && (only?.pid !== first || first === undefined || !lives(first))) {
     return [`${states}: it was ended`];
   }
-  const good = name === "start" ? ["created", "running", ""] : ["running", "exited", ""];
+  const good = ["running", "exited", "", ...(name === "start" ? ["created"] : [])];
   if (!good.includes(states)) return [`after gc it is ${states}`];
   const running = only?.pid;
   const rest = (): readonly number[] =>
@@ -333,7 +336,7 @@ async function pointsOf(verb: Verb): Promise<readonly Point[]> {
   });
   assertEquals(bad, []);
   assert(points.length > 0, "no program was started");
-  return points;
+  return points.filter(({ record }) => record >= FROM && record <= TO);
 }
 
 describe("every record of a detached verb's programs", {
@@ -381,6 +384,8 @@ describe("every record of a detached verb's programs", {
           .map((errno) => ({ patch, errno, call: patch.call }))
           // A wait that fails for ever with what passes, as no kernel's does, is made again for ever.
           .filter(({ call, errno }) => call !== "ppoll" || !["EINTR", "ENOMEM"].includes(errno))
+          // Whatever close(2) answers, the descriptor is closed: a made-up number leaves it open, as no kernel does.
+          .filter(({ call }) => call !== "close")
       );
       for (const one of KINDS.includes("errno") ? chosen(cases, verb.sample) : []) {
         note(one.errno, one.patch, await atPoint(verb, (box) => failAt(verb, box, one)));

@@ -102,6 +102,8 @@ export function sendReport(
     readonly b?: Word;
     /** Why the call is only reached by a fault. */
     readonly alarm?: string;
+    /** Where to go when it can't be sent; else the next record. */
+    readonly onError?: string;
   },
 ): void {
   to.add(
@@ -112,7 +114,8 @@ export function sendReport(
   // A runner that is gone can't read: nothing is to be done about that here.
   const fd = words.from === "stage" ? CONTROL_FD : REPORT_FD;
   const call = write({ fd, buf: REPORT_CELL, count: REPORT_BYTES });
-  to.call(words.alarm === undefined ? call : alarming(call, words.alarm), { onError: "continue" });
+  const { onError = "continue" } = words;
+  to.call(words.alarm === undefined ? call : alarming(call, words.alarm), { onError });
 }
 
 /** Entry `index` waits until `fd` can be read, or is at its end. */
@@ -137,7 +140,8 @@ export const watch: OpDefinition<Watch> = {
     const wait = to.label("wait");
     const ended = to.label("ended");
     if (op.detachable || op.announce) {
-      sendReport(to, "started", { from: "stage", a: result("child") });
+      // A runner that isn't told would wait for it for ever.
+      sendReport(to, "started", { from: "stage", a: result("child"), onError: FAIL.stage });
     }
     watchInput(to, 0, result("child pidfd"));
     watchInput(to, 1, CONTROL_FD);
