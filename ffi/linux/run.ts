@@ -1,5 +1,5 @@
 /** Runs records in the runner, now. The same records that the stage interprets, with the same convention for results. */
-import { MAX_ERRNO } from "../abi/errno.ts";
+import { EAGAIN, MAX_ERRNO } from "../abi/errno.ts";
 import { forArchitecture } from "../calls/architecture.ts";
 import type { Bytes, Cell, Syscall, Word } from "../calls/call.ts";
 import { Arena, type Piece } from "../memory/arena.ts";
@@ -62,10 +62,27 @@ export function callSync(call: Syscall, results: Results = NO_RESULTS): number |
   const placed: (number | bigint)[] = [];
   for (const word of words) placed.push(typeof word === "number" ? word : placeWord(word, results));
   try {
-    return raw(numberOf(name), placed);
+    const result = raw(numberOf(name), placed);
+    return result === -EAGAIN && name === "openat2" ? walkAgain(placed) : result;
   } finally {
     scratch.reset();
   }
+}
+
+/** How often a path is walked again before it is somebody's attack rather than an accident. */
+const WALKS = 128;
+
+/**
+ * openat2(2): below a root the kernel doesn't follow ".." while anything on the machine is renamed or mounted, and asks for another try. A path
+ * without one is walked so too where a link leads over one.
+ */
+function walkAgain(placed: readonly (number | bigint)[]): number | bigint {
+  const { call } = kernel();
+  let result: number | bigint = -EAGAIN;
+  for (let tries = 0; tries < WALKS && result === -EAGAIN; tries++) {
+    result = call(numberOf("openat2"), placed);
+  }
+  return result;
 }
 
 /**

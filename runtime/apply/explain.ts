@@ -49,6 +49,14 @@ function withFailure(
   };
 }
 
+/**
+ * True: a path below the root led over "..", and meanwhile something on the machine was renamed or mounted: openat2(2) asks for another
+ * try.
+ */
+export function isWalkDisturbed({ failure }: Outcome): boolean {
+  return failure?.errno === EAGAIN && failure.syscall?.startsWith("openat2(") === true;
+}
+
 /** True: a layer was collected between our look and the stage's hold. Planned anew, it is unpacked anew. */
 export function isLayerGone({ failure }: Outcome, plan: Plan): boolean {
   if (failure?.step === undefined) return false;

@@ -8,7 +8,7 @@ import { awaitReadable } from "../../ffi/linux/poll.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import { planFiles } from "../../ffi/linux/spawn.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
-import { explainedOutcome, isLayerGone } from "../apply/explain.ts";
+import { explainedOutcome, isLayerGone, isWalkDisturbed } from "../apply/explain.ts";
 import {
   holdByKeeper,
   type Keeper,
@@ -70,7 +70,7 @@ function withoutOnce(container: DesiredContainer): DesiredContainer {
   return { ...container, commands: container.commands.filter(({ once }) => !once) };
 }
 
-/** How often its layers may be collected between our look and the stage's hold. */
+/** How often its layers may be collected between our look and the stage's hold, or its walk of a path be disturbed. */
 const TRIES = 10;
 
 /** Starts it and leaves it to the keeper. The caller holds the project's lock. Throws what keeps it from being tried. */
@@ -81,7 +81,7 @@ export async function startDetached(
 ): Promise<DetachedStart> {
   for (let tries = 1;; tries++) {
     const start = await tryDetached(project, container, options);
-    if (start.layerGone !== true || tries === TRIES) return start;
+    if (start.passing !== true || tries === TRIES) return start;
   }
 }
 
@@ -89,7 +89,7 @@ async function tryDetached(
   project: OpenProject,
   container: DesiredContainer,
   options: StartDetachedOptions,
-): Promise<DetachedStart & { readonly layerGone?: boolean }> {
+): Promise<DetachedStart & { readonly passing?: boolean }> {
   const run = options.again === true ? withoutOnce(container) : container;
   const stored = (await storedLayers(run))?.stored;
   const planned = (options.plan ?? createDetachedPlanner(project, options.host))(run, stored);
@@ -227,7 +227,7 @@ interface Settling {
 async function settle(
   stage: Stage,
   from: Settling,
-): Promise<DetachedStart & { readonly layerGone?: boolean }> {
+): Promise<DetachedStart & { readonly passing?: boolean }> {
   const { view, intent, planned } = from;
   const reports = [...from.early, ...drainReports(stage)];
   // The command may be executed before the stage, its parent, has come to say which process it is.
@@ -256,12 +256,12 @@ async function settle(
   if (!undone) await killLeft(stage, view, process);
   const explained = explain(reports, planned);
   const left = undone ? [] : undoMade(intent);
-  const { outcome, layerGone } = explained;
+  const { outcome, passing } = explained;
   const start = await finished(outcome, {
     ...from,
     leftovers: [...outcome.leftovers, ...left],
   });
-  return undone && layerGone ? { ...start, layerGone } : start;
+  return undone && passing ? { ...start, passing } : start;
 }
 
 /** Its outputs are copied when nobody of those that see its start is there any more. Throws ContainervError. */
@@ -279,12 +279,12 @@ function releaseRoot(keeper: Keeper, { outputs, log }: ContainerRecord): void {
 function explain(
   reports: readonly Report[],
   planned: Planned,
-): { readonly outcome: Outcome; readonly layerGone: boolean } {
+): { readonly outcome: Outcome; readonly passing: boolean } {
   const plain = plainOutcome(reports);
-  if (plain !== undefined) return { outcome: plain, layerGone: false };
+  if (plain !== undefined) return { outcome: plain, passing: false };
   const { plan, records } = planned.explain();
   const outcome = explainedOutcome(reports, plan, records);
-  return { outcome, layerGone: isLayerGone(outcome, plan) };
+  return { outcome, passing: isLayerGone(outcome, plan) || isWalkDisturbed(outcome) };
 }
 
 /** A stage that was killed left its child to the keeper: the one that it told of, or one that it had no time to tell of. */

@@ -76,6 +76,8 @@ export interface Started {
 
 /** How often a name that was free may be taken by another run before we could use it. */
 const TRIES = 100;
+/** How often others' mounts and renames may come between. */
+const WALKS = 10;
 
 export interface StartOptions extends StageOptions {
   /** For a process that runs one container and ends with it. */
@@ -221,7 +223,7 @@ async function explain(
   { running, tries }: Following,
 ): Promise<Outcome | Again> {
   const { plan, records, image } = await running.explain();
-  const { explainedOutcome, isLayerGone } = await import("../apply/explain.ts");
+  const { explainedOutcome, isLayerGone, isWalkDisturbed } = await import("../apply/explain.ts");
   const ending = explainedOutcome(reports, plan, records);
   const outcome = ending.reason === "lost" ? { failure: LOST, ...ending } : ending;
   const undone = reports.some((report) => report.kind === "undone");
@@ -233,6 +235,7 @@ async function explain(
     const failedOp = failure?.step === undefined ? undefined : plan.ops[failure.step.number - 1];
     if (failure?.errno === EEXIST && failedOp?.kind === "cgroup.make") return { again: tries + 1 };
     if (isLayerGone(outcome, plan)) return { again: 1 };
+    if (isWalkDisturbed(outcome) && tries < WALKS) return { again: tries + 1 };
     // At its end another run in the same delegated group moved the processes back, just before the controllers were on.
     if (failure?.errno === EBUSY && failedOp?.kind === "cgroup.make" && hasAsks) {
       return { again: tries + 1 };

@@ -2,24 +2,35 @@ import { readdirSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { EBADF, ENOENT } from "../../../ffi/abi/errno.ts";
+import { EAGAIN, EBADF, ENOENT } from "../../../ffi/abi/errno.ts";
 import {
   F_GETFD,
   F_GETFL,
   O_CLOEXEC,
   O_DIRECTORY,
   O_NONBLOCK,
+  O_PATH,
   O_RDONLY,
 } from "../../../ffi/abi/fcntl.ts";
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_SEQPACKET } from "../../../ffi/abi/socket.ts";
 import { POLLHUP, POLLIN, POLLNVAL } from "../../../ffi/abi/poll.ts";
-import { close, fcntl, openat, pipe2, pread64, read, write } from "../../../ffi/calls/fs.ts";
+import {
+  close,
+  fcntl,
+  openat,
+  openat2,
+  pipe2,
+  pread64,
+  read,
+  write,
+} from "../../../ffi/calls/fs.ts";
 import { getpid, kill } from "../../../ffi/calls/process.ts";
 import { ppoll } from "../../../ffi/calls/poll.ts";
 import { recvmsg, rightsSpace, sendmsg, socketpair } from "../../../ffi/calls/socket.ts";
 import { Fd } from "../../../ffi/linux/fd.ts";
 import { readOnce, waitForFd } from "../../../ffi/linux/poll.ts";
 import { callSync, check, readCell, SyscallError, writeCell } from "../../../ffi/linux/run.ts";
+import { kernel, numberOf } from "../../../ffi/linux/libc.ts";
 import { listenToSignals } from "../../../ffi/linux/signals.ts";
 
 const collectGarbage = (globalThis as { Bun?: { gc: (now: boolean) => void } }).Bun?.gc;
@@ -44,6 +55,24 @@ describe("callSync()", () => {
       assertEquals(callSync(absent), -ENOENT);
       assertEquals(callSync(gone), -3);
       if (i % 2500 === 0) collectGarbage?.(true);
+    }
+  });
+
+  test("walks a path again that the kernel would not walk beside a rename, but not for ever", () => {
+    const libc = kernel() as { call: ReturnType<typeof kernel>["call"] };
+    const { call } = libc;
+    const walk = openat2({ pathname: "/proc/self/..", flags: O_PATH });
+    let disturbed = 0;
+    libc.call = (number, given) =>
+      number === numberOf("openat2") && disturbed-- > 0 ? -EAGAIN : call(number, given);
+    try {
+      disturbed = 3;
+      new Fd(check(walk))[Symbol.dispose]();
+      assertEquals(disturbed, -1);
+      disturbed = Infinity;
+      assertEquals(callSync(walk), -EAGAIN);
+    } finally {
+      libc.call = call;
     }
   });
 
