@@ -1,6 +1,6 @@
 /** A project that is being changed: locked, recorded, with a keeper that listens. */
 import { Fd } from "../../ffi/linux/fd.ts";
-import { O_CLOEXEC, O_NONBLOCK, O_RDONLY } from "../../ffi/abi/fcntl.ts";
+import { O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_WRONLY } from "../../ffi/abi/fcntl.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { pidfdOpen } from "../../ffi/calls/pidfd.ts";
 import { fileSize } from "../../ffi/linux/file.ts";
@@ -203,15 +203,22 @@ export async function adoptLeft(project: OpenProject): Promise<number> {
   return adopted;
 }
 
+/** A named pipe has an end for those alone who have seen a writer; of a terminal's container nobody writes to the second. fifo(7) */
+function openRead(pathname: string): Fd {
+  const flags = O_NONBLOCK | O_CLOEXEC;
+  const reading = Fd.open(openat({ pathname, flags: O_RDONLY | flags }));
+  using _writing = Fd.open(openat({ pathname, flags: O_WRONLY | flags }));
+  return reading;
+}
+
 function adopt(keeper: Keeper, view: ContainerView, record: ContainerRecord): void {
   const { process } = record;
   if (process === undefined || !isAlive(process)) return;
-  const flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
   using pidfd = Fd.open(pidfdOpen({ pid: process.pid }));
   // The pid may have become another's between the two looks.
   if (!isAlive(process)) return;
-  using output = Fd.open(openat({ pathname: view.places.output, flags }));
-  using errors = Fd.open(openat({ pathname: view.places.errors, flags }));
+  using output = openRead(view.places.output);
+  using errors = openRead(view.places.errors);
   adoptByKeeper(
     keeper,
     { pidfd: pidfd.number, output: output.number, errors: errors.number },

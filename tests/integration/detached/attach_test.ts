@@ -1,12 +1,13 @@
 // runs-under: bun, deno
 /** `up -d` of a container with a terminal, or with an input that waits, and `attach`. */
+import process from "node:process";
 import { test } from "node:test";
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { cliCommand, runCli } from "../../support/cli.ts";
 import { openPty } from "../../support/pty.ts";
 import { missing, root } from "../../support/require.ts";
-import { guardWorld, sh } from "../cli/sandbox.ts";
-import { project } from "./project.ts";
+import { childrenOf, guardWorld, lives, sh, until } from "../cli/sandbox.ts";
+import { keeperOf, project } from "./project.ts";
 
 guardWorld();
 const skip = missing(root());
@@ -71,5 +72,58 @@ test(
     assertEquals((await box.cv("kill", "deaf")).code, 0);
     assertEquals((await deaf.ended).code, 137);
     assertMatch((await box.cv("attach", "deaf")).stderr, /error NOT_RUNNING: /);
+  },
+);
+
+test(
+  "what moves a terminal's output outlives its keeper and loses nothing; its own end is the terminal's",
+  { skip },
+  async () => {
+    const shell = {
+      policy: "none",
+      tty: true,
+      init: true,
+      commands: [["/bin/sh"]],
+      environment: { PS1: "> " },
+    };
+    await using box = project({ containers: { main: shell } });
+    assertEquals((await box.cv("up", "-d")).code, 0);
+    const [{ id = "", pid: main = 0 } = {}] = await box.ps();
+    const keeper = keeperOf(id);
+    const newChild = (known: readonly number[]): number => {
+      const [found = 0, ...more] = childrenOf(keeper).filter((child) => !known.includes(child));
+      assert(found !== 0 && more.length === 0, `${found} ${more}`);
+      return found;
+    };
+    const pump = newChild([main]);
+    box.write({ containers: { main: shell, other: shell } });
+    assertEquals((await box.cv("up", "-d")).code, 0);
+    const other = (await box.ps()).find(({ name }) => name === "other")?.pid ?? 0;
+    process.kill(newChild([main, pump, other]), "SIGKILL");
+    // As when a terminal is closed: its session gets SIGHUP.
+    assertEquals((await box.cv("wait", "other")).code, 129);
+
+    const words = [...cliCommand(), "attach", "--file", box.file, "main"];
+    using pty = openPty();
+    const first = pty.run(words);
+    await pty.until("> ");
+    pty.type("read key; echo between $((6*7))\n");
+    await pty.until("\r\n");
+    process.kill(keeper, "SIGKILL");
+    await until(() => !lives(keeper), "the keeper is gone");
+    assertEquals([lives(pump), lives(main)], [true, true]);
+    pty.type("key\n\x10\x11");
+    assertEquals((await first.ended).code, 0);
+    // The next that starts or looks has another keeper, which reads on from the same pipes.
+    const second = pty.run(words);
+    await pty.until("> ");
+    pty.type("echo after $((6*7))\n");
+    await pty.until("\r\nafter 42\r\n");
+    pty.type("\x10\x11");
+    assertEquals((await second.ended).code, 0);
+    const { stdout } = await box.cv("logs", "main");
+    assertStringIncludes(stdout, "between 42");
+    assertStringIncludes(stdout, "after 42");
+    assertEquals([lives(pump), lives(main)], [true, true]);
   },
 );
