@@ -1,7 +1,7 @@
 /** Descriptors that close themselves. */
 import { ENOENT } from "../abi/errno.ts";
-import { close } from "../calls/open.ts";
 import type { Syscall } from "../calls/call.ts";
+import { closeFd } from "./close.ts";
 import { callSync, check, SyscallError } from "./run.ts";
 
 /** An open descriptor of the runner; `using fd = Fd.open(…)` closes it at the end of the block. */
@@ -41,11 +41,11 @@ export class Fd {
     return number;
   }
 
-  /** Closes it, once. An error of close(2) tells of data, never of the descriptor, which is gone in any case. */
+  /** Closes it, once. */
   [Symbol.dispose](): void {
     if (this.#number < 0) return;
     const number = this.#number;
     this.#number = -1;
-    callSync(close({ fd: number }));
+    closeFd(number);
   }
 }

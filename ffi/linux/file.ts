@@ -21,10 +21,12 @@ import { RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../abi/openat2.ts";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, STATX_BASIC_STATS } from "../abi/stat.ts";
 import type { Word } from "../calls/call.ts";
 import { lseek, read, write } from "../calls/io.ts";
-import { close, openat, openat2, readlinkat } from "../calls/open.ts";
+import { openat, openat2, readlinkat } from "../calls/open.ts";
 import { mkdirat, renameat2, unlinkat } from "../calls/path.ts";
 import { statx } from "../calls/stat.ts";
 import { joinBytes } from "../memory/bytes.ts";
+import { closeFd } from "./close.ts";
+import { glanceMode } from "./glance.ts";
 import { callSync, check, readCell, SyscallError } from "./run.ts";
 
 /** Larger than an image of a stage: what is read at each start is read at once. */
@@ -65,7 +67,7 @@ export function readBytes(path: string, options: ReadOptions = {}): Uint8Array |
     // What it grows by meanwhile is left out: so its end need not be asked for by a read of its own.
     return readAll(fd, Math.min(max, regularSize(fd, path)));
   } finally {
-    callSync(close({ fd }));
+    closeFd(fd);
   }
 }
 
@@ -148,19 +150,18 @@ function regularSize(fd: number, path: string): number {
 
 /** True when the descriptor is of a directory, opened in whatever way; a closed one is none. Throws SyscallError. */
 export function isDirectory(fd: number): boolean {
-  const call = statx({
-    dirfd: fd,
-    pathname: "",
-    flags: AT_EMPTY_PATH,
-    mask: STATX_BASIC_STATS,
-    statxbuf: STATX,
-  });
-  const result = Number(callSync(call));
-  if (result === -EBADF) return false;
-  if (result < 0) throw new SyscallError(call, -result);
-  const cell = readCell(STATX);
-  const mode = new DataView(cell.buffer, cell.byteOffset, cell.byteLength).getUint16(28, true);
+  const mode = glanceMode(fd) ?? modeOf(fd);
   return (mode & S_IFMT) === S_IFDIR;
+}
+
+/** 0 of a closed descriptor. Throws SyscallError. */
+function modeOf(fd: number): number {
+  try {
+    return status(fd, "", AT_EMPTY_PATH)?.mode ?? 0;
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === EBADF) return 0;
+    throw error;
+  }
 }
 
 /** When the directory or file last changed: seconds and nanoseconds, as text; `undefined` when it is not there. */
@@ -273,14 +274,14 @@ export function readBytesInRoot(
   const flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
   const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   const fd = Number(callSync(openat2({ dirfd, pathname: path, flags, resolve })));
-  callSync(close({ fd: dirfd }));
+  closeFd(dirfd);
   if (isAbsent(fd)) return undefined;
   if (fd < 0) return false;
   try {
     if (((status(fd, "", AT_EMPTY_PATH)?.mode ?? 0) & S_IFMT) !== S_IFREG) return false;
     return readAll(fd, max + 1);
   } finally {
-    callSync(close({ fd }));
+    closeFd(fd);
   }
 }
 
@@ -293,7 +294,7 @@ export function readFileAt(dirfd: number, pathname: string): string | undefined 
   try {
     return decoder.decode(readAll(fd, Infinity));
   } finally {
-    callSync(close({ fd }));
+    closeFd(fd);
   }
 }
 
@@ -348,7 +349,7 @@ export function replaceFile(path: string, content: string | Uint8Array): string 
     if (fd >= 0) callSync(unlinkat({ pathname: temporary }));
     return error.message;
   } finally {
-    if (fd >= 0) callSync(close({ fd }));
+    if (fd >= 0) closeFd(fd);
   }
 }
 

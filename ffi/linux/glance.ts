@@ -3,7 +3,8 @@
  * what is called some thirty times, which costs a short process more than its work (docs/benchmarks.md). What can't be read is
  * `undefined`, for whatever reason: who needs the reason reads again by ffi/linux/file.
  */
-import { AT_FDCWD, O_CLOEXEC, O_NONBLOCK, O_RDONLY } from "../abi/fcntl.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC, O_NONBLOCK, O_RDONLY } from "../abi/fcntl.ts";
+import { S_IFMT, S_IFREG, STATX_BASIC_STATS } from "../abi/stat.ts";
 import type { Piece } from "../memory/arena.ts";
 import { kernel, numberOf } from "./libc.ts";
 import type { Callable } from "../seam/host.ts";
@@ -19,6 +20,7 @@ interface Glancing {
   readonly read: number;
   readonly close: number;
   readonly readlinkat: number;
+  readonly statx: number;
   readonly path: Piece;
   readonly buffer: Piece;
 }
@@ -35,6 +37,7 @@ function prepareGlancing(): Glancing {
     read: numberOf("read"),
     close: numberOf("close"),
     readlinkat: numberOf("readlinkat"),
+    statx: numberOf("statx"),
     path: arena.allocate(PATH_BYTES),
     buffer: arena.allocate(BYTES_MAX),
   };
@@ -59,15 +62,21 @@ export function glance(name: string): string | undefined {
   return bytes === undefined ? undefined : decoder.decode(bytes);
 }
 
+/** As `glanceBytes`, but only of a regular file: nothing is taken out of a FIFO. */
+export function glanceRegular(name: string): Uint8Array<ArrayBuffer> | undefined {
+  return look(name, true)?.slice();
+}
+
 /** The bytes lie in the buffer until the next look. */
-function look(name: string): Uint8Array<ArrayBuffer> | undefined {
+function look(name: string, regular = false): Uint8Array<ArrayBuffer> | undefined {
   glancing ??= prepareGlancing();
   const { syscall, openat, read, close, path, buffer } = glancing;
   if (!place(path, name)) return undefined;
   const flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
   const fd = Number(syscall(openat, AT_FDCWD, path.address, flags, 0, 0, 0));
   if (fd < 0) return undefined;
-  const count = Number(syscall(read, fd, buffer.address, BYTES_MAX, 0, 0, 0));
+  const taken = !regular || ((glanceMode(fd) ?? 0) & S_IFMT) === S_IFREG;
+  const count = taken ? Number(syscall(read, fd, buffer.address, BYTES_MAX, 0, 0, 0)) : -1;
   syscall(close, fd, 0, 0, 0, 0, 0);
   return count < 0 || count === BYTES_MAX ? undefined : buffer.bytes.subarray(0, count);
 }
@@ -86,4 +95,15 @@ export function glanceLinks(directory: string, names: readonly string[]): string
     length += count + 1;
   }
   return decoder.decode(buffer.bytes.slice(0, length));
+}
+
+/** Type and permissions of what a descriptor is of. */
+export function glanceMode(fd: number): number | undefined {
+  glancing ??= prepareGlancing();
+  const { syscall, statx, path, buffer } = glancing;
+  path.bytes[0] = 0;
+  const { address, view } = buffer;
+  const result = syscall(statx, fd, path.address, AT_EMPTY_PATH, STATX_BASIC_STATS, address, 0);
+  // struct statx: stx_mode 28
+  return Number(result) < 0 ? undefined : view.getUint16(28, true);
 }

@@ -4,7 +4,7 @@ import { forArchitecture } from "../calls/architecture.ts";
 import type { Bytes, Cell, Syscall, Word } from "../calls/call.ts";
 import { Arena, type Piece } from "../memory/arena.ts";
 import { SyscallError } from "./error.ts";
-import { type Kernel, kernel, numberOf } from "./libc.ts";
+import { type Kernel, kernel, numberOf, numbers } from "./libc.ts";
 
 export { SyscallError } from "./error.ts";
 
@@ -62,7 +62,7 @@ export function callSync(call: Syscall, results: Results = NO_RESULTS): number |
   const placed: (number | bigint)[] = [];
   for (const word of words) placed.push(typeof word === "number" ? word : placeWord(word, results));
   try {
-    const result = raw(numberOf(name), placed);
+    const result = raw(numbers.get(name) ?? numberOf(name), placed);
     return result === -EAGAIN && name === "openat2" ? walkAgain(placed) : result;
   } finally {
     scratch.reset();

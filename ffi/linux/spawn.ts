@@ -18,12 +18,13 @@ import { MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_EXEC } from "../abi/memfd.ts";
 import { KERNEL_SIGACTION, SIG_DFL, SIG_IGN, SIGCHLD } from "../abi/signal.ts";
 import { cstr } from "../abi/text.ts";
 import { write } from "../calls/io.ts";
-import { close, fcntl, memfdCreate } from "../calls/open.ts";
+import { fcntl, memfdCreate } from "../calls/open.ts";
 import { rtSigaction } from "../calls/signal.ts";
 import type { Callable } from "../seam/host.ts";
 import { LIBC } from "../seam/load.ts";
 import { showArray, showString } from "../calls/show.ts";
 import { shellOf } from "../stage/shell.ts";
+import { closeFd } from "./close.ts";
 import { Fd } from "./fd.ts";
 import { kernel } from "./libc.ts";
 import { callSync, check, createArena, failed, readCell, SyscallError } from "./run.ts";
@@ -231,7 +232,7 @@ export function spawnFile(
     const { argv, environment = [] } = args;
     return spawn(spawning, { path: `/proc/self/fd/${program}`, argv, moves, environment });
   } finally {
-    for (const copy of copies) callSync(close({ fd: copy }));
+    for (const copy of copies) closeFd(copy);
     memory.reset();
   }
 }

@@ -4,9 +4,9 @@ import { O_NONBLOCK } from "../../ffi/abi/fcntl.ts";
 import { MSG_DONTWAIT } from "../../ffi/abi/socket.ts";
 import type { Syscall } from "../../ffi/calls/call.ts";
 import { read } from "../../ffi/calls/io.ts";
-import { close } from "../../ffi/calls/open.ts";
 import { pidfdOpen } from "../../ffi/calls/pidfd.ts";
 import { recvfrom, sendto } from "../../ffi/calls/socket.ts";
+import { closeFd } from "../../ffi/linux/close.ts";
 import { isDirectory } from "../../ffi/linux/file.ts";
 import { openMessagePair, openPipe } from "../../ffi/linux/pair.ts";
 import { awaitFirst, waitForFd } from "../../ffi/linux/poll.ts";
@@ -90,10 +90,10 @@ export function startStage(
     const pid = spawnPlan({ image, name: NAME, argv: [NAME], fds, planFd: PLAN_FD });
     return { pid, control, reports, announced };
   } catch (error) {
-    for (const fd of kept) callSync(close({ fd }));
+    for (const fd of kept) closeFd(fd);
     throw error;
   } finally {
-    for (const fd of passed) callSync(close({ fd }));
+    for (const fd of passed) closeFd(fd);
   }
 }
 
@@ -119,7 +119,7 @@ export async function awaitExecuted(stage: Stage): Promise<void> {
   const { announced } = stage;
   if (announced === undefined) return;
   await awaitStage(stage, announced);
-  callSync(close({ fd: announced }));
+  closeFd(announced);
 }
 
 /**
@@ -191,7 +191,7 @@ function send(stage: Stage, word: number, size?: TerminalSize): void {
 
 /** Closes the control socket: a stage that still runs sees the end of file and ends the container. */
 export function releaseStage(stage: Stage): void {
-  callSync(close({ fd: stage.control }));
-  callSync(close({ fd: stage.reports }));
-  if (stage.pidfd !== undefined && stage.pidfd >= 0) callSync(close({ fd: stage.pidfd }));
+  closeFd(stage.control);
+  closeFd(stage.reports);
+  if (stage.pidfd !== undefined && stage.pidfd >= 0) closeFd(stage.pidfd);
 }

@@ -1,4 +1,5 @@
 /** The command line's entry: finds the command and loads only that. */
+import { exitNow } from "../../ffi/linux/exit.ts";
 import { commandRow } from "./table.ts";
 import type { Arguments } from "./arguments.ts";
 import { stderr } from "./output.ts";
@@ -91,7 +92,6 @@ export async function main(argv: readonly string[]): Promise<number> {
 /** The process's own command line, and its end. */
 export async function runMain(): Promise<void> {
   const status = isSetuid() ? refuseSetuid() : await main(process.argv.slice(2));
-  const { exitNow } = await import("../../ffi/linux/exit.ts");
   exitNow(status);
 }
 

@@ -30,9 +30,9 @@ async function quickly(
     const startable = await quickStartable(container, argv, { pidfd });
     const stdio = [interactive ? 0 : nothing.number, 1, 2] as const;
     const started = start(startable, stdio, { announce: false, rehearse: true });
-    const release = passSignals(started);
+    // Not taken away: they go with the process.
+    passSignals(started);
     const outcome = await started.ended;
-    release();
     const { failure, leftovers, status } = outcome;
     if (failure !== undefined || leftovers.length > 0) {
       await (await import("./exec.ts")).showFailures(outcome);

@@ -22,10 +22,10 @@ export async function command(given: Arguments): Promise<number> {
       ? (await import("../lifecycle/terminal.ts")).holdTerminal()
       : undefined;
     started = start(startable, [0, 1, 2], { announce: false, rehearse: true });
-    const release = passSignals(started);
+    // Never taken away: they go with the process, which has nothing left to do then but to say how it went.
+    passSignals(started);
     outcome = await started.ended;
     letGo?.();
-    release();
   } catch (error) {
     return await ownFailure(error, source);
   }

@@ -7,6 +7,7 @@ import {
   readBytesInRoot,
   readInput,
 } from "../../ffi/linux/file.ts";
+import { glanceRegular } from "../../ffi/linux/glance.ts";
 import { normalisePath } from "../../spec/model/context.ts";
 import type { GivenFile } from "../../spec/merge/resolve.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
@@ -158,7 +159,8 @@ function readDotenv(directory: string): string | undefined {
 /** `undefined`: there is none. Throws SPEC_UNREADABLE. */
 function readRegular(path: string, shown: string): Uint8Array | undefined {
   try {
-    return readBytes(path, { bytes: SPEC_BYTES_MAX, regular: true });
+    // The second says why the first could not; it reads the few that are longer, too.
+    return glanceRegular(path) ?? readBytes(path, { bytes: SPEC_BYTES_MAX, regular: true });
   } catch (error) {
     if (error instanceof NotRegularError) throw unreadable(`${shown} is not a regular file`, {});
     if (error instanceof SyscallError) {

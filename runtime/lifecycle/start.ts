@@ -1,10 +1,9 @@
 /** Starts one container and follows it to its end. Loads planning and explaining only when they are needed. */
 import { EAGAIN, EBUSY, EEXIST } from "../../ffi/abi/errno.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
-import { close } from "../../ffi/calls/open.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
+import { closeFd } from "../../ffi/linux/close.ts";
 import type { Fd } from "../../ffi/linux/fd.ts";
-import { callSync } from "../../ffi/linux/run.ts";
 import { LOST, type Outcome, plainOutcome } from "../apply/outcome.ts";
 import {
   awaitExecuted,
@@ -159,7 +158,7 @@ function launch(
     copies?.close();
     throw error;
   } finally {
-    for (const fd of passed) callSync(close({ fd }));
+    for (const fd of passed) closeFd(fd);
   }
 }
 

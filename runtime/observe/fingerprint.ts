@@ -5,6 +5,7 @@
  */
 import { AT_FDCWD } from "../../ffi/abi/fcntl.ts";
 import { fileVersion, modificationTime, readFile, readLink } from "../../ffi/linux/file.ts";
+import { glance, glanceLinks } from "../../ffi/linux/glance.ts";
 
 /** Who a process is and what it may do, of its /proc/PID/status: from `Uid:` to the line before `FDSize:`, and from `CapEff:` to the line before `CapAmb:`. */
 export function identityIn(status: string): string {
@@ -22,9 +23,10 @@ export function identityIn(status: string): string {
  */
 export function fingerprint(switches: readonly string[], watched: readonly string[] = []): string {
   const { HOME, XDG_DATA_HOME } = process.env;
-  let text = identityIn(readFile("/proc/self/status", { once: true }) ?? "");
+  const own = "/proc/self";
+  let text = identityIn(glance(`${own}/status`) ?? readFile(`${own}/status`) ?? "");
   // A root of another user namespace is another one.
-  text += `\n${readLink("/proc/self/ns/user")}`;
+  text += `\n${glanceLinks(`${own}/ns`, ["user"]) ?? readLink(`${own}/ns/user`)}`;
   // Changes whenever /bin, /lib and their like are made, removed or replaced.
   text += `\n${modificationTime(AT_FDCWD, "/")}\n${XDG_DATA_HOME}\n${HOME}`;
   for (const path of switches) text += `\n${path} ${readFile(path)}`;

@@ -7,7 +7,8 @@
  *
  * Every start reads it, so nothing is parsed before it is known to fit.
  */
-import { isPrivateDirectory, readBytes, replaceFile } from "../../ffi/linux/file.ts";
+import { isPrivateDirectory, replaceFile } from "../../ffi/linux/file.ts";
+import { glanceBytes } from "../../ffi/linux/glance.ts";
 import type { Summary } from "../plan/plan.ts";
 import { type CacheKey, cacheName } from "./spec_cache.ts";
 
@@ -50,7 +51,7 @@ export function recallRun(
   fingerprint: (switches: readonly string[], watched?: readonly string[]) => string,
 ): RememberedRun | undefined {
   if (!isPrivateDirectory(directory)) return undefined;
-  const bytes = readBytes(pathOf(directory, key), { once: true });
+  const bytes = glanceBytes(pathOf(directory, key));
   if (bytes === undefined || bytes.length < HEAD_BYTES) return undefined;
   const head = new DataView(bytes.buffer, bytes.byteOffset, HEAD_BYTES);
   const keyBytes = head.getUint32(8, true);
