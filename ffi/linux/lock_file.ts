@@ -18,17 +18,27 @@ import { callSync, check, SyscallError } from "./run.ts";
 /** How often a lock that is taken is asked for again, in milliseconds. */
 const ASK_MS = 5;
 
+export interface LockOptions {
+  /** How long it is waited for. Default: for as long as it takes. */
+  readonly waitMs?: number;
+  /** False: a file that is not there is not made, which is ENOENT. */
+  readonly create?: boolean;
+}
+
 /**
  * Waits for a lock; with `waitMs` no longer than that, and gives `undefined` then. Whoever removes the file holds its lock: one who waited for a file that is gone by then asks anew.
  *
  * @throws SyscallError: EACCES, EROFS, ENOENT where the directory is not there or not ours.
  */
 export function lockFile(path: string): Promise<Fd>;
-export function lockFile(path: string, waitMs: number): Promise<Fd | undefined>;
-export async function lockFile(path: string, waitMs = Infinity): Promise<Fd | undefined> {
+export function lockFile(path: string, options: LockOptions): Promise<Fd | undefined>;
+export async function lockFile(
+  path: string,
+  { waitMs = Infinity, create = true }: LockOptions = {},
+): Promise<Fd | undefined> {
   const deadline = performance.now() + waitMs;
   for (;;) {
-    const flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+    const flags = O_RDWR | (create ? O_CREAT : 0) | O_NOFOLLOW | O_CLOEXEC;
     const fd = new Fd(check(openat({ pathname: path, flags, mode: 0o600 })));
     try {
       const isOurs = await waitForLock(fd.number, deadline);

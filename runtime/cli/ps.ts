@@ -76,7 +76,8 @@ function stateText(view: ContainerView, now: number): string {
   }
   if (state === "broken") return `broken: ${problem}`;
   const missed = (record?.collected?.missed.length ?? 0) > 0 ? ", outputs missing" : "";
-  return ending === undefined ? state : `${endingText(ending)}${missed}`;
+  const cutOff = record?.unfinished === true ? ", its start was cut off" : "";
+  return `${ending === undefined ? state : endingText(ending)}${missed}${cutOff}`;
 }
 
 /** `healthy` and its like, where it has a check and the supervisor's word is about this very process. */

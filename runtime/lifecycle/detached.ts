@@ -31,17 +31,17 @@ import type { Host } from "../plan/host.ts";
 import { DETACH, type Report } from "../plan/report.ts";
 import { identify, openProcess, type ProcessIdentity } from "../state/identity.ts";
 import { containerPlaces } from "../state/places.ts";
-import { type ContainerRecord, writeRecord } from "../state/record.ts";
+import { type ContainerRecord, type Former, writeRecord } from "../state/record.ts";
 import { noteEvent } from "../state/events.ts";
 import { clearStopped } from "../state/supervised.ts";
 import { removeTree } from "../../ffi/linux/directory.ts";
 import { withoutSecrets } from "./digest.ts";
-import { type Former, formerOf, giveUp } from "./former.ts";
+import { formerOf, giveUp } from "./former.ts";
 import { intentOf } from "./intent.ts";
 import { createDetachedPlanner, type DetachedPlanner } from "./detached_plan.ts";
 import type { Planned } from "./template.ts";
 import { openStreams } from "./detached_streams.ts";
-import { undoMade } from "./remove.ts";
+import { killLeft, killMembers, undoMade } from "./take_back.ts";
 import type { OpenCopies } from "./start.ts";
 import { storedLayers } from "./stored.ts";
 import { signalProcess } from "./stop.ts";
@@ -98,15 +98,16 @@ async function tryDetached(
     places: containerPlaces(project.places, container.name),
     project: project.places,
   };
-  const intent = intentOf(container, planned, "starting");
   const former = formerOf(view, container.name);
+  const intent = intentOf(container, planned, "starting");
+  const begun = former === undefined ? intent : { ...intent, former };
   makePrivateDirectory(view.places.directory);
   if (stored !== undefined) {
     await (await import("./layers.ts")).keepLayers(view.places.directory, stored);
   }
   try {
     writeRecord(view.places.desired, withoutSecrets(container));
-    saveContainer(view, intent);
+    saveContainer(view, begun);
   } catch (error) {
     if (former === undefined) removeTree(view.places.directory);
     throw error;
@@ -129,6 +130,7 @@ async function tryDetached(
     if (asks !== undefined) {
       await (await import("../apply/asks.ts")).answerAsks(stage, asks, early);
     }
+    await noteProcess(stage, { view, intent: begun, early });
     await copies?.answer(() => hasEnded(launched));
     await awaitExecuted(stage);
     return await settle(stage, { view, former, intent, planned, early, keeper, copies });
@@ -159,9 +161,34 @@ async function abandon(
   const reports: Report[] = [];
   sendSignal(stage, SIGKILL);
   await collect(stage, reports);
-  if (reports.some(({ kind }) => kind === "undone")) return [];
-  await killLeft(stage, view, undefined);
-  return undoMade(intent);
+  return reports.some(({ kind }) => kind === "undone") ? [] : undoLost(stage, view, intent);
+}
+
+/** The stage was killed: whatever it left is taken back, a child too that it had no time to tell of. Others are being started beside it. */
+function undoLost(
+  stage: Stage,
+  view: Settling["view"],
+  record: ContainerRecord,
+): readonly ErrorFacts[] {
+  // Its pipes are at their end before it is.
+  hasEnded(stage, DEATH_MS);
+  killLeft({ ...view, record });
+  killMembers(record);
+  return undoMade(record);
+}
+
+/**
+ * Which process the container's first one is stands in the record before that is of its own: whoever kills us, the stage and the keeper
+ * at once leaves a process that is known. It costs no time, the container is being made meanwhile.
+ */
+async function noteProcess(
+  stage: Stage,
+  { view, intent, early }: Pick<Settling, "view" | "intent"> & { readonly early: Report[] },
+): Promise<void> {
+  await collect(stage, early, ({ kind }) => kind === "started" || kind === "failed");
+  const pid = early.find(({ kind }) => kind === "started")?.a;
+  const process = pid === undefined ? undefined : identify(pid);
+  if (process !== undefined) saveContainer(view, { ...intent, process });
 }
 
 interface Handing {
@@ -253,9 +280,9 @@ async function settle(
   } else await collect(stage, reports);
   releaseRoot(from.keeper, intent);
   const undone = reports.some(({ kind }) => kind === "undone");
-  if (!undone) await killLeft(stage, view, process);
+  if (!undone && process !== undefined) await kill(process);
   const explained = explain(reports, planned);
-  const left = undone ? [] : undoMade(intent);
+  const left = undone ? [] : undoLost(stage, view, intent);
   const { outcome, passing } = explained;
   const start = await finished(outcome, {
     ...from,
@@ -285,25 +312,6 @@ function explain(
   const { plan, records } = planned.explain();
   const outcome = explainedOutcome(reports, plan, records);
   return { outcome, passing: isLayerGone(outcome, plan) || isWalkDisturbed(outcome) };
-}
-
-/** A stage that was killed left its child to the keeper: the one that it told of, or one that it had no time to tell of. */
-async function killLeft(
-  stage: Stage,
-  { project }: Settling["view"],
-  process: ProcessIdentity | undefined,
-): Promise<void> {
-  if (process !== undefined) return await kill(process);
-  // Its pipes are at their end before its child is the keeper's.
-  hasEnded(stage, DEATH_MS);
-  const [{ unrecordedOf }, { viewProject }] = await Promise.all([
-    import("./unrecorded.ts"),
-    import("./containers.ts"),
-  ]);
-  for (const pid of unrecordedOf(viewProject(project))) {
-    const left = identify(pid);
-    if (left !== undefined) await kill(left);
-  }
 }
 
 const DEATH_MS = 2000;

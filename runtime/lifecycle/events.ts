@@ -12,7 +12,7 @@ import { type ContainerEvent, decodeEvents, oldEvents } from "../state/events.ts
 import { joinBytes } from "../../ffi/memory/bytes.ts";
 import type { ProjectPlaces } from "../state/places.ts";
 import { type ContainerRecord, isBroken } from "../state/record.ts";
-import { groupsOf } from "./remove.ts";
+import { groupsOf } from "./take_back.ts";
 import { listContainers, readContainer } from "../state/project.ts";
 
 /** An event, and whose container it is about. */

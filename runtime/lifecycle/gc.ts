@@ -4,11 +4,9 @@
  * twice changes nothing.
  */
 import { AT_REMOVEDIR } from "../../ffi/abi/fcntl.ts";
-import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";
-import { kill } from "../../ffi/calls/process.ts";
 import { listDirectory } from "../../ffi/linux/directory.ts";
-import { fileVersion, getuid, readFile } from "../../ffi/linux/file.ts";
+import { entryKind, fileVersion, getuid, readFile } from "../../ffi/linux/file.ts";
 import { glance } from "../../ffi/linux/glance.ts";
 import { isLocked } from "../../ffi/linux/lock_file.ts";
 import { callSync } from "../../ffi/linux/run.ts";
@@ -18,15 +16,16 @@ import { lockHolder } from "../observe/lock_holder.ts";
 import { observeHost } from "../observe/host.ts";
 import { identify } from "../state/identity.ts";
 import { isProjectKey, type ProjectPlaces, projectPlaces } from "../state/places.ts";
-import { listProjects, ownStateDirectory } from "../state/project.ts";
+import { listProjects, type LockProjectOptions, ownStateDirectory } from "../state/project.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
 import { type ContainerView, viewProject } from "./containers.ts";
 import { collectHalfCopies } from "./half_copies.ts";
 import { collectEnded } from "./collect.ts";
 import { dataDirectory } from "./data.ts";
-import { adoptLeft, openProject } from "./project.ts";
+import { restore } from "./former.ts";
+import { adoptLeft, noState, openProject } from "./project.ts";
 import { removeContainer } from "./remove.ts";
-import { unrecordedOf } from "./unrecorded.ts";
+import { killUnrecorded, takeBack } from "./take_back.ts";
 
 /** What was found and taken away. */
 export interface GcResult {
@@ -87,13 +86,18 @@ async function collectFree(
   found: Collected,
   waitMs: number,
 ): Promise<boolean> {
+  const isThere = (): boolean => entryKind(places.lock) !== undefined;
   try {
     if (found.dryRun) return lookAtProject(places, found);
-    await collectProject(places, found, waitMs);
+    // Whoever had it may have removed it since it was listed: nothing of it is made again.
+    if (isThere() || entryKind(places.directory) !== undefined) {
+      await collectProject(places, found, { waitMs, existing: isThere() });
+    }
   } catch (error) {
     // One that can't be had must not keep the others from being collected.
     if (!(error instanceof ContainervError)) throw error;
     if (error.code === "PROJECT_HELD") return false;
+    if (!isThere()) return true;
     found.failures.push(error.facts);
   }
   return true;
@@ -125,19 +129,19 @@ function lockedProjects(): readonly ProjectPlaces[] {
 async function collectProject(
   places: ProjectPlaces,
   found: Collected,
-  waitMs: number,
+  options: LockProjectOptions,
 ): Promise<void> {
   const { record } = viewProject(places);
   const file = record?.file ?? "";
   const named = { name: record?.name ?? places.key, file };
-  using project = await openProject(places, named, { waitMs });
+  using project = await openProject(places, named, options);
   found.adopted += await adoptLeft(project);
-  killUnrecorded(places, found);
+  endUnrecorded(places, found);
   const { containers } = viewProject(places);
   const ended = containers.filter(({ state }) => state === "exited");
   for (const { facts } of await collectEnded(ended)) found.failures.push(facts);
   for (const one of containers.filter(isLeft)) {
-    const left = removeContainer(one);
+    const left = settleLeft(one);
     found.failures.push(...left);
     if (left.length === 0) found.removed.push(`${one.id}: ${whatWas(one)}`);
   }
@@ -147,7 +151,7 @@ async function collectProject(
 /** What `collectProject` would do. False: somebody changes it at the moment. */
 function lookAtProject(places: ProjectPlaces, found: Collected): boolean {
   if (isLocked(places.lock)) return false;
-  killUnrecorded(places, found);
+  endUnrecorded(places, found);
   for (const one of viewProject(places).containers.filter(isLeft)) {
     found.removed.push(`${one.id}: ${whatWas(one)}`);
   }
@@ -158,18 +162,31 @@ function lookAtProject(places: ProjectPlaces, found: Collected): boolean {
 const isLeft = (one: ContainerView): boolean =>
   one.state === "starting" || one.state === "stale" || isUnrecorded(one);
 
+/** It is removed, or what it was before its start was begun. */
+function settleLeft(one: ContainerView): readonly ErrorFacts[] {
+  const former = one.state === "starting" ? one.record?.former : undefined;
+  if (former === undefined) return removeContainer(one);
+  const left = takeBack(one);
+  if (left.length > 0) return left;
+  const problem = restore(one, former);
+  return problem === undefined ? [] : [noState(one.project, problem).facts];
+}
+
 /** A directory that was made, and nothing written into it yet. */
 const isUnrecorded = (one: ContainerView): boolean =>
   one.state === "broken" && readFile(one.places.record) === undefined;
 
-function whatWas({ state }: ContainerView): string {
+function whatWas({ state, record }: ContainerView): string {
   if (state === "stale") return "of an earlier boot";
-  return state === "starting" ? "its start was not finished" : "it was not recorded";
+  if (state !== "starting") return "it was not recorded";
+  const before = record?.former === undefined
+    ? ""
+    : `: it is ${record.former.record.phase === "created" ? "created" : "stopped"}, as before`;
+  return `its start was not finished${before}`;
 }
 
-function killUnrecorded(places: ProjectPlaces, found: Collected): void {
-  for (const pid of unrecordedOf(viewProject(places))) {
-    if (!found.dryRun) callSync(kill({ pid, sig: SIGKILL }));
+function endUnrecorded(places: ProjectPlaces, found: Collected): void {
+  for (const pid of killUnrecorded(viewProject(places), found)) {
     found.removed.push(`${places.key}: process ${pid}, which no record names`);
   }
 }

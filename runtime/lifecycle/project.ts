@@ -17,7 +17,15 @@ import { lockHolder } from "../observe/lock_holder.ts";
 import { bootId, identify, isAlive } from "../state/identity.ts";
 import { turnEvents } from "../state/events.ts";
 import type { ProjectPlaces } from "../state/places.ts";
-import { HELD, listContainers, lockProject, readProject, removeProject } from "../state/project.ts";
+import {
+  GONE,
+  HELD,
+  listContainers,
+  lockProject,
+  type LockProjectOptions,
+  readProject,
+  removeProject,
+} from "../state/project.ts";
 import {
   type ContainerRecord,
   isBroken,
@@ -39,11 +47,6 @@ export interface OpenProject {
   readonly [Symbol.dispose]: () => void;
 }
 
-export interface OpenOptions {
-  /** How long another that changes the project is waited for. Default: for as long as it takes. */
-  readonly waitMs?: number;
-}
-
 /**
  * Waits for the project's lock. Without a `file` it is the project's that is recorded then: what was read before may have been
  * written since. Throws ContainervError where there can be no state, and PROJECT_HELD where another has it for too long.
@@ -51,10 +54,11 @@ export interface OpenOptions {
 export async function openProject(
   places: ProjectPlaces,
   asked: { readonly name: string; readonly file: string },
-  { waitMs }: OpenOptions = {},
+  options: LockProjectOptions = {},
 ): Promise<OpenProject> {
-  const lock = await lockProject(places, waitMs);
+  const lock = await lockProject(places, options);
   if (lock === HELD) throw isHeld(places);
+  if (lock === GONE) throw noState(places, "it is gone");
   if (typeof lock === "string") throw noState(places, lock);
   let { name, file } = asked;
   try {

@@ -85,7 +85,8 @@ function changeOf(
   const was = recorded(view);
   if (was === undefined) return { name, ...decide({ state: "broken", ...NOTHING }), ...NOTHING };
   const differences = differencesOf(was, wanted, record);
-  const seen = { state, differences, stopped: view.stopped, ...statusOf(view) };
+  const unfinished = record.unfinished === true;
+  const seen = { state, differences, stopped: view.stopped, unfinished, ...statusOf(view) };
   if (state !== "running") {
     return { name, ...decide({ ...seen, drift: [] }), ...NOTHING, differences };
   }

@@ -1,7 +1,9 @@
-/** Processes of a project that no record names: what a start left that was killed together with its stage. Changes nothing. */
+/** Processes that no record names: what a start left that was killed together with its stage. Changes nothing. */
+import { listDirectory } from "../../ffi/linux/directory.ts";
 import { readFile, readLink } from "../../ffi/linux/file.ts";
 import { SyscallError } from "../../ffi/linux/run.ts";
 import { identify } from "../state/identity.ts";
+import type { ContainerPlaces } from "../state/places.ts";
 import type { ContainerView, ProjectView } from "./containers.ts";
 
 /** Descriptors by which a process shows whose it is: the streams of a stage and of a pump, and what a pump is told by. */
@@ -31,6 +33,29 @@ export function unrecordedOf({ record, kept, containers }: ProjectView): readonl
 export function childrenOfKeeper(keeper: number): readonly number[] {
   const children = readFile(`/proc/${keeper}/task/${keeper}/children`) ?? "";
   return children.split(" ").filter((text) => text !== "").map(Number);
+}
+
+/**
+ * Pids of processes that have a pipe of the container as one of their streams, whoever's children they are by now: of one that is not
+ * running they are what a start left.
+ */
+export function holdersOf({ directory }: Pick<ContainerPlaces, "directory">): readonly number[] {
+  return listDirectory("/proc").flatMap(({ name }) => {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) return [];
+    const isHolder = TELLING_FDS.some((fd) => linkOf(pid, fd).startsWith(`${directory}/`));
+    return isHolder ? [pid] : [];
+  });
+}
+
+function linkOf(pid: number, fd: number): string {
+  try {
+    return readLink(`/proc/${pid}/fd/${fd}`) ?? "";
+  } catch (error) {
+    // It is another user's, or has ended.
+    if (error instanceof SyscallError) return "";
+    throw error;
+  }
 }
 
 /** Which mount namespace it is in: in that of the host is no process of a container. `undefined`: it is not ours to see, or has ended. */

@@ -18,8 +18,9 @@ import { healthOf, type Orderly, startOrderly } from "./supervise/orderly.ts";
 import type { WatchOrder } from "./supervise/watcher.ts";
 import { needsSupervisor } from "./supervise/supervision.ts";
 import { type Change, changesOf } from "./reconcile.ts";
-import { endAndRemove } from "./remove.ts";
+import { endAndRemove, endForAnother } from "./remove.ts";
 import { storedLayers } from "./stored.ts";
+import { killUnrecorded } from "./take_back.ts";
 
 /** How one change went. */
 export interface Done extends Change {
@@ -66,6 +67,7 @@ export async function up(
   await endSupervisor(places);
   const round = beginRound(project, desired, options);
   const before = viewProject(places);
+  killUnrecorded(before);
   const due = before.containers.filter((one) => one.state === "exited" && hasUncollected(one));
   round.failures.push(...await collectEnded(due));
   const isSettled = await settleLeft(round, desired);
@@ -224,8 +226,9 @@ async function carryOut(
       ? viewOne(round.project.places, name)
       : undefined;
     const startsFirst = old?.state === "running";
+    const end = action === "remove" ? endAndRemove : endForAnother;
     if (action === "remove" || (action === "replace" && !startsFirst)) {
-      for (const facts of await endAndRemove(round.project.places, name)) failed(facts);
+      for (const facts of await end(round.project.places, name)) failed(facts);
     }
     if (container !== undefined && action === "change") {
       const failures = await changeNamed(round.project, change, container);

@@ -16,7 +16,8 @@ import { type DetachedStart, startDetached } from "./detached.ts";
 import { adoptLeft, type OpenProject, openProject, saveContainer } from "./project.ts";
 import { freezerGroup, pause, resume } from "./pause.ts";
 import { isPaused } from "./exec.ts";
-import { killMembers, removeContainer, undoMade } from "./remove.ts";
+import { removeContainer } from "./remove.ts";
+import { takeBack } from "./take_back.ts";
 import { openProcess } from "../state/identity.ts";
 import { signalProcess, stopContainers, type StopOptions } from "./stop.ts";
 
@@ -130,11 +131,8 @@ export async function startAgain(
   // What it left is gone with its next start.
   const missed = (await collectEnded([view])).map(({ facts }) => facts);
   const container = await wholeDesired(project, view);
-  if (view.record !== undefined && view.state !== "stale") {
-    killMembers(view.record);
-    const [left] = undoMade(view.record);
-    if (left !== undefined) throw new ContainervError(left);
-  }
+  const [left] = takeBack(view);
+  if (left !== undefined) throw new ContainervError(left);
   const host = observeHost({ cgroups: true, roots: SYSTEM_ROOTS });
   const start = await startDetached(project, container, { host });
   return { ...start, leftovers: [...missed, ...start.leftovers] };

@@ -62,25 +62,37 @@ export function listContainers(places: ProjectPlaces): readonly string[] {
 
 /** Of `lockProject`: another has it. */
 export const HELD = Symbol("held");
+/** Of `lockProject`: there is none any more. */
+export const GONE = Symbol("gone");
+
+export interface LockProjectOptions {
+  /** How long another that has it is waited for. Default: for as long as it takes. */
+  readonly waitMs?: number;
+  /** Nothing is made of a project that is not there. */
+  readonly existing?: boolean;
+}
 
 /**
  * The right to change the project, until the result is disposed of. Its directories are there then; gives the reason where they
- * can't be. Another that has it is waited for, with `waitMs` no longer than that.
+ * can't be. Another that has it is waited for.
  */
 export async function lockProject(
   places: ProjectPlaces,
-  waitMs = Infinity,
-): Promise<Fd | string | typeof HELD> {
+  { waitMs = Infinity, existing = false }: LockProjectOptions = {},
+): Promise<Fd | string | typeof HELD | typeof GONE> {
   const deadline = performance.now() + waitMs;
   const state = places.directory.slice(0, places.directory.lastIndexOf("/"));
   for (;;) {
-    const made = makePrivateDirectory(state);
+    const made = existing ? undefined : makePrivateDirectory(state);
     if (made !== undefined) return made;
-    const lock = await lockFile(places.lock, deadline - performance.now())
-      .then((fd) => fd ?? HELD, reasonOf);
+    const lock = await lockFile(places.lock, {
+      waitMs: deadline - performance.now(),
+      create: !existing,
+    }).then((fd) => fd ?? HELD, reasonOf);
+    if (lock === undefined && existing) return GONE;
     // The directory may have been removed with the last project meanwhile.
     if (lock === undefined) continue;
-    if (typeof lock === "string" || lock === HELD) return lock;
+    if (typeof lock === "string" || lock === HELD || existing) return lock;
     for (const directory of [places.directory, places.containers, places.logs]) {
       const problem = makePrivateDirectory(directory);
       if (problem === undefined) continue;

@@ -54,6 +54,13 @@ export interface Collected {
   readonly missed: readonly ErrorFacts[];
 }
 
+/** What a container was before a start of it was begun: a start that fails, or is cut off, leaves it as it was. */
+export interface Former {
+  readonly record: ContainerRecord;
+  /** What was asked for, as it was written. */
+  readonly desired: string;
+}
+
 /** A container of a project. */
 export interface ContainerRecord {
   readonly version: typeof RECORD_VERSION;
@@ -70,6 +77,10 @@ export interface ContainerRecord {
   readonly digest: { readonly spec: string; readonly secrets?: string; readonly plan?: string };
   /** Operations of the plan that can be taken back: their undo, last first, is the container's removal. */
   readonly made: readonly Op[];
+  /** Only of one that is `starting`: absent, it was not there before. */
+  readonly former?: Former;
+  /** A start that followed was cut off and taken back: it is to be started still. */
+  readonly unfinished?: true;
   /** The container's first process. */
   readonly process?: ProcessIdentity;
   /** How long the file of endings was when it was started: its ending is behind. */
@@ -122,7 +133,7 @@ export function readRecord<R extends { readonly version: number; readonly boot: 
   }
 }
 
-const RECORD_BYTES_MAX = 1 << 20;
+const RECORD_BYTES_MAX = 1 << 24;
 
 /** Writes a record. Gives the reason when it could not. */
 export function writeRecord(path: string, record: object): string | undefined {
@@ -143,6 +154,11 @@ export function isProjectRecord(value: Partial<ProjectRecord>): boolean {
 
 const PHASES: readonly unknown[] = ["created", "starting", "started"];
 
+/** What was before is never itself a start that is not finished. */
+const isFormer = ({ record, desired }: Partial<Former>): boolean =>
+  typeof desired === "string" && record !== undefined && record.phase !== "starting" &&
+  isContainerRecord(record);
+
 /** As `isProjectRecord`. */
 export function isContainerRecord(value: Partial<ContainerRecord>): boolean {
   const { boot, name, phase, created, digest, made, process, log, stop } = value;
@@ -153,5 +169,6 @@ export function isContainerRecord(value: Partial<ContainerRecord>): boolean {
     /^[0-9a-z]{8}$/.test(log ?? "") && Number.isInteger(stop?.signal) &&
     typeof stop?.graceMs === "number" && Array.isArray(value.limits) &&
     (value.outputs === undefined || Array.isArray(value.outputs)) &&
+    (value.former === undefined || isFormer(value.former)) &&
     typeof value.logs?.maxBytes === "number" && typeof value.logs.maxFiles === "number";
 }

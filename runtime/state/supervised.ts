@@ -31,6 +31,11 @@ export function readSupervised(places: ContainerPlaces): Supervised | undefined 
   return parse<Supervised>(glance(fileOf(places)));
 }
 
+/** What was said of it is of one that is made anew. */
+export function forgetSupervised(places: ContainerPlaces): void {
+  callSync(unlinkat({ pathname: fileOf(places), flags: 0 }));
+}
+
 /** Somebody asks for its end: it is not started again. Gives the reason when that can't be noted. */
 export function markStopped(places: ContainerPlaces): string | undefined {
   return replaceFile(stoppedOf(places), "");

@@ -5,7 +5,8 @@
  * killed, and each fails with an errno. Nothing hangs, what fails is named, and after one gc what is not running is gone.
  *
  * CONTAINERV_RECORDS=all: each record, and each errno. By default some records of each verb. CONTAINERV_RECORD_VERBS=up,exec names the
- * verbs, CONTAINERV_RECORD_KINDS=stage,both,errno what is done at each, CONTAINERV_RECORD_POINTS=85-110 some of a program's records. `stop`, `rm`, `down`, `cp` and `create` start no program: steps_test.ts kills their runners.
+ * verbs, CONTAINERV_RECORD_KINDS=stage,both,keeper,errno what is done at each (keeper: it is killed too), CONTAINERV_RECORD_POINTS=85-110
+ * some of a program's records. `stop`, `rm`, `down`, `cp` and `create` start no program: steps_test.ts kills their runners.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -30,10 +31,9 @@ import { answerMadeUpNumbers, FIRST_MADE_UP } from "./made_up_numbers.ts";
 guardWorld();
 const ALL = process.env["CONTAINERV_RECORDS"] === "all";
 const VERBS = process.env["CONTAINERV_RECORD_VERBS"]?.split(",");
-const [FROM = 0, TO = Infinity] = (process.env["CONTAINERV_RECORD_POINTS"] ?? "").split("-").filter(
-  Boolean,
-).map(Number);
-const KINDS = (process.env["CONTAINERV_RECORD_KINDS"] ?? "stage,both,errno").split(",");
+const [FROM = 0, TO = Infinity] = process.env["CONTAINERV_RECORD_POINTS"]?.split("-").map(Number) ??
+  [];
+const KINDS = (process.env["CONTAINERV_RECORD_KINDS"] ?? "stage,both,keeper,errno").split(",");
 const ERRNOS = ["ENOMEM", "ENOSPC", "EMFILE", "EPERM", "ENOSYS", "EINTR", "EAGAIN"] as const;
 const HANG_MS = 20_000 * PATIENCE;
 
@@ -61,6 +61,13 @@ interface Verb {
 const up = (file: string): readonly string[] => ["up", "-d", file];
 const VERB_LIST: readonly Verb[] = [
   { name: "up", words: up, before: [], sample: 3 },
+  {
+    name: "groupless",
+    words: up,
+    before: [],
+    spec: { containers: { one: { policy: "none", commands: one.commands } } },
+    sample: 1,
+  },
   {
     name: "terminal",
     words: up,
@@ -257,8 +264,8 @@ const RUNNER: readonly string[] = currentRuntime() === "bun"
   ? [`${REPOSITORY}/node_modules/.bin/bun`, SCRIPT]
   : [`${REPOSITORY}/node_modules/.bin/deno`, "run", "-A", SCRIPT];
 
-/** Stage and runner are killed; nobody is there who takes anything back. */
-async function killBoth(verb: Verb, box: Box, patch: Patch & Point) {
+/** Stage and runner are killed, and the keeper: nobody is there who takes anything back, or of whom what is left is a child. */
+async function killAll(verb: Verb, box: Box, patch: Patch & Point & { readonly keeper: boolean }) {
   const { image, record, number } = patch;
   const [program = "", ...words] = [...RUNNER, `${image}`, `${record}`, `${number}`];
   const child = spawn(program, [...words, ...verb.words(box.file)], { stdio: "ignore" });
@@ -267,9 +274,11 @@ async function killBoth(verb: Verb, box: Box, patch: Patch & Point) {
     .finally(() => over = true);
   const held = await awaitHeld(box, { runner: child.pid ?? 0, hold: patch.hold }, () => over);
   if (held !== undefined) {
-    count("killed both");
+    const keeper = patch.keeper ? keeperOf(box) : undefined;
+    count(keeper === undefined ? "killed both" : "killed all three");
     process.kill(child.pid ?? 0, "SIGSTOP");
     process.kill(held.stage, "SIGKILL");
+    if (keeper !== undefined) process.kill(keeper, "SIGKILL");
     process.kill(child.pid ?? 0, "SIGKILL");
     await letAllGo(patch, held);
   }
@@ -364,20 +373,14 @@ describe("every record of a detached verb's programs", {
         }
       };
       for (const point of KINDS.includes("stage") ? chosen(points, verb.sample) : []) {
-        const patch = { ...point, number: "held" } as const;
-        note(
-          "stage killed",
-          point,
-          await atPoint(verb, (box) => killStage(verb, box, patch)),
-        );
+        const act = (box: Box) => killStage(verb, box, { ...point, number: "held" });
+        note("stage killed", point, await atPoint(verb, act));
       }
-      for (const point of KINDS.includes("both") ? chosen(points, verb.sample / 2) : []) {
-        const patch = { ...point, number: "held" } as const;
-        note(
-          "both killed",
-          point,
-          await atPoint(verb, (box) => killBoth(verb, box, patch)),
-        );
+      for (const kind of KINDS.filter((one) => ["both", "keeper"].includes(one))) {
+        for (const point of chosen(points, verb.sample / 2)) {
+          const patch = { ...point, number: "held", keeper: kind === "keeper" } as const;
+          note(`${kind} killed`, point, await atPoint(verb, (box) => killAll(verb, box, patch)));
+        }
       }
       const cases = points.filter(({ call }) => call !== "exit_group").flatMap((patch, index) =>
         (ALL ? ERRNOS : [ERRNOS[index % ERRNOS.length] ?? "EPERM"])

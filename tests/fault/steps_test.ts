@@ -54,11 +54,14 @@ interface Verb {
   readonly spec?: SpecObject;
   /** Said before it. */
   readonly prepare?: readonly string[];
+  /** Names of those that are there whenever it is killed: they run, or can be started again. */
+  readonly keeps?: readonly string[];
   /** Killed at by default: the call, and which of them. */
   readonly sample: readonly (readonly [string, number])[];
 }
 
 const MEMORY = { ...two, limits: { pids: 20, memory: "32MiB" } };
+const BOTH = ["one", "two"];
 const VERB_LIST: readonly Verb[] = [
   {
     name: "up",
@@ -70,19 +73,40 @@ const VERB_LIST: readonly Verb[] = [
     args: ["up", "-d"],
     before: { containers: { ...SPEC["containers"] as object, gone: one } },
     spec: { containers: { one: { ...one, hostname: "other" }, two: MEMORY, three: one } },
-    sample: [],
+    keeps: BOTH,
+    sample: [["sendmsg", 1]],
   },
   {
     name: "startFirst",
     args: ["up", "-d"],
     before: { containers: { one: first } },
     spec: { containers: { one: { ...first, hostname: "other" } } },
+    keeps: ["one"],
     sample: [["pidfd_send_signal", 1]],
   },
-  { name: "update", args: ["update", "two", "--pids", "30"], before: SPEC, sample: [] },
-  { name: "stop", args: ["stop"], before: SPEC, sample: [] },
-  { name: "start", args: ["start", "one"], before: SPEC, prepare: ["stop", "one"], sample: [] },
-  { name: "restart", args: ["restart", "one"], before: SPEC, sample: [] },
+  {
+    name: "update",
+    args: ["update", "two", "--pids", "30"],
+    before: SPEC,
+    keeps: BOTH,
+    sample: [],
+  },
+  { name: "stop", args: ["stop"], before: SPEC, keeps: BOTH, sample: [] },
+  {
+    name: "start",
+    args: ["start", "one"],
+    before: SPEC,
+    prepare: ["stop", "one"],
+    keeps: BOTH,
+    sample: [],
+  },
+  {
+    name: "restart",
+    args: ["restart", "one"],
+    before: SPEC,
+    keeps: BOTH,
+    sample: [["sendmsg", 1]],
+  },
   { name: "rm", args: ["rm", "--force", "one"], before: SPEC, sample: [] },
   { name: "down", args: ["down"], before: SPEC, sample: [["unlinkat", 5]] },
 ];
@@ -157,6 +181,7 @@ async function killAt(verb: Verb, [call, when]: readonly [string, number]): Prom
   assert(killed || code === 0, `${where}: ${code} ${signal}`);
   const gc = await box.cv("gc");
   assertEquals(gc.code, 0, `${where}: ${gc.stderr}`);
+  if (verb.keeps !== undefined) await assertKept(box, verb.keeps, where);
   if (verb.args[0] === "up") {
     const again = await box.cv(...verb.args);
     assertEquals(again.code, 0, `${where}: ${again.stderr}`);
@@ -169,6 +194,20 @@ async function killAt(verb: Verb, [call, when]: readonly [string, number]): Prom
   assertEquals([groupsOf(key), processesOf(key)], [[], []], where);
   assertEquals(box.state(), "/run/containerv/none", `${where}: records are left`);
   return killed;
+}
+
+/** None of them has vanished, and those that do not run can be started. */
+async function assertKept(box: Project, names: readonly string[], where: string): Promise<void> {
+  const there = (await box.ps()).filter(({ name }) => names.includes(name));
+  const states = there.map(({ name, state }) => `${name} ${state}`).join(", ");
+  assertEquals(there.map(({ name }) => name), [...names], `${where}: ${states}`);
+  for (const { name, state } of there) {
+    assert(["running", "exited", "created"].includes(state), `${where}: ${states}`);
+    if (state === "running") continue;
+    const { code, stderr } = await box.cv("start", name);
+    // Its supervisor may have been faster.
+    assert(code === 0 || stderr.includes("error RUNNING"), `${where}: ${stderr}`);
+  }
 }
 
 describe("kill -9 of the runner before a call", { skip }, () => {

@@ -22,7 +22,7 @@ import { startDetached } from "../detached.ts";
 import type { OpenProject } from "../project.ts";
 import { stopContainers } from "../stop.ts";
 import { joinedNames } from "../joining.ts";
-import { groupsOf, undoMade } from "../remove.ts";
+import { groupsOf, undoMade } from "../take_back.ts";
 import { type EventType, noteEvent } from "../../state/events.ts";
 import { markStopped, writeSupervised } from "../../state/supervised.ts";
 import { runCheck } from "./check.ts";

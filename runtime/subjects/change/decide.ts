@@ -14,6 +14,8 @@ export interface Seen {
   readonly status?: number;
   /** Somebody asked for its end. */
   readonly stopped?: boolean;
+  /** A start of it was cut off: somebody wanted it to run. */
+  readonly unfinished?: boolean;
   readonly differences: readonly Difference[];
   readonly drift: readonly Drift[];
   /** Why some keys can't be changed while it runs, though of others they could: how the keys begin, and the reason. */
@@ -62,9 +64,10 @@ function whileRunning({ differences, drift, settled }: Seen): Decision {
 }
 
 /** What has ended well stays as it is; what is only read at the next start is noted for it. */
-function afterEnd({ differences, status, stopped }: Seen): Decision {
+function afterEnd({ differences, status, stopped, unfinished }: Seen): Decision {
   const settled = differences.filter(({ cost }) => cost === "recreate");
   if (settled.length > 0) return { action: "replace", why: changed(settled) };
+  if (unfinished === true) return { action: "replace", why: "its start was not finished" };
   if (stopped === true) return { action: "replace", why: "it was stopped" };
   if (status === undefined) return { action: "replace", why: "it has ended, nobody saw how" };
   if (status !== 0) return { action: "replace", why: `it ended with ${status}` };

@@ -38,6 +38,12 @@ describe("what is done, and why", () => {
     ["drift that can be mended", { ...running, drift: [mended] }, "change", "it holds 1"],
     ["drift that can't", { ...running, drift: [mended, lost] }, "replace", lost.text],
     ["it ended well", exited, "none", "it is completed"],
+    [
+      "it ended well, and a start that followed was cut off",
+      { ...exited, unfinished: true },
+      "replace",
+      "its start was not finished",
+    ],
     ["it was stopped", { ...exited, stopped: true }, "replace", "it was stopped"],
     [
       "it ended well, and its label changed",
