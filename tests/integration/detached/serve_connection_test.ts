@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { PATIENCE as SERVES } from "../../../runtime/serve/connection.ts";
 import { listenAt } from "../../../runtime/serve/listen.ts";
 import { route, StreamOver } from "../../../runtime/serve/route.ts";
 import { startServer } from "../../../runtime/serve/server.ts";
@@ -39,12 +40,11 @@ async function until(holds: () => boolean, what: string): Promise<void> {
 }
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
-/** Short, for they are waited for; hundreds of connections need more than as often as long on a machine that is slow and shared. */
-const SLOW = PATIENCE ** 2;
-const LIMITS = { requestMs: 150 * SLOW, idleMs: 250 * SLOW, stallMs: 400 * SLOW };
+/** Short, for they are waited for. */
+const LIMITS = { requestMs: 150 * PATIENCE, idleMs: 250 * PATIENCE, stallMs: 400 * PATIENCE };
 
 /** A server of two streams: one that never ends, and one that says nothing. */
-async function serveStreams(path: string) {
+async function serveStreams(path: string, patience = LIMITS) {
   const seen = { written: 0, over: "", aborted: 0 };
   const flood = async (write: (value: object) => Promise<void>): Promise<void> => {
     try {
@@ -70,7 +70,7 @@ async function serveStreams(path: string) {
     }),
     route({ ...row, path: "/big", answer: () => ({ json: "z".repeat(3_000_000) }) }),
   ];
-  const server = await startServer(listenAt(path), { routes, patience: LIMITS });
+  const server = await startServer(listenAt(path), { routes, patience });
   return { seen, server };
 }
 
@@ -109,16 +109,26 @@ describe("connections of serve", { skip: missing(linux()) }, () => {
     }
   });
 
-  test("requests that never end, idle connections, too many of them, and more than is answered: all are ended", async () => {
+  test("requests that never end and idle connections are ended", async () => {
     using directory = tempDir();
     const path = directory.file("s");
-    const { seen, server } = await serveStreams(path);
+    const { server } = await serveStreams(path);
     try {
       const part = open(path, "GET /qui");
       const body = open(path, "POST /quiet HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab");
       const idle = open(path, "");
       await Promise.all([part.closed, body.closed, idle.closed]);
       assertEquals([part, body, idle].map(({ got }) => got().slice(9, 12)), ["408", "408", ""]);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test("too many connections, and more than is answered, are ended", async () => {
+    using directory = tempDir();
+    const path = directory.file("s");
+    const { seen, server } = await serveStreams(path, SERVES);
+    try {
       const ahead = open(path, get("/quiet"));
       await until(() => ahead.got() !== "", "the stream has begun");
       ahead.socket.write("A".repeat(200_000));
