@@ -1,7 +1,8 @@
 /** `containerv update`: limits of containers that run, changed by hand. */
-import { loadObject } from "../../spec/load.ts";
+import { givenLimits, LIMIT_WORDS, type LimitWord } from "../lifecycle/given_limits.ts";
 import { type GivenLimits, type Updated, updateLimits } from "../lifecycle/update.ts";
 import { withProjectOf } from "../lifecycle/verbs.ts";
+import { ContainervError } from "../plan/error.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { stderr } from "./output.ts";
 import { eachContainer, needNames } from "./project.ts";
@@ -16,42 +17,28 @@ export async function command(given: Arguments): Promise<number> {
   });
 }
 
-/** Option → its place below `limits:`. */
-const OPTIONS = [
-  ["--cpu", ["cpu", "max"]],
-  ["--cpu-weight", ["cpu", "weight"]],
-  ["--cpuset", ["cpuset"]],
-  ["--memory", ["memory", "max"]],
-  ["--memory-high", ["memory", "high"]],
-  ["--memory-low", ["memory", "low"]],
-  ["--swap", ["swap"]],
-  ["--pids", ["pids"]],
-] as const;
+const OPTIONS: readonly (readonly [option: string, word: LimitWord])[] =
+  (Object.keys(LIMIT_WORDS) as LimitWord[]).map((word) => [
+    `--${word.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    word,
+  ]);
 
 /** The words of the options are those of the YAML, and are checked as such. Throws UsageError. */
 function limitsOf({ options }: Arguments): GivenLimits {
-  const written: Record<string, unknown> = {};
-  for (const [option, [key, inner]] of OPTIONS) {
+  const said: Partial<Record<LimitWord, string>> = {};
+  for (const [option, word] of OPTIONS) {
     const text = options[option];
-    if (typeof text !== "string") continue;
-    // Numbers are numbers in the YAML too; sizes are texts.
-    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
-    if (inner === undefined) written[key] = value;
-    else written[key] = { ...written[key] as object, [inner]: value };
+    if (typeof text === "string") said[word] = text;
   }
-  if (Object.keys(written).length === 0) {
-    throw new UsageError(`say which limit: ${OPTIONS.map(([option]) => option).join(", ")}`);
+  try {
+    const limits = givenLimits(said);
+    if (limits !== undefined) return limits;
+  } catch (error) {
+    if (!(error instanceof ContainervError)) throw error;
+    const { fix } = error.facts;
+    throw new UsageError(`${error.facts.message}${fix === undefined ? "" : ` (${fix})`}`);
   }
-  const spec = { commands: [["true"]], policy: "none", limits: written };
-  const { desired, diagnostics } = loadObject(spec, { name: "update", directory: "/" });
-  const limits = desired?.containers[0]?.limits;
-  if (limits === undefined) {
-    const [first] = diagnostics.filter(({ severity }) => severity === "error");
-    const fix = first?.fix === undefined ? "" : ` (${first.fix})`;
-    throw new UsageError(`${first?.message ?? "that is no limit"}${fix}`);
-  }
-  const { pidsIsDefault, pids, ...others } = limits;
-  return { ...others, ...(pidsIsDefault || pids === undefined ? {} : { pids }) };
+  throw new UsageError(`say which limit: ${OPTIONS.map(([option]) => option).join(", ")}`);
 }
 
 function updatedText({ differences }: Updated): string {

@@ -1,11 +1,13 @@
 /** One client: its requests are answered one after the other, however it sends them. */
 import type { Socket } from "node:net";
+import { regularSize } from "../../ffi/linux/memory_file.ts";
+import { readOnce } from "../../ffi/linux/poll.ts";
 import { createBell } from "../lifecycle/bell.ts";
 import { dispatch, failure, type Refused, refused } from "./dispatch.ts";
 import { badRequest, type Fault } from "./http/fault.ts";
 import { createRequestReader, type HttpRequest, type RequestReader } from "./http/reader.ts";
 import { CONTINUE, encodeChunk, encodeHead, LAST_CHUNK } from "./http/response.ts";
-import { type Answer, type Route, StreamOver, type Write } from "./route.ts";
+import { type Answer, type FileAnswer, type Route, StreamOver, type Write } from "./route.ts";
 
 /** A head is short; a body is a spec, or what a command reads. */
 const LIMITS = { headBytes: 16 * 1024, bodyBytes: 8 * 1024 * 1024 } as const;
@@ -150,13 +152,16 @@ async function respond(state: State, request: HttpRequest): Promise<boolean> {
   state.busy = true;
   const asker = { signal: over.signal, isStopping: () => state.stopping };
   const answer = await dispatch(routes, request, asker);
+  const file = "file" in answer ? answer : undefined;
+  using _open = file?.file;
   if (state.closed) throw new StreamOver("gone");
   const keepAlive = request.keepAlive && !state.ended && !state.stopping;
-  if ("stream" in answer) {
+  if (file !== undefined) await writeFile(state, file, keepAlive);
+  else if ("stream" in answer) {
     // Whoever sends no more still waits for an answer, but follows nothing.
     if (state.ended) over.abort();
     await writeStream(state, answer, { keepAlive, events: wantsEvents(request) });
-  } else writeWhole(state, answer, keepAlive);
+  } else if ("json" in answer) writeWhole(state, answer, keepAlive);
   state.busy = false;
   return keepAlive;
 }
@@ -167,7 +172,7 @@ const wantsEvents = ({ headers }: HttpRequest): boolean =>
 
 function writeWhole(
   { socket }: State,
-  answer: Exclude<Answer, { readonly stream: unknown }> | Refused,
+  answer: Extract<Answer, { readonly json: unknown }> | Refused,
   keepAlive: boolean,
 ): void {
   const body = new TextEncoder().encode(`${JSON.stringify(answer.json, null, 2)}\n`);
@@ -176,6 +181,24 @@ function writeWhole(
   const type = "application/json";
   socket.write(encodeHead({ status, type, length: body.length, keepAlive, ...headers }));
   socket.write(body);
+}
+
+/** Throws StreamOver: a client that has gone, or takes nothing, gets no more of it. */
+async function writeFile(
+  state: State,
+  { file, type, headers }: FileAnswer,
+  keepAlive: boolean,
+): Promise<void> {
+  const { socket } = state;
+  const length = regularSize(file.number) ?? 0;
+  socket.write(encodeHead({ status: 200, type, length, keepAlive, headers }));
+  for (let left = length; left > 0;) {
+    const bytes = readOnce({ fd: file.number, count: left });
+    if (bytes.length === 0) throw new Error("a file became shorter while it was sent");
+    socket.write(bytes);
+    left -= bytes.length;
+    await room(state, BUFFER_BYTES_MAX);
+  }
 }
 
 async function writeStream(

@@ -96,7 +96,7 @@ function readBody(
   if (body === undefined) return badRequest("no body is taken here");
   if (headers.has("content-encoding")) return badRequest("no Content-Encoding is taken", 415);
   // A spec is YAML, of which JSON is a part, whatever a client calls it: curl calls everything a form.
-  if (body === "spec") return {};
+  if (body === "spec" || body === "archive") return {};
   if (type === undefined || !JSON_TYPE.test(type)) {
     return badRequest("the body is application/json", 415);
   }

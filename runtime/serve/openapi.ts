@@ -46,6 +46,9 @@ function membersOf(fields: Fields): object {
 
 function bodyOf({ body }: Route): object {
   if (body === undefined) return {};
+  if (body === "archive") {
+    return { requestBody: { description: "a tar archive", content: { "application/x-tar": {} } } };
+  }
   if (body !== "spec") {
     return { requestBody: { content: { "application/json": { schema: membersOf(body) } } } };
   }
@@ -57,7 +60,7 @@ function bodyOf({ body }: Route): object {
 function operationOf(row: Route): object {
   const types = row.streams
     ? { "application/x-ndjson": {}, "text/event-stream": {}, "application/json": {} }
-    : { "application/json": {} };
+    : { [row.type ?? "application/json"]: {} };
   return {
     summary: row.summary,
     parameters: parametersOf(row),

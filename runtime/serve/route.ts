@@ -1,4 +1,5 @@
 /** What a route is: one row says what is asked for and how it is answered; the document that describes them is made of the same rows. */
+import type { Fd } from "../../ffi/linux/fd.ts";
 import type { Fields, Given } from "./http/fields.ts";
 
 /** Of the connection that asks. */
@@ -11,29 +12,39 @@ export interface Asker {
 /** Takes one value of a stream; through when there is room for the next. Throws StreamOver when nobody takes it. */
 export type Write = (value: object) => Promise<void>;
 
-/** A whole answer, or one that goes on: values of JSON, each on a line of its own. */
+/** A whole answer; a file, which whoever answers closes; or one that goes on: values of JSON, each on a line of its own. */
 export type Answer =
   | { readonly status?: number; readonly json: unknown }
+  | FileAnswer
   | { readonly stream: (write: Write) => Promise<void> };
+
+export interface FileAnswer {
+  /** From where it stands to its end. */
+  readonly file: Fd;
+  readonly type: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 export interface Request<Path extends string, Query extends Fields, Body extends Fields> {
   /** Values of the `{names}` of the path. */
   readonly path: Readonly<Record<Path, string>>;
   readonly query: Given<Query>;
   readonly body: Given<Body>;
-  /** The body as it came, where the route takes a spec. */
+  /** The body as it came, where the route takes a spec or an archive. */
   readonly content: Uint8Array;
   readonly asker: Asker;
 }
 
 export interface Route {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Segments; `{name}` stands for any one. */
   readonly path: string;
   readonly summary: string;
   readonly query: Fields;
-  /** `spec`: YAML or JSON of a spec; fields: an object of JSON; absent: there must be none. */
-  readonly body?: Fields | "spec";
+  /** `spec`: YAML or JSON of a spec; `archive`: of tar; fields: an object of JSON; absent: there must be none. */
+  readonly body?: Fields | "spec" | "archive";
+  /** Of a good answer, where it is not JSON. */
+  readonly type?: string;
   /** What a good answer is. */
   readonly gives: string;
   readonly streams: boolean;
@@ -61,7 +72,8 @@ export function route<
     readonly path: Path;
     readonly summary: string;
     readonly query?: Query;
-    readonly body?: Body | "spec";
+    readonly body?: Body | "spec" | "archive";
+    readonly type?: string;
     readonly gives: string;
     readonly streams?: boolean;
     readonly answer: (

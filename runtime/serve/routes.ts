@@ -4,6 +4,7 @@ import { openapi } from "./openapi.ts";
 import { type Route, route } from "./route.ts";
 import { CONTAINER_ROUTES } from "./routes/containers.ts";
 import { EXEC_ROUTES } from "./routes/exec.ts";
+import { FILE_ROUTES } from "./routes/files.ts";
 import { PROJECT_ROUTES } from "./routes/projects.ts";
 import { STREAM_ROUTES } from "./routes/streams.ts";
 
@@ -26,4 +27,5 @@ export const ROUTES: readonly Route[] = [
   ...CONTAINER_ROUTES,
   ...STREAM_ROUTES,
   ...EXEC_ROUTES,
+  ...FILE_ROUTES,
 ];

@@ -6,6 +6,7 @@ const BY_STATUS: Readonly<Record<number, readonly string[]>> = {
   404: ["NO_SUCH_ROUTE", "NO_SUCH_CONTAINER", "NO_SUCH_PROJECT"],
   409: [
     "AMBIGUOUS_NAME",
+    "CHANGE_NEEDS_RESTART",
     "DEPENDENCY_FAILED",
     "KEPT_IN_USE",
     "NAME_TAKEN",
@@ -18,9 +19,14 @@ const BY_STATUS: Readonly<Record<number, readonly string[]>> = {
   ],
   413: ["REQUEST_TOO_LARGE"],
   422: [
-    // The spec, or the command.
+    // The spec, the command, or an archive.
+    "ARCHIVE_DAMAGED",
+    "ARCHIVE_REFUSED",
+    "ARCHIVE_TOO_LARGE",
+    "ARCHIVE_UNREADABLE",
     "COMMAND_NOT_EXECUTABLE",
     "COMMAND_NOT_FOUND",
+    "COPY_FAILED",
     "NO_SUCH_SIGNAL",
     "OUTPUT_TOO_LARGE",
     "SPEC_INVALID",

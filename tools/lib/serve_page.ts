@@ -49,6 +49,7 @@ function routePart({ method, path, summary, gives, query, body }: Route): string
       : body === "spec" || isPlain
       ? [short, ""]
       : ["Query:", "", ...fields.map(fieldLine), ""]),
+    ...(body === "archive" ? ["Body: the archive, at most 8 MiB.", ""] : []),
     ...(typeof body === "object"
       ? ["Body, JSON:", "", ...Object.entries(body).map(fieldLine), ""]
       : []),

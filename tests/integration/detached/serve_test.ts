@@ -116,6 +116,51 @@ async function executed(call: Call, socket: string): Promise<void> {
   ]);
 }
 
+async function copied(call: Call, socket: string): Promise<void> {
+  const run = async (script: string) =>
+    json(await call(`POST ${BOX}/exec?${OF}`, { command: ["sh", "-c", script] })).stdout;
+  await run("mkdir /tmp/a; echo given > /tmp/a/f; chmod 640 /tmp/a/f; chown 7:8 /tmp/a/f");
+  const archive = await call(`GET ${BOX}/archive?${OF}&path=/tmp/a`);
+  assertEquals([archive.status, archive.type], [200, "application/x-tar"]);
+  const put = (path: string, body: string) =>
+    ask(socket, `PUT ${BOX}/archive?${OF}&path=${path}`, { body });
+  const told = json(await put("/tmp/b", archive.text));
+  assertEquals([told.files, told.directories, told.bytes, told.skipped], [1, 1, 6, []]);
+  assertEquals(await run("stat -c '%u:%g %a' /tmp/b/a/f; cat /tmp/b/a/f"), "7:8 640\ngiven\n");
+  assertEquals(code(await put("/tmp/c", archive.text.slice(0, 700))), [422, "ARCHIVE_DAMAGED"]);
+  assertEquals(code(await put("tmp", archive.text)), [400, "BAD_REQUEST"]);
+  assertEquals(code(await call(`GET ${BOX}/archive?${OF}&path=/none`)), [422, "COPY_FAILED"]);
+  assertEquals(await run("ls -d /tmp/c 2>/dev/null"), "");
+}
+
+async function changed(call: Call): Promise<void> {
+  const update = (limits: object) => call(`POST ${BOX}/update?${OF}`, limits);
+  const { differences } = json(await update({ pids: "40" }));
+  assertEquals(differences.map(({ key }: { readonly key: string }) => key), ["limits.pids"]);
+  assertEquals(json(await call(`GET ${BOX}?${OF}`)).limits, ["pids 40"]);
+  assertEquals(code(await update({ pids: "many" })), [400, "BAD_REQUEST"]);
+  assertEquals(code(await update({})), [400, "BAD_REQUEST"]);
+}
+
+/** As the command does: what the last run did not leave is a failure of the start that loses it. */
+async function missed(call: Call): Promise<void> {
+  const name = `${NAME}-out`;
+  const outputs = [{ from: "/none", to: `/tmp/${name}`, when: "always" }];
+  await call("POST /v1/up", {
+    name,
+    containers: { out: { policy: "none", outputs, commands: [["sleep", "1000"]] } },
+  });
+  try {
+    const one = `/v1/containers/out`;
+    await call(`POST ${one}/kill?project=${name}`);
+    const state = async () => json(await call(`GET ${one}?project=${name}`)).state;
+    await untilAsync(async () => await state() === "exited", "it has ended");
+    assertEquals(code(await call(`POST ${one}/start?project=${name}`))[1], "OUTPUT_MISSING");
+  } finally {
+    await call(`POST /v1/projects/${name}/down?time=0`);
+  }
+}
+
 async function ended(call: Call): Promise<void> {
   assertEquals(json(await call(`POST ${BOX}/pause?${OF}`)).state, "paused");
   assertEquals(code(await call(`POST ${BOX}/pause?${OF}`)), [409, "PAUSED"]);
@@ -148,6 +193,9 @@ describe("serve", { skip }, () => {
       await listed(call, up.project.key);
       await followed(socket);
       await executed(call, socket);
+      await copied(call, socket);
+      await changed(call);
+      await missed(call);
       // Another server takes the socket of one that was killed, and nobody has missed it.
       const { pid } = json(await call(`GET ${BOX}?${OF}`));
       first.child.kill("SIGKILL");
