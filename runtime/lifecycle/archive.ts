@@ -1,14 +1,11 @@
 /** Trees of a container as tar archives: `cp - NAME:/dir` and `cp NAME:/path -`. */
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
 import { EAGAIN, EINTR } from "../../ffi/abi/errno.ts";
 import { O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR } from "../../ffi/abi/fcntl.ts";
 import { POLLOUT } from "../../ffi/abi/poll.ts";
 import { read, write } from "../../ffi/calls/io.ts";
 import { openat } from "../../ffi/calls/open.ts";
-import { removeTree } from "../../ffi/linux/directory.ts";
 import {
   attributesOf,
   namesIn,
@@ -30,6 +27,7 @@ import { createTree } from "../image/unpack/tree.ts";
 import { ContainervError } from "../plan/error.ts";
 import { baseName, KEPT_ATTRIBUTES, placeBelow } from "./copy_place.ts";
 import { copyChildren, type CopyResult } from "./copy_tree.ts";
+import { inScratch } from "./half_copies.ts";
 import { type CopyTarget, explained, idsOf, openRoot } from "./transfer.ts";
 
 /** A copy, and the archive that it came from or went to. */
@@ -49,8 +47,7 @@ export async function uploadArchive(
   fd: number,
   to: string,
 ): Promise<ArchiveResult> {
-  const scratch = mkdtempSync(join(tmpdir(), "containerv-cp-"));
-  try {
+  return await inScratch(async (scratch) => {
     const { digest, notes } = await unpackInto(scratch, fd);
     const result = explained(`copy an archive to ${target.name}:${to}`, () => {
       using root = openRoot(target);
@@ -65,9 +62,7 @@ export async function uploadArchive(
       });
     });
     return { ...result, archive: digest, notes };
-  } finally {
-    removeTree(scratch);
-  }
+  });
 }
 
 const openDirectory = (pathname: string): Fd =>

@@ -1,7 +1,10 @@
 /**
- * Copies to the host that may be cut off by a kill -9: noted before the first byte, so that `gc` finds what is left of one beside its
- * place, and nothing else. The notes lie where what outlives a reboot is, as the copies do.
+ * Copies to the host, and scratch directories, that may be cut off by a kill -9: noted before the first byte, so that `gc` finds what is
+ * left of one beside its place, and nothing else. The notes lie where what outlives a reboot is, as the copies do.
  */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH } from "../../ffi/abi/fcntl.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";
@@ -48,6 +51,27 @@ export function noted<Result>(to: Entry, make: () => Result): Result {
     return make();
   } finally {
     if (path !== undefined) removeNote(path);
+  }
+}
+
+/**
+ * Runs `act` with the path of an empty directory of its own, in the place for temporary files; it is gone with all that is in it when
+ * that is done, and noted meanwhile.
+ */
+export async function inScratch<Result>(act: (path: string) => Promise<Result>): Promise<Result> {
+  const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  using directory = Fd.open(openat({ pathname: tmpdir(), flags }));
+  const { prefix } = temporaryPrefix();
+  const note = writeNote({ directory, name: prefix });
+  try {
+    const path = mkdtempSync(join(tmpdir(), prefix));
+    try {
+      return await act(path);
+    } finally {
+      removeTree(path);
+    }
+  } finally {
+    if (note !== undefined) removeNote(note);
   }
 }
 

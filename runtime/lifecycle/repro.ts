@@ -1,15 +1,12 @@
 /** `repro`: one container run twice, and what it made compared byte by byte. Nothing that the spec names on the host is written. */
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { O_CLOEXEC, O_RDWR } from "../../ffi/abi/fcntl.ts";
 import { openat } from "../../ffi/calls/open.ts";
-import { removeTree } from "../../ffi/linux/directory.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import type { Copied, Outcome } from "../apply/outcome.ts";
 import { ContainervError } from "../plan/error.ts";
 import { type Difference, differencesOf } from "./compare.ts";
+import { inScratch } from "./half_copies.ts";
 import { start, type Started } from "./start.ts";
 import { plannedStartable } from "./startable.ts";
 
@@ -50,8 +47,7 @@ export async function runTwice(container: DesiredContainer, options: ReproOption
       undone: "nothing was done",
     });
   }
-  const scratch = mkdtempSync(join(tmpdir(), "containerv-repro-"));
-  try {
+  return await inScratch(async (scratch): Promise<Repro> => {
     const copies: (readonly Copied[])[] = [];
     for (const run of [1, 2] as const) {
       if (run === 2) await nextSecond();
@@ -66,9 +62,7 @@ export async function runTwice(container: DesiredContainer, options: ReproOption
       kind: "compared",
       outputs: first.map((one, index) => compared(one, second[index] ?? one)),
     };
-  } finally {
-    removeTree(scratch);
-  }
+  });
 }
 
 function compared(one: Copied, other: Copied): Compared {

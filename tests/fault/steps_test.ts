@@ -5,12 +5,21 @@
  * in between the command can be said again. CONTAINERV_KILL_STEPS=all goes through every such call of every verb, one kill each;
  * the default is a few of them. CONTAINERV_KILL_VERBS=up,down names the verbs.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { findTool, missing, root, tool } from "../support/require.ts";
+import { tempDir } from "../support/temp.ts";
 import { guardWorld, sh, type SpecObject } from "../integration/cli/sandbox.ts";
 import { type Project, project } from "../integration/detached/project.ts";
 
@@ -38,6 +47,11 @@ const CALLS = [
   "clone",
   "clone3",
   "vfork",
+  // Of copies.
+  "symlinkat",
+  "fchown",
+  "fchmod",
+  "utimensat",
 ];
 
 const IDLE = sh("trap 'exit 0' TERM; while :; do sleep 0.02; done");
@@ -54,6 +68,10 @@ interface Verb {
   readonly spec?: SpecObject;
   /** Said before it. */
   readonly prepare?: readonly string[];
+  /** Words of a shell that lead its input or output elsewhere. */
+  readonly redirect?: string;
+  /** It can be said again after it was killed. */
+  readonly again?: true;
   /** Names of those that are there whenever it is killed: they run, or can be started again. */
   readonly keeps?: readonly string[];
   /** Killed at by default: the call, and which of them. */
@@ -62,6 +80,20 @@ interface Verb {
 
 const MEMORY = { ...two, limits: { pids: 20, memory: "32MiB" } };
 const BOTH = ["one", "two"];
+const MADE = sh(
+  "mkdir -p /tmp/made/deep; echo a > /tmp/made/a; ln -s a /tmp/made/deep/link; sleep 600",
+);
+const COPY: Pick<Verb, "before" | "keeps" | "again"> = {
+  before: { containers: { one: { ...one, commands: [MADE], stop: { grace: "0s" } } } },
+  keeps: ["one"],
+  again: true,
+};
+const RUN: SpecObject = {
+  policy: "none",
+  commands: [sh("cp -a /in /out")],
+  inputs: [{ from: "./tree", to: "/in" }],
+  outputs: [{ from: "/out", to: "./got/" }],
+};
 const VERB_LIST: readonly Verb[] = [
   {
     name: "up",
@@ -109,6 +141,32 @@ const VERB_LIST: readonly Verb[] = [
   },
   { name: "rm", args: ["rm", "--force", "one"], before: SPEC, sample: [] },
   { name: "down", args: ["down"], before: SPEC, sample: [["unlinkat", 5]] },
+  { name: "create", args: ["create"], again: true, sample: [] },
+  { ...COPY, name: "cp in", args: ["cp", "tree/deep/b", "one:/tmp/b"], sample: [] },
+  { ...COPY, name: "cp tree in", args: ["cp", "tree", "one:/tmp/tree"], sample: [] },
+  { ...COPY, name: "cp out", args: ["cp", "one:/tmp/made/a", "got/a"], sample: [] },
+  {
+    ...COPY,
+    name: "cp tree out",
+    args: ["cp", "one:/tmp/made", "got/made"],
+    sample: [["utimensat", 2]],
+  },
+  {
+    ...COPY,
+    name: "cp archive in",
+    args: ["cp", "-", "one:/tmp"],
+    redirect: "< tree.tar",
+    sample: [["mkdirat", 3]],
+  },
+  {
+    ...COPY,
+    name: "cp archive out",
+    args: ["cp", "one:/tmp/made", "-"],
+    redirect: "> made.tar",
+    sample: [],
+  },
+  { ...COPY, name: "run", args: ["run", "run.yaml"], sample: [["renameat2", 2]] },
+  { ...COPY, name: "repro", args: ["repro", "run.yaml"], sample: [] },
 ];
 
 /** Directories of the project's groups, in every hierarchy. */
@@ -130,18 +188,48 @@ function processesOf(key: string): readonly string[] {
   });
 }
 
-async function prepared(verb: Verb): Promise<Project> {
-  const box = project(verb.before ?? verb.spec ?? SPEC);
+interface Prepared extends AsyncDisposable {
+  readonly box: Project;
+  /** Names of scratch directories and of copies that were not finished. */
+  readonly halves: () => readonly string[];
+}
+
+async function prepared(verb: Verb): Promise<Prepared> {
+  const temporary = tempDir();
+  const box = project(verb.before ?? verb.spec ?? SPEC, { env: { TMPDIR: temporary.path } });
+  const directory = dirname(box.file);
   if (verb.before !== undefined) {
     const up = await box.cv("up", "-d");
     assertEquals(up.code, 0, up.stderr);
   }
   if (verb.prepare !== undefined) await box.cv(...verb.prepare);
   if (verb.spec !== undefined) box.write(verb.spec);
-  return box;
+  for (const name of ["tree/deep", "got"]) mkdirSync(`${directory}/${name}`, { recursive: true });
+  writeFileSync(`${directory}/tree/deep/b`, "b\n");
+  symlinkSync("deep", `${directory}/tree/link`);
+  writeFileSync(`${directory}/run.yaml`, JSON.stringify(RUN));
+  if (verb.redirect !== undefined) {
+    execFileSync("tar", ["-C", directory, "-cf", `${directory}/tree.tar`, "tree"]);
+  }
+  return {
+    box,
+    halves: () =>
+      [temporary.path, directory].flatMap((path) =>
+        readdirSync(path, { recursive: true, encoding: "utf8" })
+          .filter((name) => /(^|\/)\.?containerv-/.test(name))
+      ),
+    async [Symbol.asyncDispose]() {
+      await box[Symbol.asyncDispose]();
+      temporary[Symbol.dispose]();
+    },
+  };
 }
 
-const strace = (...words: readonly string[]): readonly string[] => [
+const strace = (
+  { redirect }: Verb,
+  ...words: readonly string[]
+): readonly string[] => [
+  ...(redirect === undefined ? [] : ["sh", "-c", `exec "$@" ${redirect}`, "sh"]),
   findTool("strace") ?? "strace",
   "-qq",
   ...words,
@@ -149,10 +237,14 @@ const strace = (...words: readonly string[]): readonly string[] => [
 
 /** How often its main thread makes each call. */
 async function countCalls(verb: Verb): Promise<readonly (readonly [string, number])[]> {
-  await using box = await prepared(verb);
+  await using ready = await prepared(verb);
+  const { box } = ready;
   const log = `${dirname(box.file)}/calls`;
   const traced = CALLS.map((call) => `?${call}`).join(",");
-  const { code, stderr } = await box.cvUnder(strace("-o", log, "-e", `trace=${traced}`), verb.args);
+  const { code, stderr } = await box.cvUnder(
+    strace(verb, "-o", log, "-e", `trace=${traced}`),
+    verb.args,
+  );
   assertEquals(code, 0, stderr);
   const lines = readFileSync(log, "utf8").split("\n");
   return CALLS.flatMap((call) => {
@@ -163,11 +255,13 @@ async function countCalls(verb: Verb): Promise<readonly (readonly [string, numbe
 
 async function killAt(verb: Verb, [call, when]: readonly [string, number]): Promise<boolean> {
   const where = `${verb.name}: ${call} ${when}`;
-  await using box = await prepared(verb);
+  await using ready = await prepared(verb);
+  const { box } = ready;
   // Made here, so that where it lies is known before there is a record.
   mkdirSync("/run/containerv", { recursive: true, mode: 0o700 });
   const { code, signal } = await box.cvUnder(
     strace(
+      verb,
       "-o",
       "/dev/null",
       "-e",
@@ -181,6 +275,12 @@ async function killAt(verb: Verb, [call, when]: readonly [string, number]): Prom
   assert(killed || code === 0, `${where}: ${code} ${signal}`);
   const gc = await box.cv("gc");
   assertEquals(gc.code, 0, `${where}: ${gc.stderr}`);
+  assertEquals(ready.halves(), [], where);
+  if (verb.again === true) {
+    const words = strace(verb, "-o", "/dev/null", "-e", "trace=none");
+    const again = await box.cvUnder(words, verb.args);
+    assertEquals(again.code, 0, `${where}: ${again.stderr}`);
+  }
   if (verb.keeps !== undefined) await assertKept(box, verb.keeps, where);
   if (verb.args[0] === "up") {
     const again = await box.cv(...verb.args);

@@ -41,7 +41,7 @@ test("what a build takes from its surroundings is the same twice", { skip }, asy
 
 test("the first byte that differs; a run that fails; nothing stays", { skip }, async () => {
   using directory = tempDir();
-  const scratch = () => readdirSync(tmpdir()).filter((name) => name.startsWith("containerv-repro"));
+  const scratch = () => readdirSync(tmpdir()).filter((name) => name.startsWith(".containerv-"));
   const before = scratch();
   const outputs = [{ from: "/tmp/a", to: "./a" }];
   directory.write(
