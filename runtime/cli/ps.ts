@@ -4,9 +4,8 @@ import { type ContainerView, viewProject } from "../lifecycle/containers.ts";
 import { projectsOf } from "../lifecycle/projects.ts";
 import { createGroupReader, type GroupReader } from "../observe/group_usage.ts";
 import { showBytes, showDuration, showTable } from "../show/table.ts";
-import { isAlive } from "../state/identity.ts";
 import type { ProjectPlaces } from "../state/places.ts";
-import { lastProblem, readSupervisor } from "../state/supervised.ts";
+import { lastProblem, missingSupervisor, readSupervisor } from "../state/supervised.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { stderr, stdout } from "./output.ts";
 import { endingText } from "../lifecycle/ending_text.ts";
@@ -60,9 +59,12 @@ function sayUnsupervised(projects: readonly ProjectPlaces[]): void {
     const who = readSupervisor(places);
     const problem = who === undefined ? undefined : lastProblem(places);
     if (problem !== undefined) stderr(`the last change of the watched spec: ${problem}\n`);
-    if (who === undefined || isAlive(who)) continue;
+    const missing = who === undefined ? undefined : missingSupervisor(places);
+    if (missing === undefined) continue;
+    const watch = missing.watches === true ? " --watch" : "";
+    const watched = missing.watches === true ? ", and its spec not watched," : "";
     stderr(
-      `the supervisor of ${places.key} is gone: nothing is checked or restarted until containerv up -d\n`,
+      `the supervisor of ${places.key} is gone: nothing is checked or restarted${watched} until containerv up -d${watch}\n`,
     );
   }
 }

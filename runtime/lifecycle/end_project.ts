@@ -1,6 +1,7 @@
 /** Ends and removes everything of a project. */
 import { listContainers } from "../state/project.ts";
 import type { ErrorFacts } from "../plan/error.ts";
+import { forgetSupervisor } from "../state/supervised.ts";
 import { collectEnded } from "./collect.ts";
 import { type ContainerView, viewProject } from "./containers.ts";
 import { endIdleKeeper, endSilentKeeper } from "./end_keeper.ts";
@@ -35,6 +36,7 @@ export async function down(
     if (left.length === 0) removed.push(one.name);
     for (const facts of left) failures.push({ name: one.name, facts });
   }
+  forgetSupervisor(places);
   const idle = listContainers(places).length === 0 ? await endIdleKeeper(view) : undefined;
   const notes = [silent, idle].filter((note) => note !== undefined);
   return { removed, failures, notes };

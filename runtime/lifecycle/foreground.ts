@@ -8,7 +8,7 @@ import { startOrder } from "../../spec/model/depends.ts";
 import { placesOf } from "../state/project.ts";
 import type { Collected, Ending } from "../state/record.ts";
 import { isAlive } from "../state/identity.ts";
-import { markStopped, readSupervisor } from "../state/supervised.ts";
+import { forgetSupervisor, markStopped, readSupervisor } from "../state/supervised.ts";
 import { type ContainerView, viewProject } from "./containers.ts";
 import { awaitDrained, follow } from "./follow.ts";
 import type { LogLine, NextOptions } from "./logs.ts";
@@ -145,7 +145,7 @@ async function verdict(
   watched: Watched,
 ): Promise<Over | undefined> {
   const { desired, file, told } = watched;
-  const supervisor = readSupervisor(placesOf(desired.project, file));
+  const supervisor = readSupervisor(placesOf(desired.project, file))?.process;
   const supervised = supervisor !== undefined && isAlive(supervisor);
   const byName = new Map(views.map((view) => [view.name, view]));
   const endings = desired.containers.map((container) => ({
@@ -204,6 +204,7 @@ export async function stopInOrder(
     for (const view of running) markStopped(view.places);
     await stopContainers(running, options);
   }
+  forgetSupervisor(places);
   await awaitNoted(views.values());
 }
 

@@ -25,7 +25,7 @@ import { dataDirectory } from "./data.ts";
 import { restore } from "./former.ts";
 import { adoptLeft, noState, openProject } from "./project.ts";
 import { removeContainer } from "./remove.ts";
-import { killUnrecorded, takeBack } from "./take_back.ts";
+import { killUnrecorded, procsOf, takeBack } from "./take_back.ts";
 
 /** What was found and taken away. */
 export interface GcResult {
@@ -270,6 +270,6 @@ function stageRuns(): boolean {
 }
 
 function isEmptyGroup(path: string): boolean {
-  return readFile(`${path}/cgroup.procs`) === "" &&
+  return procsOf(path) === "" &&
     !listDirectory(path).some(({ isDirectory }) => isDirectory);
 }

@@ -6,6 +6,7 @@ import { HostError } from "../plan/host_error.ts";
 import type { Plan } from "../plan/plan.ts";
 import { SYSTEM_ROOTS } from "../plan/system_roots.ts";
 import { placesOf } from "../state/project.ts";
+import { missingSupervisor } from "../state/supervised.ts";
 import { compileChange } from "../subjects/change/plan.ts";
 import { type ProjectView, viewProject } from "./containers.ts";
 import { createDetachedPlanner, type DetachedPlanner } from "./detached_plan.ts";
@@ -50,6 +51,10 @@ function lostOf({ containers }: Desired, view: ProjectView): readonly Lost[] {
   if (watched.length > 0 && supervisorOf(view.places) === undefined) {
     const names = watched.map(({ name }) => name).join(", ");
     lost.push({ what: "supervisor", text: `nobody restarts or checks ${names}` });
+  }
+  if (missingSupervisor(view.places)?.watches === true) {
+    const text = "nobody looks for changes of the spec: containerv up -d --watch";
+    lost.push({ what: "supervisor", text });
   }
   return lost;
 }

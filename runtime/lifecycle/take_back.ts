@@ -1,10 +1,11 @@
 /** Takes back what there is of a container that does not run: its processes, should a start have been cut off, and what was made for it. */
+import { ENODEV } from "../../ffi/abi/errno.ts";
 import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { ppoll } from "../../ffi/calls/poll.ts";
 import { kill } from "../../ffi/calls/process.ts";
 import { readFile } from "../../ffi/linux/file.ts";
 import { waitForFd } from "../../ffi/linux/poll.ts";
-import { callSync } from "../../ffi/linux/run.ts";
+import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 import { undoInRunner } from "../apply/undo.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import { identify, openProcess } from "../state/identity.ts";
@@ -41,8 +42,18 @@ export function killMembers({ made }: Pick<ContainerRecord, "made">): void {
   }
 }
 
+/** The text of its processes; `undefined`: the group is not there, or was removed as it was read. */
+export function procsOf(group: string): string | undefined {
+  try {
+    return readFile(`${group}/cgroup.procs`);
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === ENODEV) return undefined;
+    throw error;
+  }
+}
+
 function membersOf(group: string): readonly number[] {
-  const text = readFile(`${group}/cgroup.procs`) ?? "";
+  const text = procsOf(group) ?? "";
   // 0 is a process of another pid namespace than ours; it can't be named, and 0 would mean our own group.
   return text.split("\n").filter((line) => line !== "").map(Number).filter((pid) => pid > 1);
 }

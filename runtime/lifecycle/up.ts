@@ -5,6 +5,7 @@ import { observeHost } from "../observe/host.ts";
 import { factsOf } from "../apply/facts.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import type { Ending } from "../state/record.ts";
+import { forgetSupervisor, writeSupervisor } from "../state/supervised.ts";
 import { listContainers, placesOf } from "../state/project.ts";
 import { type ContainerView, desiredOf, viewOne, viewProject, viewSome } from "./containers.ts";
 import { type DetachedStart, startDetached } from "./detached.ts";
@@ -65,6 +66,10 @@ export async function up(
   await adoptLeft(project);
   // While the project is ours so is its supervision.
   await endSupervisor(places);
+  const watches = options.watch === undefined ? {} : { watches: true as const };
+  const needs = options.watch !== undefined || desired.containers.some(needsSupervisor);
+  // Missed from now on, should we be killed before it is there.
+  if (needs) writeSupervisor(places, watches);
   const round = beginRound(project, desired, options);
   const before = viewProject(places);
   killUnrecorded(before);
@@ -277,7 +282,10 @@ async function handOver(
 ): Promise<number | undefined> {
   const { places, name, file } = project;
   const wanted = desired.containers.filter(needsSupervisor);
-  if (wanted.length === 0 && watch === undefined) return undefined;
+  if (wanted.length === 0 && watch === undefined) {
+    forgetSupervisor(places);
+    return undefined;
+  }
   try {
     const containers = asTheyAre(project, wanted).filter(needsSupervisor);
     const order = { places, name, file, containers };

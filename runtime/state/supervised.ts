@@ -3,7 +3,8 @@ import { unlinkat } from "../../ffi/calls/path.ts";
 import { entryKind, readFile, replaceFile } from "../../ffi/linux/file.ts";
 import { glance } from "../../ffi/linux/glance.ts";
 import { callSync } from "../../ffi/linux/run.ts";
-import type { ProcessIdentity } from "./identity.ts";
+import { isLocked } from "../../ffi/linux/lock_file.ts";
+import { isAlive, type ProcessIdentity } from "./identity.ts";
 import type { ContainerPlaces, ProjectPlaces } from "./places.ts";
 
 export interface Supervised {
@@ -54,9 +55,21 @@ const supervisorOf = ({ directory }: ProjectPlaces): string => `${directory}/sup
 /** There from the first supervisor on, and as long as the project. */
 const markOf = ({ directory }: ProjectPlaces): string => `${directory}/supervised`;
 
+/** Who supervises a project, or should. */
+export interface Supervisor {
+  /** Absent: an `up` has ended the one before, and the next is not there yet. */
+  readonly process?: ProcessIdentity;
+  /** It says `up` again when the spec changes. */
+  readonly watches?: true;
+}
+
 /** Gives the reason when it can't be written. */
-export function writeSupervisor(places: ProjectPlaces, who: ProcessIdentity): string | undefined {
-  return replaceFile(markOf(places), "") ?? replaceFile(supervisorOf(places), JSON.stringify(who));
+export function writeSupervisor(
+  places: ProjectPlaces,
+  { process, ...who }: Supervisor,
+): string | undefined {
+  const text = JSON.stringify({ ...process, ...who });
+  return replaceFile(markOf(places), "") ?? replaceFile(supervisorOf(places), text);
 }
 
 /** False: none ever wrote a word about the project's containers, so that nobody has to look for one in each of a thousand. */
@@ -64,9 +77,23 @@ export function wasSupervised(places: ProjectPlaces): boolean {
   return entryKind(markOf(places)) !== undefined;
 }
 
-/** The process that supervises the project, or did; `undefined` when none ever has. */
-export function readSupervisor(places: ProjectPlaces): ProcessIdentity | undefined {
-  return parse<ProcessIdentity>(readFile(supervisorOf(places)));
+/** Who supervises the project, or did, or should; `undefined`: nobody is missed. */
+export function readSupervisor(places: ProjectPlaces): Supervisor | undefined {
+  const known = parse<Partial<ProcessIdentity> & Supervisor>(readFile(supervisorOf(places)));
+  if (known === undefined) return undefined;
+  const { pid, startTicks, watches } = known;
+  return {
+    ...(pid === undefined || startTicks === undefined ? {} : { process: { pid, startTicks } }),
+    ...(watches === true ? { watches } : {}),
+  };
+}
+
+/** A supervisor that is gone, though nobody said that it should be; `undefined`: it is there, or nobody is missed. */
+export function missingSupervisor(places: ProjectPlaces): Supervisor | undefined {
+  const who = readSupervisor(places);
+  const isThere = who?.process !== undefined && isAlive(who.process);
+  // Who holds the project does its work, or brings another.
+  return who === undefined || isThere || isLocked(places.lock) ? undefined : who;
 }
 
 /** It is not missed: nothing is left to supervise, or another takes its place. */

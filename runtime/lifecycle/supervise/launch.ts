@@ -10,7 +10,7 @@ import { spawnFile } from "../../../ffi/linux/spawn.ts";
 import { ContainervError } from "../../plan/error.ts";
 import { isAlive, openProcess } from "../../state/identity.ts";
 import type { ProjectPlaces } from "../../state/places.ts";
-import { forgetSupervisor, readSupervisor } from "../../state/supervised.ts";
+import { readSupervisor } from "../../state/supervised.ts";
 import { signalProcess } from "../stop.ts";
 import { ownProgram } from "../own_program.ts";
 import type { SupervisorOrder } from "./supervisor.ts";
@@ -26,18 +26,20 @@ const LOOK_MS = 5;
 
 /** Pid of the project's supervisor while it runs. */
 export function supervisorOf(places: ProjectPlaces): number | undefined {
-  const who = readSupervisor(places);
+  const who = readSupervisor(places)?.process;
   return who !== undefined && isAlive(who) ? who.pid : undefined;
 }
 
-/** Ends the supervisor that there is; its work is another's from then on. */
+/**
+ * Ends the supervisor that there is; its work is the caller's from then on. It is missed until another is there, or `forgetSupervisor`
+ * says that none is needed: the caller may be killed before.
+ */
 export async function endSupervisor(places: ProjectPlaces): Promise<void> {
-  const who = readSupervisor(places);
+  const who = readSupervisor(places)?.process;
   using pidfd = who === undefined ? undefined : openProcess(who);
   if (who === undefined || pidfd === undefined) return;
   signalProcess(pidfd.number, SIGTERM);
   await until(() => !isAlive(who), ENDS_MS);
-  forgetSupervisor(places);
 }
 
 /** Starts one; gives its pid. Throws ContainervError when it does not come up. */

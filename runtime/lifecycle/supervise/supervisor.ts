@@ -42,7 +42,8 @@ export async function supervise(order: SupervisorOrder): Promise<void> {
   });
   for (const container of order.containers) supervision.watch(container);
   const own = identify(process.pid);
-  if (own !== undefined) writeSupervisor(places, own);
+  const watches = order.watch === undefined ? {} : { watches: true as const };
+  if (own !== undefined) writeSupervisor(places, { process: own, ...watches });
   const watcher = watch(places.directory, bell.ring);
   // The directory goes with the project.
   watcher.on("error", bell.ring);

@@ -10,7 +10,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { missing, root, tool } from "../../support/require.ts";
+import { findTool, missing, root, tool } from "../../support/require.ts";
 import { guardWorld, lives, sh, until } from "../cli/sandbox.ts";
 import { type Listed, type Project, project, untilAsync } from "./project.ts";
 
@@ -242,7 +242,7 @@ describe("restarts", { skip }, () => {
   });
 });
 
-describe("up -d --watch", { skip: missing(root()) }, () => {
+describe("up -d --watch", { skip: missing(root(), tool("strace")) }, () => {
   test("the supervisor stays, and says up again; a wrong spec changes nothing and is said by ps", async () => {
     const spec = (hostname: string) => ({
       ...BASE,
@@ -268,6 +268,17 @@ describe("up -d --watch", { skip: missing(root()) }, () => {
     // What the first was given goes on with the next.
     assertEquals((await box.cv("logs")).stdout, "given\n");
     await untilAsync(() => Promise.resolve(supervisorOf(box) !== undefined), "the next watches");
+    assertEquals(await ps(), "");
+    const words = ["up", "-d", "--watch", "--set", "TEXT=given"];
+    // It has ended the one before, and the next is not there.
+    const inject = "inject=memfd_create:signal=KILL:when=1";
+    const strace = [findTool("strace") ?? "", "-qq", "-o", "/dev/null", "-e", inject];
+    const { code, signal } = await box.cvUnder(strace, words);
+    assert(signal === "SIGKILL" || code === 137);
+    assertMatch(await ps(), /^the supervisor of .* is gone: .* until containerv up -d --watch\n$/);
+    const diff = await box.cv("diff", "--set", "TEXT=given");
+    assertEquals([diff.code, /^! nobody looks for changes/.test(diff.stdout)], [3, true]);
+    assertEquals((await box.cv(...words)).code, 0);
     assertEquals(await ps(), "");
     assertEquals((await box.cv("up", "-d", "--set", "TEXT=given")).code, 0);
     assertEquals(supervisorOf(box), undefined);
