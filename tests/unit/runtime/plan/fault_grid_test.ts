@@ -28,6 +28,8 @@ const SCENES: Readonly<Record<string, () => Scene>> = {
   "limits on both, two commands with an init": () =>
     sceneOf({ ...LIMITED, commands: COMMANDS }, { host: HOST_MIXED }),
   "an ordinary user": () => sceneOf({ userns: "auto" }, { host: HOST_USER, announce: true }),
+  "an ordinary user, two commands": () =>
+    sceneOf({ userns: "auto", commands: COMMANDS }, { host: HOST_USER, announce: true }),
   "ids of the container's own": () =>
     sceneOf({ userns: "auto", init: true }, { host: HOST_V2, answers: { ids: RANGE } }),
   "layers over the host's root, an upper on disk, a user, a timeout": () =>

@@ -8,10 +8,11 @@ import {
   ECHILD,
   EEXIST,
   EINTR,
+  EINVAL,
   ENOENT,
   ENOTEMPTY,
 } from "../../../../ffi/abi/errno.ts";
-import { AT_FDCWD } from "../../../../ffi/abi/fcntl.ts";
+import { AT_FDCWD, F_GET_SEALS } from "../../../../ffi/abi/fcntl.ts";
 import { CLONE_INTO_CGROUP } from "../../../../ffi/abi/sched.ts";
 import { CLD_EXITED, SIGCHLD, SIGKILL } from "../../../../ffi/abi/signal.ts";
 import { syscallNames } from "../../../../ffi/abi/syscalls.ts";
@@ -212,6 +213,8 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   getppid: () => 4711n,
   close: (_state, call) => word(call, 0) === -1n ? -BigInt(EBADF) : 0n,
   getpid: () => 4711n,
+  // The control socket has none.
+  fcntl: (_state, call) => word(call, 1) === BigInt(F_GET_SEALS) ? -BigInt(EINVAL) : 0n,
 };
 
 function pipe2(state: State, call: Call): bigint {
