@@ -1,6 +1,7 @@
 /** `containerv attach`: the output of a detached container here, and what is typed here there. */
 import { writeSync } from "node:fs";
 import { attach, type Attached } from "../lifecycle/attach.ts";
+import { keepAgain } from "../lifecycle/keep_again.ts";
 import { holdTerminal, makeRaw } from "../lifecycle/terminal.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { stderr } from "./output.ts";
@@ -13,6 +14,7 @@ export async function command(given: Arguments): Promise<number> {
   if (given.operands.length !== 1) throw new UsageError("name one container");
   const [view] = meantContainers(given);
   if (view === undefined) throw new UsageError("name one container");
+  await keepAgain([view]);
   const attached = attach(view, (stream, bytes) => writeAll(stream === "stderr" ? 2 : 1, bytes));
   if (attached.input === undefined) {
     stderr(`${view.name} gets no input: it was started without \`stdin: true\` or \`tty: true\`\n`);

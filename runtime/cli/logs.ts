@@ -1,9 +1,12 @@
 /** `containerv logs`: what detached containers wrote. */
 import { SyscallError } from "../../ffi/linux/error.ts";
 import { followLogs } from "../lifecycle/follow.ts";
+import { keepAgain } from "../lifecycle/keep_again.ts";
 import { type LogLine, openLogs } from "../lifecycle/logs.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import { formOf, printLines } from "./log_output.ts";
+import { ContainervError } from "../plan/error.ts";
+import { stderr } from "./output.ts";
 import { meantContainers } from "./project.ts";
 import { timeOption } from "./time.ts";
 
@@ -17,6 +20,11 @@ export async function command(given: Arguments): Promise<number> {
   const isMeant = ({ timeNs }: LogLine): boolean =>
     timeNs >= since && (until === undefined || timeNs < until);
   const print = (lines: readonly LogLine[]): void => printLines(lines.filter(isMeant), form);
+  await keepAgain(views).catch((error) => {
+    // What is in the log is shown all the same.
+    if (!(error instanceof ContainervError)) throw error;
+    stderr(`! what was not kept is not shown: ${error.message}\n`);
+  });
   try {
     if (options["--follow"] !== true) {
       const lines = openLogs(views).next({ rest: true }).filter(isMeant);

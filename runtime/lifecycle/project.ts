@@ -29,6 +29,7 @@ import {
 import {
   type ContainerRecord,
   isBroken,
+  isDiskFull,
   type ProjectRecord,
   RECORD_VERSION,
   writeRecord,
@@ -104,7 +105,7 @@ export function noState(places: ProjectPlaces, why: string): ContainervError {
   return new ContainervError({
     code: "NO_STATE",
     message: `cannot record the project in ${places.directory}: ${why}`,
-    fix: /\b(ENOSPC|EDQUOT)\b/.test(why)
+    fix: isDiskFull(why)
       ? "make room there; stop, rm, down and gc need none"
       : "make the directory above it writable for this user (XDG_RUNTIME_DIR names it)",
     undone: "nothing was done",

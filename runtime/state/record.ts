@@ -8,6 +8,7 @@ import type { Copied, Output } from "../plan/ops/files.ts";
 import type { Op } from "../plan/ops/registry.ts";
 import type { ProcessIdentity } from "./identity.ts";
 import { readFile, replaceFile } from "../../ffi/linux/file.ts";
+import { overwriteFile } from "../../ffi/linux/overwrite_file.ts";
 import { glance } from "../../ffi/linux/glance.ts";
 
 /** The form of the records. One that is newer than the reader is `broken` to it. */
@@ -135,10 +136,19 @@ export function readRecord<R extends { readonly version: number; readonly boot: 
 
 const RECORD_BYTES_MAX = 1 << 24;
 
-/** Writes a record. Gives the reason when it could not. */
+/**
+ * Writes a record. Gives the reason when it could not. On a disk that a container's output has just filled it is written over the one
+ * before, by one call: that has its block already.
+ */
 export function writeRecord(path: string, record: object): string | undefined {
-  return replaceFile(path, JSON.stringify(record));
+  const text = JSON.stringify(record);
+  const problem = replaceFile(path, text);
+  if (problem === undefined || !isDiskFull(problem)) return problem;
+  return overwriteFile(path, text) === undefined ? undefined : problem;
 }
+
+/** True of the reason why something could not be written where the disk had no room for it. */
+export const isDiskFull = (reason: string): boolean => /\b(ENOSPC|EDQUOT)\b/.test(reason);
 
 const isIdentity = (value: unknown): boolean => {
   const { pid, startTicks } = (value ?? {}) as Partial<ProcessIdentity>;

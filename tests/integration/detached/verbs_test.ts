@@ -88,7 +88,7 @@ describe("verbs", { skip }, () => {
     assertEquals(stopped.stderr, `${deaf}✔ containerv exited (137)\n`);
   });
 
-  test("a lost keeper: what runs goes on, the next command has it kept again, its output too", async () => {
+  test("a lost keeper: what runs goes on, logs or gc have it kept again, its output too", async () => {
     await using box = project({
       containers: {
         ended: { policy: "none", commands: [sh("while :; do sleep 0.05; done")] },
@@ -108,6 +108,10 @@ describe("verbs", { skip }, () => {
     );
     assert(lives(talks?.pid ?? 0), "a container ended with its keeper");
     const before = (await box.cv("logs", "talks")).stdout;
+    const second = keeperOf(talks?.id ?? "");
+    assert(lives(second), "logs has nobody keep it");
+    process.kill(second, "SIGKILL");
+    await untilAsync(() => Promise.resolve(!lives(second)), "it is gone");
     const gc = await box.cv("gc");
     assertMatch(gc.stderr, /1 container is kept again/);
     assertEquals((await box.ps()).map(({ state }) => state), ["exited", "running"]);
