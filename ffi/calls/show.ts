@@ -138,9 +138,9 @@ export function showId(id: Word): string {
 
 /** Seconds and a fraction as the two members of a timespec or timeval. */
 export function showTime(
-  time: { readonly sec: number; readonly nsec?: number; readonly usec?: number },
+  time: { readonly sec: Word; readonly nsec?: number; readonly usec?: number },
 ): string {
   return time.usec === undefined
-    ? showStruct({ tv_sec: String(time.sec), tv_nsec: String(time.nsec ?? 0) })
-    : showStruct({ tv_sec: String(time.sec), tv_usec: String(time.usec) });
+    ? showStruct({ tv_sec: showWord(time.sec), tv_nsec: String(time.nsec ?? 0) })
+    : showStruct({ tv_sec: showWord(time.sec), tv_usec: String(time.usec) });
 }

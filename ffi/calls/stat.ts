@@ -2,11 +2,12 @@
 import { AT_FDCWD, AT_FLAGS } from "../abi/fcntl.ts";
 import { STATX_BASIC_STATS, STATX_MASK } from "../abi/stat.ts";
 import type { Cell, Syscall, Word } from "./call.ts";
-import { cString, syscall, vector } from "./record.ts";
+import { cString, pathWord, syscall, vector } from "./record.ts";
 import {
   showArray,
   showDirfd,
   showFlags,
+  showPath,
   showPointer,
   showString,
   showTime,
@@ -84,15 +85,27 @@ export function statfs(args: { path: string; buf: Cell }): Syscall {
  * @see https://man7.org/linux/man-pages/man2/utimensat.2.html
  */
 export function utimensat(
-  args: { dirfd?: Word; pathname?: string; atime: Timespec; mtime: Timespec; flags?: number },
+  args: {
+    dirfd?: Word;
+    pathname?: string | Cell;
+    atime: Timespec;
+    /** Its seconds may be known at run time only. */
+    mtime: Timespec | { readonly sec: Word; readonly nsec: number };
+    flags?: number;
+  },
 ): Syscall {
   const { dirfd = AT_FDCWD, pathname, atime, mtime, flags = 0 } = args;
-  const times = [atime, mtime].flatMap(({ sec, nsec }) => [BigInt(sec), BigInt(nsec)]);
+  const times = [atime, mtime].flatMap(({ sec, nsec }): Word[] => [sec, nsec]);
   return syscall("utimensat", {
-    words: [dirfd, cString(pathname), vector(times), flags],
+    words: [
+      dirfd,
+      pathname === undefined ? cString(pathname) : pathWord(pathname),
+      vector(times),
+      flags,
+    ],
     text: () => [
       showDirfd(dirfd),
-      showString(pathname),
+      pathname === undefined ? showString(pathname) : showPath(pathname),
       showArray([showTime(atime), showTime(mtime)]),
       showFlags(flags, AT_FLAGS),
     ],

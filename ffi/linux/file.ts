@@ -205,6 +205,8 @@ export interface FileVersion {
   readonly isFile: boolean;
   /** Milliseconds since 1970. */
   readonly changedMs: number;
+  /** When its data was last changed, or what was set as that. */
+  readonly modified: { readonly sec: number; readonly nsec: number };
 }
 
 /** Of an open file, or of a path (symbolic links followed); `undefined` when it is not there. */
@@ -221,6 +223,7 @@ export function fileVersion(at: { readonly fd: number } | string): FileVersion |
     size: Number(u64(40)),
     isFile: (found.mode & S_IFMT) === S_IFREG,
     changedMs: Number(u64(96)) * 1000 + u32(104) / 1e6,
+    modified: { sec: Number(u64(112)), nsec: u32(120) },
   };
 }
 

@@ -63,6 +63,7 @@ import {
   MESSAGE_FILES,
   MESSAGE_LIMIT,
   MESSAGE_LOG,
+  MESSAGE_LOST,
   MESSAGE_PASSED,
   MESSAGE_PID,
   MESSAGE_SIZE,
@@ -70,6 +71,7 @@ import {
   PASSED_MAX,
   START_FDS,
 } from "../plan/keeper/protocol.ts";
+import { type KeptLog, NO_LOG } from "../state/frames.ts";
 import { KEEPER_SOCKET, type ProjectPlaces } from "../state/places.ts";
 import type { ContainerRecord } from "../state/record.ts";
 
@@ -254,7 +256,7 @@ function openEndings(path: string): Fd {
 function messageOf(
   kind: number,
   log: LogOptions & {
-    readonly sizeBytes: number;
+    readonly kept: KeptLog;
     readonly pid?: number;
     readonly passed?: readonly number[];
   },
@@ -265,7 +267,8 @@ function messageOf(
   view.setUint32(MESSAGE_PID, log.pid ?? 0, true);
   bytes.set(new TextEncoder().encode(log.name), MESSAGE_LOG);
   view.setBigUint64(MESSAGE_LIMIT, BigInt(log.limitBytes), true);
-  view.setBigUint64(MESSAGE_SIZE, BigInt(log.sizeBytes), true);
+  view.setBigUint64(MESSAGE_SIZE, BigInt(log.kept.sizeBytes), true);
+  view.setBigUint64(MESSAGE_LOST, BigInt(log.kept.lostBytes), true);
   view.setUint32(MESSAGE_FILES, log.files, true);
   view.setUint32(MESSAGE_WAIT, log.waitSeconds ?? 0, true);
   view.setUint32(MESSAGE_PASSED, log.passed?.length ?? 0, true);
@@ -276,7 +279,7 @@ function messageOf(
 export type StartFds = Readonly<Record<typeof START_FDS[number], number>>;
 
 export interface StartByKeeper extends LogOptions {
-  readonly sizeBytes: number;
+  readonly kept: KeptLog;
   /** What is handed on to the container alone. */
   readonly passed: readonly number[];
 }
@@ -300,7 +303,7 @@ export function startByKeeper(keeper: Keeper, fds: StartFds, start: StartByKeepe
 export function adoptByKeeper(
   keeper: Keeper,
   fds: { readonly pidfd: number; readonly output: number; readonly errors: number },
-  log: LogOptions & { readonly sizeBytes: number; readonly pid: number },
+  log: LogOptions & { readonly kept: KeptLog; readonly pid: number },
 ): void {
   send(keeper, messageOf(MESSAGE.adopt, log), [fds.pidfd, fds.output, fds.errors]);
   awaitAnswer(keeper, ANSWER.adopt);
@@ -335,7 +338,7 @@ export function releaseByKeeper(keeper: Keeper, name: string): void {
 }
 
 const heldMessage = (kind: number, name: string, pid = 0): Uint8Array =>
-  messageOf(kind, { name, limitBytes: 0, files: 0, sizeBytes: 0, pid });
+  messageOf(kind, { name, limitBytes: 0, files: 0, kept: NO_LOG, pid });
 
 function send(keeper: Keeper, buf: Uint8Array, fds: readonly number[]): void {
   const call = sendmsg({ sockfd: keeper.socket.number, buf, fds, flags: MSG_NOSIGNAL });

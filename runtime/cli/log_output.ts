@@ -34,6 +34,7 @@ export function printLines(lines: readonly LogLine[], form: LogForm): void {
         `containerv: ${line.lostBytes} bytes of ${line.container} were lost here: no space was left\n`,
       );
     }
+    if (!form.json && line.bytes.length === 0 && !line.whole) continue;
     if (form.json) {
       writePatiently(1, encoder.encode(`${JSON.stringify(logLineJson(line))}\n`));
       continue;

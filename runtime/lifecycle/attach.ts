@@ -80,7 +80,7 @@ function showUnfinished(
   frames: readonly Frame[],
   show: (stream: Frame["stream"], bytes: Uint8Array) => void,
 ): void {
-  const last = frames.at(-1);
+  const last = frames.findLast(({ bytes }) => bytes.length > 0);
   if (last === undefined) return;
   show(last.stream, last.bytes.subarray(last.bytes.lastIndexOf(NEWLINE) + 1));
 }

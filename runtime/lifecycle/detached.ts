@@ -31,6 +31,7 @@ import type { Host } from "../plan/host.ts";
 import { DETACH, type Report } from "../plan/report.ts";
 import { identify, openProcess, type ProcessIdentity } from "../state/identity.ts";
 import { containerPlaces } from "../state/places.ts";
+import { keptLog } from "../state/frames.ts";
 import { type ContainerRecord, type Former, writeRecord } from "../state/record.ts";
 import { noteEvent } from "../state/events.ts";
 import { clearStopped } from "../state/supervised.ts";
@@ -227,7 +228,7 @@ function handToKeeper(keeper: Keeper, handing: Handing): Stage {
     };
     const pid = startByKeeper(keeper, fds, {
       ...logOptions(record),
-      sizeBytes: fileSize(`${view.project.logs}/${record.log}`) ?? 0,
+      kept: keptLog(`${view.project.logs}/${record.log}`),
       passed,
     });
     return { pid, control, announced, reports };

@@ -92,6 +92,7 @@ function linesOf(of: Stream, { bytes, timeNs, stream, ...frame }: Frame): LogLin
     of.open.delete(stream);
     lostBytes = 0;
   };
+  if (bytes.length === 0) give(of.open.get(stream)?.parts ?? [], false);
   for (let at = 0; at < bytes.length;) {
     const end = bytes.indexOf(NEWLINE, at);
     const piece = bytes.subarray(at, end < 0 ? bytes.length : end);

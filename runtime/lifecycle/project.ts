@@ -3,7 +3,7 @@ import { Fd } from "../../ffi/linux/fd.ts";
 import { O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_WRONLY } from "../../ffi/abi/fcntl.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { pidfdOpen } from "../../ffi/calls/pidfd.ts";
-import { fileSize } from "../../ffi/linux/file.ts";
+import { keptLog } from "../state/frames.ts";
 import {
   adoptByKeeper,
   connectKeeper,
@@ -229,7 +229,7 @@ function adopt(keeper: Keeper, view: ContainerView, record: ContainerRecord): vo
     { pidfd: pidfd.number, output: output.number, errors: errors.number },
     {
       ...logOptions(record),
-      sizeBytes: fileSize(`${view.project.logs}/${record.log}`) ?? 0,
+      kept: keptLog(`${view.project.logs}/${record.log}`),
       pid: process.pid,
     },
   );

@@ -2,7 +2,7 @@
 import { O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../../ffi/abi/fcntl.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
-import { fileIdentity, readFrom } from "../../ffi/linux/file.ts";
+import { fileIdentity, type FileVersion, fileVersion, readFrom } from "../../ffi/linux/file.ts";
 
 /** A piece of output, as one read(2) of the keeper got it. */
 export interface Frame {
@@ -14,9 +14,17 @@ export interface Frame {
   readonly lostBytes: number;
 }
 
+/** What a log's newest file holds. */
+export interface KeptLog {
+  readonly sizeBytes: number;
+  /** Lost since its last frame. */
+  readonly lostBytes: number;
+}
+
 // The form is said to the keeper in runtime/plan/keeper/protocol.ts.
 const HEADER_BYTES = 32;
 const TIME_BYTES = 12;
+const LOST_NANOSECONDS = 476_867_433;
 const MAGIC = 0x676f6c63;
 const BYTES_MAX = 65_536;
 /** A keeper keeps so many old files at most. */
@@ -49,9 +57,29 @@ export function decodeFrames(
   return { frames, end: at };
 }
 
+export const NO_LOG: KeptLog = { sizeBytes: 0, lostBytes: 0 };
+
+/** What is in the log at `path` by now. */
+export function keptLog(path: string): KeptLog {
+  const found = fileVersion(path);
+  const { lostBytes } = lossOf(found ?? fileVersion(`${path}.1`));
+  return { sizeBytes: found?.size ?? 0, lostBytes };
+}
+
+const NO_LOSS = { lostBytes: 0, timeNs: 0n };
+
+/** What was lost after the last frame of a file, and when it was lost. */
+function lossOf(file: FileVersion | undefined): Pick<Frame, "lostBytes" | "timeNs"> {
+  if (file?.modified.nsec !== LOST_NANOSECONDS) return NO_LOSS;
+  return { lostBytes: file.modified.sec, timeNs: BigInt(Math.round(file.changedMs * 1e6)) };
+}
+
 /** A log that is read on as it grows, over rotations. */
 export interface LogReader {
-  /** Frames that came since the last call; at first all that are kept. */
+  /**
+   * Frames that came since the last call; at first all that are kept. The last one is empty where something was lost behind all: what has
+   * been said that way the frame that comes then does not say again.
+   */
   readonly next: () => readonly Frame[];
 }
 
@@ -64,15 +92,36 @@ interface LogFile {
 /** Reads the log `name` of a directory of logs. */
 export function openLog(logs: string, name: string): LogReader {
   let known: LogFile = { identity: "", position: 0 };
+  let saidBytes = 0;
+  /** Whoever is told of a loss twice counts it twice. */
+  const untold = (frame: Frame): Frame => {
+    const lostBytes = Math.max(0, frame.lostBytes - saidBytes);
+    saidBytes = 0;
+    return { ...frame, lostBytes };
+  };
   const next = (): readonly Frame[] => {
     const files = openFiles(logs, name, known);
     const frames: Frame[] = [];
     try {
+      const newest = files.at(-1)?.fd.number;
+      const loss = newest === undefined ? NO_LOSS : lossOf(fileVersion({ fd: newest }));
       for (const { fd, identity, position } of files) {
         const read = decodeFrames(readFrom(fd.number, position));
-        frames.push(...read.frames);
+        frames.push(...read.frames.map((frame) => saidBytes > 0 ? untold(frame) : frame));
         // Of an empty file nothing tells it from another.
         if (position + read.end > 0) known = { identity, position: position + read.end };
+      }
+      // Unless a frame came meanwhile, which says it itself.
+      const still = newest !== undefined &&
+        lossOf(fileVersion({ fd: newest })).timeNs === loss.timeNs;
+      if (still && loss.lostBytes > saidBytes) {
+        frames.push({
+          ...loss,
+          lostBytes: loss.lostBytes - saidBytes,
+          stream: "stdout",
+          bytes: new Uint8Array(),
+        });
+        saidBytes = loss.lostBytes;
       }
     } finally {
       for (const { fd } of files) fd[Symbol.dispose]();

@@ -60,6 +60,7 @@ import {
   MESSAGE_FILES,
   MESSAGE_LIMIT,
   MESSAGE_LOG,
+  MESSAGE_LOST,
   MESSAGE_PASSED,
   MESSAGE_PID,
   MESSAGE_SIZE,
@@ -248,13 +249,13 @@ function takeBox(to: Emitter, options: KeeperOptions, full: string): void {
     [MESSAGE_LIMIT, BOX.limit, 8],
     [MESSAGE_FILES, BOX.files, 4],
     [MESSAGE_WAIT, BOX.wait, 4],
+    [MESSAGE_LOST, BOX.lost, 8],
   ] as const;
   for (const [from, offset, width] of fields) {
     to.add({ kind: "load", into: "value", address: said(from), width });
     storeField(to, result("value"), { of: "box", offset, width });
   }
   storeField(to, 2, { of: "box", offset: BOX.open, width: 4 });
-  storeField(to, 0, { of: "box", offset: BOX.lost, width: 8 });
   storeField(to, 0, { of: "box", offset: BOX.until, width: 8 });
   const kind = KIND.pipe;
   const output = { fd: result("output"), kind, architecture, full: undo, into: "first pipe" };

@@ -1,9 +1,11 @@
 /** The part of the keeper that keeps output: each piece with its time and stream, in files that are rotated. */
 import { O_APPEND, O_CLOEXEC, O_CREAT, O_WRONLY } from "../../../ffi/abi/fcntl.ts";
+import { UTIME_OMIT } from "../../../ffi/abi/stat.ts";
 import { CLOCK_REALTIME } from "../../../ffi/abi/timerfd.ts";
 import type { Cell } from "../../../ffi/calls/call.ts";
 import { ftruncate, read, write } from "../../../ffi/calls/io.ts";
 import { close, openat } from "../../../ffi/calls/open.ts";
+import { utimensat } from "../../../ffi/calls/stat.ts";
 import { renameat2 } from "../../../ffi/calls/path.ts";
 import { clockGettime } from "../../../ffi/calls/timer.ts";
 import { type Emitter, result } from "../emitter.ts";
@@ -30,6 +32,7 @@ import {
   FRAME_STREAM,
   LOG_NAME_BYTES,
   LOGS_FD,
+  LOST_NANOSECONDS,
 } from "./protocol.ts";
 
 const FRAME: Cell = { cell: "frame", size: FRAME_HEADER_BYTES + FRAME_BYTES_MAX };
@@ -86,6 +89,7 @@ export function keepOutput(to: Emitter, options: KeeperOptions): void {
   loadField(to, "dropped", { of: "box", offset: BOX.lost, width: 8 });
   to.add({ kind: "add", into: "dropped", left: result("dropped"), right: result("count") });
   storeField(to, result("dropped"), { of: "box", offset: BOX.lost, width: 8 });
+  noteLost(to);
   goTo(to, AT.loop);
   place(to, whole);
   to.call(close({ fd: result("file") }), { onError: "continue" });
@@ -94,6 +98,29 @@ export function keepOutput(to: Emitter, options: KeeperOptions): void {
   place(to, ended);
   dropEntry(to, options);
   endPipe(to);
+}
+
+/** There may be no next frame. The log itself may just have become the first of the old ones. */
+function noteLost(to: Emitter): void {
+  const rotated = to.label("rotated");
+  const times = {
+    atime: { sec: 0, nsec: UTIME_OMIT },
+    mtime: { sec: result("dropped"), nsec: LOST_NANOSECONDS },
+  };
+  to.call(utimensat({ dirfd: LOGS_FD, pathname: CURRENT, ...times }), { onError: rotated });
+  goTo(to, AT.loop);
+  place(to, rotated);
+  nameOld(to, TO);
+  to.add({ kind: "store", value: ZERO + 1, address: { ...TO, offset: DIGIT }, width: 1 });
+  to.call(utimensat({ dirfd: LOGS_FD, pathname: TO, ...times }), { onError: "continue" });
+}
+
+/** The path of one of the old ones, without its number. */
+function nameOld(to: Emitter, path: Cell): void {
+  to.add(
+    { kind: "store", value: result("name"), address: path, width: 8 },
+    { kind: "store", value: DOT, address: { ...path, offset: LOG_NAME_BYTES }, width: 1 },
+  );
 }
 
 function makeHeader(to: Emitter): void {
@@ -126,12 +153,7 @@ function grow(to: Emitter): void {
     to: AT.loop,
   });
   loadField(to, "files", { of: "box", offset: BOX.files, width: 4 });
-  for (const path of [FROM, TO]) {
-    to.add(
-      { kind: "store", value: result("name"), address: path, width: 8 },
-      { kind: "store", value: DOT, address: { ...path, offset: LOG_NAME_BYTES }, width: 1 },
-    );
-  }
+  for (const path of [FROM, TO]) nameOld(to, path);
   // From the oldest on: FILES-1 → FILES, … 1 → 2, then the log itself → 1.
   to.add(
     { kind: "add", into: "digit", left: result("files"), right: ZERO - 1 },

@@ -7,6 +7,7 @@
  *     to the keeper    0 u32 kind   4 u32 pid   8 u64 name of the log   16 u64 bytes at which it is rotated   24 u64 its bytes now
  *                      32 u32 old logs that are kept (1…9)   36 u32 descriptors that are handed on
  *                      40 u32 seconds that output waits for room on a full disk, 0: none
+ *                      48 u64 bytes that were lost since the log's last frame
  *                      start: descriptors image, plan, control, report, announce, stdin, stdout, stderr, output, errors, those that are handed on
  *                      adopt: descriptors pidfd, output, errors; `pid` is that of the container's first process
  *                      hold: descriptors of a container's root and of its disk's lock (or the root again), kept under the log's name
@@ -37,6 +38,7 @@ export const MESSAGE_SIZE = 24;
 export const MESSAGE_FILES = 32;
 export const MESSAGE_PASSED = 36;
 export const MESSAGE_WAIT = 40;
+export const MESSAGE_LOST = 48;
 
 export const ANSWER_BYTES = 8;
 export const ANSWER = {
@@ -87,6 +89,11 @@ export const FRAME_STREAM = 20;
 export const FRAME_LOST = 24;
 /** The longest run of bytes that one frame has. */
 export const FRAME_BYTES_MAX = 65_536;
+/**
+ * How many bytes have been lost since its last frame stands in the time of a log's last modification, for which there is always room: as
+ * its seconds, with so many nanoseconds. Whatever is written next takes that away, and says it itself.
+ */
+export const LOST_NANOSECONDS = 476_867_433;
 /** Values of a frame's stream. */
 export const STREAM = { stdout: 1, stderr: 2 } as const;
 

@@ -88,6 +88,49 @@ describe("a full disk", { skip }, () => {
     }
   });
 
+  test("what is lost at a container's very end is said at once, and by its next start's output", async () => {
+    using directory = tempDir();
+    const talks = sh(
+      "test -e /seen/once && echo after && exit; : > /seen/once; head -c 1500000 /dev/zero | tr '\\0' x",
+    );
+    directory.write("seen/README", "");
+    directory.write(
+      "containerv.yaml",
+      JSON.stringify({
+        containers: { talks: { policy: "none", commands: [talks], volumes: ["./seen:/seen"] } },
+      }),
+    );
+    const { holder, prefix } = await tinyDisk(300);
+    const cv = (...args: readonly string[]) =>
+      runCli(args, { prefix: [...prefix, "env", "-C", directory.path] });
+    const shown = async (args: readonly string[] = []) => {
+      const { stdout, stderr } = await cv("logs", "talks", ...args);
+      const all = [...stderr.matchAll(/containerv: (\d+) bytes of talks were lost here/g)];
+      return { stdout, lost: all.reduce((sum, [, bytes]) => sum + Number(bytes), 0) };
+    };
+    try {
+      const up = await cv("up", "-d", "--no-cache");
+      assertEquals(up.code, 0, up.stderr);
+      assertEquals((await cv("wait", "talks")).code, 0);
+      const { stdout, lost } = await shown();
+      assertEquals(stdout.replaceAll(/[^x]/g, "").length + lost, 1_500_000);
+      assertEquals((await shown(["--follow"])).lost, lost);
+      const json = (await cv("logs", "talks", "--json")).stdout.trim().split("\n");
+      const said = json.map((line) => (JSON.parse(line) as { lostBytes?: number }).lostBytes ?? 0);
+      assertEquals(said.reduce((sum, bytes) => sum + bytes, 0), lost);
+      spawnSync(prefix[0] ?? "", [...prefix.slice(1), "rm", "/run/containerv/filler"]);
+      assertEquals((await cv("start", "talks")).code, 0);
+      assertEquals((await cv("wait", "talks")).code, 0);
+      const later = await shown();
+      assertEquals(later.lost, lost);
+      assertMatch(later.stdout, /after\n$/);
+    } finally {
+      await cv("down", "--time", "0");
+      process.kill(holder.pid ?? 0, "SIGKILL");
+      await new Promise((resolve) => holder.once("close", resolve));
+    }
+  });
+
   test("onFull: slow: output waits for room and nothing is lost; not longer than maxWait", async () => {
     using directory = tempDir();
     const flood = "head -c 400000 /dev/zero | tr '\\0' x; echo";

@@ -6,6 +6,7 @@ import {
   ANSWER,
   ENDINGS_FD,
   LISTEN_FD,
+  LOST_NANOSECONDS,
   MESSAGE,
   START_FDS,
 } from "../../../../runtime/plan/keeper/protocol.ts";
@@ -138,8 +139,8 @@ describe("keeper", () => {
     ]);
   });
 
-  test("what finds no room is counted, and the next frame says so", () => {
-    const { frames, calls } = play([
+  test("what finds no room is counted: the log's time says so, and the next frame", () => {
+    const { frames, calls, losses } = play([
       START,
       { on: OUTPUT, output: "lost" },
       { on: ERRORS, output: "too" },
@@ -152,6 +153,23 @@ describe("keeper", () => {
       { stream: 1, lost: 0n, text: "more" },
     ]);
     assertEquals(calls.filter((call) => call.startsWith("ftruncate 80")).length, 2);
+    const nanoseconds = LOST_NANOSECONDS;
+    // The first answer is that there is no such file: it has just been rotated.
+    assertEquals(losses, [
+      { log: "abcd1234", bytes: 4n, nanoseconds },
+      { log: "abcd1234.1", bytes: 4n, nanoseconds },
+      { log: "abcd1234", bytes: 7n, nanoseconds },
+    ]);
+  });
+
+  test("what was lost before it was started is in the next frame too", () => {
+    const message = startMessage({ lost: 5 });
+    const { frames } = play([
+      { on: CLIENT, message, fds: SENT },
+      { on: OUTPUT, output: "kept" },
+      { on: "signals", ended: 700 },
+    ]);
+    assertEquals(frames, [{ stream: 1, lost: 5n, text: "kept" }]);
   });
 
   test("where output is to wait it stays in its pipe until there is room, or it has waited long enough", () => {

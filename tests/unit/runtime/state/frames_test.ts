@@ -3,7 +3,11 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { decodeFrames, openLog } from "../../../../runtime/state/frames.ts";
+import { UTIME_OMIT } from "../../../../ffi/abi/stat.ts";
+import { utimensat } from "../../../../ffi/calls/stat.ts";
+import { check } from "../../../../ffi/linux/run.ts";
+import { LOST_NANOSECONDS } from "../../../../runtime/plan/keeper/protocol.ts";
+import { decodeFrames, keptLog, openLog } from "../../../../runtime/state/frames.ts";
 import { tempDir } from "../../../support/temp.ts";
 
 function frame(text: string, seconds = 1): Uint8Array {
@@ -56,6 +60,37 @@ describe("a log", () => {
     renameSync(at(".new"), at());
     rmSync(at(".1"));
     assertEquals(next(), "c f");
+  });
+
+  test("what was lost behind its last frame is said once, by it or by the frame that comes then", () => {
+    using directory = tempDir();
+    const path = `${directory.path}/${NAME}`;
+    const append = (text: string, lost = 0): void => {
+      const bytes = frame(text);
+      new DataView(bytes.buffer).setBigUint64(24, BigInt(lost), true);
+      writeFileSync(path, bytes, { flag: "a" });
+    };
+    const lose = (bytes: number): void => {
+      const atime = { sec: 0, nsec: UTIME_OMIT };
+      const mtime = { sec: bytes, nsec: LOST_NANOSECONDS };
+      check(utimensat({ pathname: path, atime, mtime }));
+    };
+    const log = openLog(directory.path, NAME);
+    const next = (of = log) =>
+      of.next().map(({ bytes, lostBytes }) => `${new TextDecoder().decode(bytes)}${lostBytes}`);
+    assertEquals(keptLog(path), { sizeBytes: 0, lostBytes: 0 });
+    append("a");
+    lose(7);
+    assertEquals(next(), ["a0", "7"]);
+    assertEquals(next(), []);
+    assertEquals(keptLog(path), { sizeBytes: 33, lostBytes: 7 });
+    lose(9);
+    assertEquals(next(), ["2"]);
+    append("b", 12);
+    assertEquals(next(), ["b3"]);
+    assertEquals(next(openLog(directory.path, NAME)), ["a0", "b12"]);
+    renameSync(path, `${path}.1`);
+    assertEquals(keptLog(path), { sizeBytes: 0, lostBytes: 0 });
   });
 
   test("half a frame is read when it is whole, and what is none is passed over", () => {

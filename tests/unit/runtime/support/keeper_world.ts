@@ -1,6 +1,6 @@
 /** A made-up kernel for the keeper's program: what happens to it, and what it did. */
 import { assert } from "@std/assert";
-import { EAGAIN, ECHILD, ENOSPC } from "../../../../ffi/abi/errno.ts";
+import { EAGAIN, ECHILD, ENOENT, ENOSPC } from "../../../../ffi/abi/errno.ts";
 import { syscallNames } from "../../../../ffi/abi/syscalls.ts";
 import { encode } from "../../../../ffi/stage/encode.ts";
 import {
@@ -24,6 +24,7 @@ import {
   MESSAGE_FILES,
   MESSAGE_LIMIT,
   MESSAGE_LOG,
+  MESSAGE_LOST,
   MESSAGE_PASSED,
   MESSAGE_PID,
   MESSAGE_WAIT,
@@ -57,6 +58,8 @@ export interface World {
   }[];
   readonly endings: readonly number[];
   readonly renames: readonly string[];
+  /** What stands in the times of logs. */
+  readonly losses: readonly Loss[];
   /** Calls of what it cloned. */
   readonly child: readonly string[];
   /** Descriptors that were sent. */
@@ -84,6 +87,7 @@ interface State {
   readonly frames: { stream: number; lost: bigint; text: string }[];
   readonly endings: number[];
   readonly renames: string[];
+  readonly losses: Loss[];
   readonly child: string[];
   readonly given: number[];
   readonly cloned: Set<Machine>;
@@ -96,6 +100,12 @@ interface State {
   endingsFullFor: number;
   noRoomFor: number;
   nowSeconds: number;
+}
+
+interface Loss {
+  readonly log: string;
+  readonly bytes: bigint;
+  readonly nanoseconds: number;
 }
 
 interface Call {
@@ -115,6 +125,7 @@ export function play(events: readonly Event[], options: PlayOptions = {}): World
     frames: [],
     endings: [],
     renames: [],
+    losses: [],
     child: [],
     given: [],
     cloned: new Set(),
@@ -256,6 +267,15 @@ const ANSWERS: Readonly<Record<string, (state: State, call: Call) => bigint | St
     });
     return BigInt(bytes.length);
   },
+  utimensat({ losses }, call) {
+    const times = call.view(call.word(2), 32);
+    losses.push({
+      log: textAt(call, call.word(1)),
+      bytes: times.getBigUint64(16, true),
+      nanoseconds: times.getUint32(24, true),
+    });
+    return losses.length === 1 ? -BigInt(ENOENT) : 0n;
+  },
   renameat2({ renames }, call) {
     renames.push(`${textAt(call, call.word(1))} ${textAt(call, call.word(3))}`);
     return 0n;
@@ -284,6 +304,7 @@ export function startMessage(
     readonly files?: number;
     readonly passed?: number;
     readonly wait?: number;
+    readonly lost?: number;
   } = {},
 ) {
   const bytes = new Uint8Array(MESSAGE_BYTES);
@@ -294,6 +315,7 @@ export function startMessage(
   view.setUint32(MESSAGE_FILES, log.files ?? 3, true);
   view.setUint32(MESSAGE_PASSED, log.passed ?? 0, true);
   view.setUint32(MESSAGE_WAIT, log.wait ?? 0, true);
+  view.setBigUint64(MESSAGE_LOST, BigInt(log.lost ?? 0), true);
   return bytes;
 }
 
