@@ -32,9 +32,9 @@ export function cString(text: string | undefined): Bytes | number {
   return text === undefined ? NULL : { bytes: cstr(text) };
 }
 
-/** A path: its text, or memory of the program that holds it with its NUL. */
-export function pathWord(path: string | Cell): Word {
-  return typeof path === "string" ? cString(path) : path;
+/** A path: its text, or memory of the program that holds it with its NUL; absent: NULL. */
+export function pathWord(path: string | Cell | undefined): Word {
+  return typeof path === "object" ? path : cString(path);
 }
 
 /**

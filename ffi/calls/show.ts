@@ -26,9 +26,9 @@ export function showPointer(word: Word): string {
   return showWord(word);
 }
 
-/** A path: the text itself, or the memory that will hold it. */
-export function showPath(path: string | Word): string {
-  return typeof path === "string" ? showString(path) : showPointer(path);
+/** A path: the text itself, or the memory that will hold it; absent: NULL. */
+export function showPath(path: string | Word | undefined): string {
+  return path === undefined || typeof path === "string" ? showString(path) : showPointer(path);
 }
 
 /** A directory descriptor of an *at call. */

@@ -99,13 +99,13 @@ export function utimensat(
   return syscall("utimensat", {
     words: [
       dirfd,
-      pathname === undefined ? cString(pathname) : pathWord(pathname),
+      pathWord(pathname),
       vector(times),
       flags,
     ],
     text: () => [
       showDirfd(dirfd),
-      pathname === undefined ? showString(pathname) : showPath(pathname),
+      showPath(pathname),
       showArray([showTime(atime), showTime(mtime)]),
       showFlags(flags, AT_FLAGS),
     ],

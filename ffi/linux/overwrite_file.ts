@@ -13,12 +13,12 @@ const SPACE = 32;
  * Gives the reason when that fails.
  */
 export function overwriteFile(path: string, text: string): string | undefined {
-  const before = fileSize(path);
   let fd = -1;
   try {
+    const before = fileSize(path) ?? 0;
     fd = check(openat({ pathname: path, flags: O_WRONLY | O_NOFOLLOW | O_CLOEXEC }));
     const bytes = new TextEncoder().encode(text);
-    const covered = new Uint8Array(Math.max(bytes.length, before ?? 0)).fill(SPACE);
+    const covered = new Uint8Array(Math.max(bytes.length, before)).fill(SPACE);
     covered.set(bytes);
     writeBytes(fd, covered);
     return undefined;

@@ -102,11 +102,15 @@ function surroundingsOf(places: ProjectPlaces): KnownProject {
   const known = readProject(places);
   const record = known === undefined || isBroken(known) ? undefined : known;
   const boot = bootId();
-  const kept = record?.boot === boot && record.keeper !== undefined && isAlive(record.keeper);
+  const kept = record !== undefined && isKept(record, boot);
   const problem = known === undefined ? undefined : isBroken(known) ? known.broken : undefined;
   const supervised = wasSupervised(places);
   return { record, problem, boot, kept, supervised, endings: readEndings(places.endings) };
 }
+
+/** True while the project's keeper runs. */
+export const isKept = ({ boot, keeper }: ProjectRecord, now = bootId()): boolean =>
+  boot === now && keeper !== undefined && isAlive(keeper);
 
 function viewContainer(project: ProjectPlaces, name: string, around: Surroundings): ContainerView {
   const known: ContainerRecord | Broken = readContainer(project, name) ??

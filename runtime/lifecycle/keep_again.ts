@@ -1,8 +1,10 @@
 /** Who reads what containers write sees to it that somebody keeps it. */
-import { type ContainerView, viewProject } from "./containers.ts";
+import { ContainervError } from "../plan/error.ts";
+import { readProject } from "../state/project.ts";
+import { isBroken } from "../state/record.ts";
+import { type ContainerView, isKept } from "./containers.ts";
 import { awaitDrained } from "./follow.ts";
 import { adoptLeft, openProject } from "./project.ts";
-import { ContainervError } from "../plan/error.ts";
 
 /** Another that changes the project adopts what it finds, too: it is not waited for longer. */
 const LOCK_MS = 2000;
@@ -12,11 +14,11 @@ const LOCK_MS = 2000;
  * ContainervError where none can be started.
  */
 export async function keepAgain(views: readonly ContainerView[]): Promise<void> {
-  const projects = new Map(views.map(({ project }) => [project.key, project]));
-  for (const places of projects.values()) {
-    const { kept, record, containers } = viewProject(places);
-    const running = containers.filter(({ state }) => state === "running");
-    if (kept || record === undefined || running.length === 0) continue;
+  const running = views.filter(({ state }) => state === "running");
+  const projects = new Map(running.map(({ project }) => [project.key, project]));
+  for (const [key, places] of projects) {
+    const record = readProject(places);
+    if (record === undefined || isBroken(record) || isKept(record)) continue;
     try {
       using project = await openProject(places, record, { waitMs: LOCK_MS, existing: true });
       await adoptLeft(project);
@@ -24,6 +26,6 @@ export async function keepAgain(views: readonly ContainerView[]): Promise<void> 
       if (error instanceof ContainervError && error.code === "PROJECT_HELD") continue;
       throw error;
     }
-    await awaitDrained(running);
+    await awaitDrained(running.filter(({ project }) => project.key === key));
   }
 }

@@ -112,9 +112,10 @@ export function openLog(logs: string, name: string): LogReader {
         if (position + read.end > 0) known = { identity, position: position + read.end };
       }
       // Unless a frame came meanwhile, which says it itself.
-      const still = newest !== undefined &&
-        lossOf(fileVersion({ fd: newest })).timeNs === loss.timeNs;
-      if (still && loss.lostBytes > saidBytes) {
+      if (
+        newest !== undefined && loss.lostBytes > saidBytes &&
+        lossOf(fileVersion({ fd: newest })).timeNs === loss.timeNs
+      ) {
         frames.push({
           ...loss,
           lostBytes: loss.lostBytes - saidBytes,

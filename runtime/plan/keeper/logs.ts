@@ -5,8 +5,8 @@ import { CLOCK_REALTIME } from "../../../ffi/abi/timerfd.ts";
 import type { Cell } from "../../../ffi/calls/call.ts";
 import { ftruncate, read, write } from "../../../ffi/calls/io.ts";
 import { close, openat } from "../../../ffi/calls/open.ts";
-import { utimensat } from "../../../ffi/calls/stat.ts";
 import { renameat2 } from "../../../ffi/calls/path.ts";
+import { utimensat } from "../../../ffi/calls/stat.ts";
 import { clockGettime } from "../../../ffi/calls/timer.ts";
 import { type Emitter, result } from "../emitter.ts";
 import {
@@ -90,7 +90,6 @@ export function keepOutput(to: Emitter, options: KeeperOptions): void {
   to.add({ kind: "add", into: "dropped", left: result("dropped"), right: result("count") });
   storeField(to, result("dropped"), { of: "box", offset: BOX.lost, width: 8 });
   noteLost(to);
-  goTo(to, AT.loop);
   place(to, whole);
   to.call(close({ fd: result("file") }), { onError: "continue" });
   storeField(to, 0, { of: "box", offset: BOX.lost, width: 8 });
@@ -100,7 +99,7 @@ export function keepOutput(to: Emitter, options: KeeperOptions): void {
   endPipe(to);
 }
 
-/** There may be no next frame. The log itself may just have become the first of the old ones. */
+/** There may be no next frame; goes on at the loop. The log itself may just have become the first of the old ones. */
 function noteLost(to: Emitter): void {
   const rotated = to.label("rotated");
   const times = {
@@ -113,6 +112,7 @@ function noteLost(to: Emitter): void {
   nameOld(to, TO);
   to.add({ kind: "store", value: ZERO + 1, address: { ...TO, offset: DIGIT }, width: 1 });
   to.call(utimensat({ dirfd: LOGS_FD, pathname: TO, ...times }), { onError: "continue" });
+  goTo(to, AT.loop);
 }
 
 /** The path of one of the old ones, without its number. */
