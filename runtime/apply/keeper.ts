@@ -8,6 +8,7 @@ import {
   errnoName,
 } from "../../ffi/abi/errno.ts";
 import {
+  FALLOC_FL_KEEP_SIZE,
   O_APPEND,
   O_CLOEXEC,
   O_CREAT,
@@ -24,7 +25,7 @@ import {
   SOCK_NONBLOCK,
   SOCK_SEQPACKET,
 } from "../../ffi/abi/socket.ts";
-import { ftruncate } from "../../ffi/calls/io.ts";
+import { fallocate, ftruncate } from "../../ffi/calls/io.ts";
 import { openat } from "../../ffi/calls/open.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";
 import {
@@ -55,6 +56,7 @@ import {
   ANSWER_BYTES,
   ENDING_BYTES,
   ENDINGS_FD,
+  ENDINGS_ROOM_BYTES,
   FIRST_CLIENT_FD,
   LISTEN_FD,
   LOGS_FD,
@@ -242,7 +244,7 @@ function listenAt(places: ProjectPlaces): Fd {
   }
 }
 
-/** What a keeper wrote to its half before the machine's memory was full is cut off. */
+/** What a keeper wrote to its half before the machine's memory was full is cut off. Without room for more it does without, as long as there is none. */
 function openEndings(path: string): Fd {
   const flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
   const fd = Fd.open(openat({ pathname: path, flags, mode: 0o600 }));
@@ -250,6 +252,8 @@ function openEndings(path: string): Fd {
   if (size % ENDING_BYTES !== 0) {
     check(ftruncate({ fd: fd.number, length: size - size % ENDING_BYTES }));
   }
+  const room = { mode: FALLOC_FL_KEEP_SIZE, offset: size, len: ENDINGS_ROOM_BYTES };
+  callSync(fallocate({ fd: fd.number, ...room }));
   return fd;
 }
 

@@ -1,16 +1,23 @@
 /** The part of the keeper that notes how its containers end. */
+import { FALLOC_FL_KEEP_SIZE } from "../../../ffi/abi/fcntl.ts";
 import { CLOCK_REALTIME } from "../../../ffi/abi/timerfd.ts";
 import { P_ALL, P_PID, WEXITED, WNOHANG, WNOWAIT } from "../../../ffi/abi/wait.ts";
 import { SIGINFO } from "../../../ffi/abi/signal.ts";
 import type { Cell } from "../../../ffi/calls/call.ts";
-import { ftruncate, lseek, read, write } from "../../../ffi/calls/io.ts";
+import { fallocate, ftruncate, lseek, read, write } from "../../../ffi/calls/io.ts";
 import { exitGroup, waitid } from "../../../ffi/calls/process.ts";
 import { clockGettime } from "../../../ffi/calls/timer.ts";
 import { type Emitter, result } from "../emitter.ts";
 import { startCollector } from "./held.ts";
 import { ENTRY, goTo, loadField, place, whenEqual } from "./memory.ts";
 import { AT, dropEntry, type KeeperOptions, SLOT } from "./core.ts";
-import { ENDING_BYTES, ENDING_RUSAGE, ENDING_SIGINFO, ENDINGS_FD } from "./protocol.ts";
+import {
+  ENDING_BYTES,
+  ENDING_RUSAGE,
+  ENDING_SIGINFO,
+  ENDINGS_FD,
+  ENDINGS_ROOM_BYTES,
+} from "./protocol.ts";
 
 const ENDING: Cell = { cell: "ending", size: ENDING_BYTES };
 const INFO: Cell = { ...ENDING, offset: ENDING_SIGINFO };
@@ -87,4 +94,6 @@ function writeEnding(to: Emitter, otherwise: string): void {
   to.call(ftruncate({ fd: ENDINGS_FD, length: result("endings") }), { onError: "continue" });
   goTo(to, otherwise);
   place(to, whole);
+  const room = { mode: FALLOC_FL_KEEP_SIZE, offset: result("endings"), len: ENDINGS_ROOM_BYTES };
+  to.call(fallocate({ fd: ENDINGS_FD, ...room }), { onError: "continue" });
 }

@@ -99,5 +99,7 @@ export const STREAM = { stdout: 1, stderr: 2 } as const;
 
 /** An ending: `0 u64 seconds   8 u64 nanoseconds   16 siginfo (128 bytes)   144 rusage (144 bytes)`. */
 export const ENDING_BYTES = 288;
+/** So much room is kept free behind the last one: what fills the disk as it ends does not keep its own end from being noted. */
+export const ENDINGS_ROOM_BYTES = 16_384;
 export const ENDING_SIGINFO = 16;
 export const ENDING_RUSAGE = 144;
