@@ -90,9 +90,7 @@ async function main() {
     rmSync(join(DIST, name), { recursive: true, force: true });
   }
   const define = await definitions();
-  const { stop } = await import("esbuild");
   await step("dist/containerv.mjs", () => buildPackage(define));
-  await stop();
   await step("dist/types", emitTypes);
   if (!process.argv.includes("--package")) await step("dist/containerv", () => compile(define));
 }

@@ -9,29 +9,30 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { ROOT } from "./bootstrap.mjs";
+import { withEsbuild } from "./lib/esbuild.mjs";
 import { bundledPackages, licenceNotices } from "./lib/licenses.mjs";
 
 export const FILE = "runtime/cli/generated/licenses.ts";
 
 /** The file's text, from what a bundle of mod.ts takes in and from node_modules. */
 export async function generateLicences() {
-  const { build, stop } = await import("esbuild");
-  const { metafile } = await build({
-    absWorkingDir: ROOT,
-    entryPoints: ["mod.ts"],
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    target: "esnext",
-    // Its own output need not be there yet.
-    external: ["bun:ffi", "*/generated/licenses.ts"],
-    write: false,
-    metafile: true,
-    outdir: "dist",
-    splitting: true,
-    logLevel: "silent",
-  });
-  await stop();
+  const { metafile } = await withEsbuild((build) =>
+    build({
+      absWorkingDir: ROOT,
+      entryPoints: ["mod.ts"],
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      target: "esnext",
+      // Its own output need not be there yet.
+      external: ["bun:ffi", "*/generated/licenses.ts"],
+      write: false,
+      metafile: true,
+      outdir: "dist",
+      splitting: true,
+      logLevel: "silent",
+    })
+  );
   const notices = licenceNotices(bundledPackages(Object.keys(metafile.inputs)));
   const lines = notices.trimEnd().split("\n").map((line) => `  ${JSON.stringify(line)},`);
   return [

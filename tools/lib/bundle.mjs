@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ROOT } from "../bootstrap.mjs";
+import { withEsbuild } from "./esbuild.mjs";
 
 /** A bundle has one `import.meta`; tests find their files by their own, so it is written out per file. */
 export function keepImportMeta() {
@@ -54,23 +55,22 @@ function buildOptions(entry, outfile) {
  * Nothing is shaken off: what no test calls must show as uncovered. Packages stay imports, found in node_modules.
  */
 export async function bundleForNode(entries, outdir) {
-  const { build, stop } = await import("esbuild");
   const files = [];
   const problems = [];
-  for (const entry of entries) {
-    const name = typeof entry === "string" ? entry : entry.name;
-    const outfile = join(outdir, name.replaceAll("/", "__").replace(/\.ts$/, ".mjs"));
-    try {
-      await build(buildOptions(entry, outfile));
-      files.push(relative(ROOT, outfile));
-    } catch (error) {
-      const first = error.errors?.[0];
-      if (first === undefined) throw error;
-      const at = first.location === null ? "" : `${first.location.file}:${first.location.line}: `;
-      problems.push({ entry: name, message: `${at}${first.text}` });
+  await withEsbuild(async (build) => {
+    for (const entry of entries) {
+      const name = typeof entry === "string" ? entry : entry.name;
+      const outfile = join(outdir, name.replaceAll("/", "__").replace(/\.ts$/, ".mjs"));
+      try {
+        await build(buildOptions(entry, outfile));
+        files.push(relative(ROOT, outfile));
+      } catch (error) {
+        const first = error.errors?.[0];
+        if (first === undefined) throw error;
+        const at = first.location === null ? "" : `${first.location.file}:${first.location.line}: `;
+        problems.push({ entry: name, message: `${at}${first.text}` });
+      }
     }
-  }
-  // Its service process would else count as left behind.
-  await stop();
+  });
   return { files, problems };
 }

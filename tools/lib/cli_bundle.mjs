@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { binary, ROOT } from "../bootstrap.mjs";
+import { withEsbuild } from "./esbuild.mjs";
 import { runCommand } from "./process.mjs";
 
 /** Packages in CommonJS require Node's modules; Deno has no `require` in a module by itself, as Bun has. */
@@ -33,9 +34,8 @@ export function bundleOptions(outdir) {
 
 /** Calls esbuild; throws its own errors, one line each. */
 export async function bundle(options) {
-  const { build } = await import("esbuild");
   try {
-    return await build(options);
+    return await withEsbuild((build) => build(options));
   } catch (error) {
     const lines = (error.errors ?? []).map(({ location, text }) =>
       location === null ? text : `${location.file}:${location.line}: ${text}`
@@ -87,19 +87,14 @@ export async function compileExecutable(outfile, define) {
 
 /** Bundles the sources as they are now into `outdir`; gives the path of the program. */
 export async function bundleForTests(outdir) {
-  const { stop } = await import("esbuild");
   const build = await buildName(outdir);
   await bundle({ ...bundleOptions(outdir), define: { CONTAINERV_BUILD: build } });
-  // Its service process would else count as left behind.
-  await stop();
   return join(outdir, "containerv.mjs");
 }
 
 /** The executable of the sources as they are now, in `outdir`; gives its path. */
 export async function executableForTests(outdir) {
-  const { stop } = await import("esbuild");
   const build = await buildName(outdir);
-  await stop();
   const program = join(outdir, "containerv");
   await compileExecutable(program, { CONTAINERV_BUILD: build });
   return program;
