@@ -89,9 +89,10 @@ async function collectFree(
   const isThere = (): boolean => entryKind(places.lock) !== undefined;
   try {
     if (found.dryRun) return lookAtProject(places, found);
-    // Whoever had it may have removed it since it was listed: nothing of it is made again.
-    if (isThere() || entryKind(places.directory) !== undefined) {
-      await collectProject(places, found, { waitMs, existing: isThere() });
+    // Whoever had it may have removed it since it was listed, and may do so now: nothing of it is made again.
+    const existing = isThere();
+    if (existing || entryKind(places.directory) !== undefined) {
+      await collectProject(places, found, { waitMs, existing });
     }
   } catch (error) {
     // One that can't be had must not keep the others from being collected.

@@ -2,6 +2,7 @@
 import { eventJson, logLineJson } from "../../lifecycle/as_json.ts";
 import type { ContainerView } from "../../lifecycle/containers.ts";
 import { followLogs } from "../../lifecycle/follow.ts";
+import { keepAgain } from "../../lifecycle/keep_again.ts";
 import { giveEvents } from "../../lifecycle/follow_events.ts";
 import { type LogLine, openLogs } from "../../lifecycle/logs.ts";
 import { readTime } from "../../lifecycle/points_of_time.ts";
@@ -65,9 +66,12 @@ function giveLogs(
       const print = async (lines: readonly LogLine[]): Promise<void> => {
         for (const line of lines.filter(isMeant)) await write(logLineJson(line));
       };
-      if (follow) return await followLogs(views, { tail, print, signal });
+      const unkept = await keepAgain(views).then(() => undefined, (error: unknown) => error);
+      if (follow && unkept === undefined) return await followLogs(views, { tail, print, signal });
       const lines = openLogs(views).next({ rest: true }).filter(isMeant);
       await print(lines.slice(Math.max(0, lines.length - tail)));
+      // What is in the log was given; what was not kept is not, and nothing more comes.
+      if (unkept !== undefined) throw unkept;
     },
   };
 }

@@ -7,10 +7,10 @@ import { after, before, describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { PATIENCE, REPOSITORY, runCli } from "../../support/cli.ts";
 import { findTool, missing, root, tool } from "../../support/require.ts";
-import { guardWorld } from "../cli/sandbox.ts";
+import { guardWorld, lives } from "../cli/sandbox.ts";
 import { projectKey } from "../../../runtime/state/places.ts";
 import { tempDir } from "../../support/temp.ts";
-import { untilAsync } from "./project.ts";
+import { keeperOf, untilAsync } from "./project.ts";
 import { ask, type Reply, sendRaw, type Served, startServe } from "./serve_client.ts";
 
 guardWorld();
@@ -161,6 +161,36 @@ async function missed(call: Call): Promise<void> {
   }
 }
 
+/** As `logs` does: who reads what a container writes has it kept again, where its keeper was killed. */
+async function keptAgain(call: Call, socket: string): Promise<void> {
+  const name = `${NAME}-talks`;
+  const says = ["sh", "-c", "n=0; while :; do n=$((n+1)); echo $n; sleep 0.05; done"];
+  const up = json(
+    await call("POST /v1/up", { name, containers: { one: { policy: "none", commands: [says] } } }),
+  );
+  const path = `/v1/containers/one/logs?project=${name}`;
+  try {
+    const keeper = keeperOf(`${up.project.key}/one`);
+    const before = linesOf(await call(`GET ${path}`)).length;
+    process.kill(keeper, "SIGKILL");
+    await untilAsync(() => Promise.resolve(!lives(keeper)), "it is gone");
+    let lines = 0;
+    const more = (): boolean => lines > before + 20;
+    const following = ask(socket, `GET ${path}&follow`, {
+      seen: (text) => {
+        lines = text.split("\n").length - 1;
+        return more();
+      },
+    });
+    await untilAsync(() => Promise.resolve(more()), "what was written since is given");
+    const numbers = (await following).text.trim().split("\n")
+      .map((line) => Number(JSON.parse(line).text));
+    assertEquals(numbers, numbers.map((_, index) => index + 1), "output was lost");
+  } finally {
+    await call(`POST /v1/projects/${name}/down?time=0`);
+  }
+}
+
 async function ended(call: Call): Promise<void> {
   assertEquals(json(await call(`POST ${BOX}/pause?${OF}`)).state, "paused");
   assertEquals(code(await call(`POST ${BOX}/pause?${OF}`)), [409, "PAUSED"]);
@@ -196,6 +226,7 @@ describe("serve", { skip }, () => {
       await copied(call, socket);
       await changed(call);
       await missed(call);
+      await keptAgain(call, socket);
       // Another server takes the socket of one that was killed, and nobody has missed it.
       const { pid } = json(await call(`GET ${BOX}?${OF}`));
       first.child.kill("SIGKILL");
