@@ -6,15 +6,15 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { findTool, missing, root, tool } from "../support/require.ts";
-import { guardWorld, lives, sh, until } from "../integration/cli/sandbox.ts";
-import { PATIENCE } from "../support/cli.ts";
+import { childrenOf, guardWorld, lives, sh, until } from "../integration/cli/sandbox.ts";
+import { PATIENCE, runCli } from "../support/cli.ts";
 import { keeperOf, type Listed, type Project, project } from "../integration/detached/project.ts";
 
 guardWorld();
@@ -126,6 +126,27 @@ describe("gc", { skip }, () => {
       "the terminal is read",
     );
     assertEquals(lives(pid), true);
+  });
+
+  test("makes nothing anew of a project that is removed while it looks", {
+    skip: missing(tool("strace")),
+  }, async () => {
+    await using box = project(SLEEPS);
+    await said(box, "up", "-d");
+    const lock = box.state().replace(/([^/]+)$/, ".$1.lock");
+    const log = `${dirname(box.file)}/calls`;
+    // It has seen the lock, and is held there until the project is gone.
+    const held = ["-e", "inject=?newfstatat,?statx:signal=STOP:when=1"];
+    const strace = [findTool("strace") ?? "strace", "-f", "-qq", "-o", log, "-P", lock, ...held];
+    let tracer = 0;
+    const gc = runCli(["gc"], { prefix: strace, started: (pid) => tracer = pid });
+    const calls = (): string => existsSync(log) ? readFileSync(log, "utf8") : "";
+    await until(() => calls().includes("stopped by SIGSTOP"), "held");
+    await said(box, "down");
+    for (const pid of childrenOf(tracer)) process.kill(pid, "SIGCONT");
+    const { code, stderr } = await gc;
+    assertEquals(code, 0, stderr);
+    assert(!calls().includes("O_CREAT"), calls());
   });
 
   test("again and again beside up, exec, restart, a supervisor and down harms nothing that lives", async () => {
