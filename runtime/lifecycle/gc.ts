@@ -15,7 +15,7 @@ import { ContainervError, type ErrorFacts } from "../plan/error.ts";
 import { lockHolder } from "../observe/lock_holder.ts";
 import { observeHost } from "../observe/host.ts";
 import { identify } from "../state/identity.ts";
-import { isProjectKey, type ProjectPlaces, projectPlaces } from "../state/places.ts";
+import { isProjectKey, type ProjectPlaces, projectPlaces, replacedName } from "../state/places.ts";
 import { listProjects, type LockProjectOptions, ownStateDirectory } from "../state/project.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
 import { type ContainerView, viewProject } from "./containers.ts";
@@ -23,7 +23,7 @@ import { collectHalfCopies } from "./half_copies.ts";
 import { collectEnded } from "./collect.ts";
 import { dataDirectory } from "./data.ts";
 import { restore } from "./former.ts";
-import { adoptLeft, noState, openProject } from "./project.ts";
+import { adoptLeft, noState, type OpenProject, openProject } from "./project.ts";
 import { removeContainer } from "./remove.ts";
 import { killUnrecorded, procsOf, takeBack } from "./take_back.ts";
 
@@ -146,6 +146,7 @@ async function collectProject(
     found.failures.push(...left);
     if (left.length === 0) found.removed.push(`${one.id}: ${whatWas(one)}`);
   }
+  await settleReplaced(project, found);
   for (const directory of [places.directory, places.containers]) removeTorn(directory, found);
 }
 
@@ -153,11 +154,26 @@ async function collectProject(
 function lookAtProject(places: ProjectPlaces, found: Collected): boolean {
   if (isLocked(places.lock)) return false;
   endUnrecorded(places, found);
-  for (const one of viewProject(places).containers.filter(isLeft)) {
-    found.removed.push(`${one.id}: ${whatWas(one)}`);
+  for (const one of viewProject(places).containers) {
+    if (isLeft(one)) found.removed.push(`${one.id}: ${whatWas(one)}`);
+    else if (isReplacement(one)) found.removed.push(`${one.id}: ${UNREPLACED}`);
   }
   for (const directory of [places.directory, places.containers]) removeTorn(directory, found);
   return true;
+}
+
+const UNREPLACED = "what it was to take the place of was not replaced to its end";
+
+const isReplacement = ({ name }: Pick<ContainerView, "name">): boolean =>
+  replacedName(name) !== undefined;
+
+/** Which of the two stays is settled; where there is none nothing is loaded for it. */
+async function settleReplaced(project: OpenProject, found: Collected): Promise<void> {
+  if (!viewProject(project.places).containers.some(isReplacement)) return;
+  const { settleReplacements } = await import("./start_first.ts");
+  const { settled, failures } = await settleReplacements(project);
+  found.removed.push(...settled);
+  found.failures.push(...failures);
 }
 
 const isLeft = (one: ContainerView): boolean =>

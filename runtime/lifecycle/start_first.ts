@@ -1,12 +1,12 @@
 /**
  * `update: startFirst`: the new container is started beside the old one, under a name of its own; when it is ready the old one is ended
- * and the new one takes the name. A runner that is killed on the way leaves both, and the next `up` settles which one stays.
+ * and the new one takes the name. A runner that is killed on the way leaves both, and the next `gc` or `up` settles which one stays.
  */
 import { renameat2 } from "../../ffi/calls/path.ts";
 import { check } from "../../ffi/linux/run.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import type { ErrorFacts } from "../plan/error.ts";
-import { containerPlaces } from "../state/places.ts";
+import { containerPlaces, replacedName } from "../state/places.ts";
 import { noteEvent } from "../state/events.ts";
 import { writeRecord } from "../state/record.ts";
 import { type ContainerView, desiredOf, viewOne, viewProject } from "./containers.ts";
@@ -20,12 +20,16 @@ import { stopContainers } from "./stop.ts";
 import { storedLayers } from "./stored.ts";
 import { healthOf, type Orderly } from "./supervise/orderly.ts";
 
-/** No name of a spec has this character. */
-const NUMBERED = /^(.+)~[12]$/;
-
 /** A name that neither the old one's record nor its groups have. */
 function otherName({ name, record }: ContainerView): string {
   return record?.instance?.endsWith("~1") === true ? `${name}~2` : `${name}~1`;
+}
+
+/** What became of replacements that did not come to their end. */
+export interface SettledReplacements {
+  /** A line for each. */
+  readonly settled: readonly string[];
+  readonly failures: readonly ErrorFacts[];
 }
 
 export interface StartFirstOptions {
@@ -95,7 +99,7 @@ async function readiness(
 /** The container `NAME~1` is `NAME` from now on; the names of its groups stay. Throws ContainervError, SyscallError. */
 async function takeOver(project: OpenProject, from: string): Promise<void> {
   const view = viewOne(project.places, from);
-  const [, name] = NUMBERED.exec(from) ?? [];
+  const name = replacedName(from);
   if (view?.record === undefined || name === undefined) return;
   const desired = { ...desiredOf(view), name };
   const problem = writeRecord(view.places.desired, desired);
@@ -113,27 +117,44 @@ async function takeOver(project: OpenProject, from: string): Promise<void> {
   if (stored !== undefined) await (await import("./layers.ts")).keepLayers(directory, stored);
 }
 
+/** What became of replacements that did not come to their end. */
+export interface SettledReplacements {
+  /** A line for each. */
+  readonly settled: readonly string[];
+  readonly failures: readonly ErrorFacts[];
+}
+
 /**
  * What an earlier replacement left that did not come to its end: a new one beside an old one that runs goes, without an old one it
- * takes the name. Gives what is left.
+ * takes the name. Of all, or of those that are `wanted`. The caller holds the project's lock, so that nobody is at it.
  */
 export async function settleReplacements(
   project: OpenProject,
-  wanted: ReadonlySet<string>,
-): Promise<readonly ErrorFacts[]> {
+  wanted?: ReadonlySet<string>,
+): Promise<SettledReplacements> {
   const { containers } = viewProject(project.places);
-  const left: ErrorFacts[] = [];
+  const settled: string[] = [];
+  const failures: ErrorFacts[] = [];
   for (const view of containers) {
-    const [, name] = NUMBERED.exec(view.name) ?? [];
-    if (name === undefined || !wanted.has(name)) continue;
+    const name = replacedName(view.name);
+    if (name === undefined || wanted?.has(name) === false) continue;
     const old = containers.find((one) => one.name === name);
-    if (old?.state === "running" || view.state !== "running") {
-      left.push(...await endAndRemove(project.places, view.name));
-      continue;
-    }
-    const kept = old === undefined ? [] : removeContainer(old);
-    left.push(...kept);
-    if (kept.length === 0) await takeOver(project, view.name);
+    const stays = takesPlace(view, old);
+    const left = stays ? removeOld(old) : await endAndRemove(project.places, view.name);
+    failures.push(...left);
+    if (left.length > 0) continue;
+    if (stays) await takeOver(project, view.name);
+    const outcome = stays ? `it is ${name} now` : "it is gone";
+    settled.push(`${view.id}: the replacement of ${name} was not finished: ${outcome}`);
   }
-  return left;
+  return { settled, failures };
 }
+
+/** The old one is ended when the new one is ready: one that has ended since is nevertheless what was wanted. */
+function takesPlace({ state }: ContainerView, old: ContainerView | undefined): boolean {
+  if (old === undefined) return state === "running" || state === "exited";
+  return state === "running" && old.state !== "running";
+}
+
+const removeOld = (old: ContainerView | undefined): readonly ErrorFacts[] =>
+  old === undefined ? [] : removeContainer(old);

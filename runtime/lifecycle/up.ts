@@ -7,6 +7,7 @@ import type { ErrorFacts } from "../plan/error.ts";
 import type { Ending } from "../state/record.ts";
 import { forgetSupervisor, writeSupervisor } from "../state/supervised.ts";
 import { listContainers, placesOf } from "../state/project.ts";
+import { replacedName } from "../state/places.ts";
 import { type ContainerView, desiredOf, viewOne, viewProject, viewSome } from "./containers.ts";
 import { type DetachedStart, startDetached } from "./detached.ts";
 import { createDetachedPlanner, type DetachedPlanner } from "./detached_plan.ts";
@@ -337,12 +338,13 @@ async function replaceFirst(
 
 /** A replacement that a killed runner began; where there is none, nothing is loaded, and it gives false. */
 async function settleLeft({ project, failures }: Round, { containers }: Desired): Promise<boolean> {
-  if (listContainers(project.places).every((name) => !name.includes("~"))) return false;
+  if (!listContainers(project.places).some((name) => replacedName(name) !== undefined)) {
+    return false;
+  }
   const { settleReplacements } = await import("./start_first.ts");
   const wanted = new Set(containers.map(({ name }) => name));
-  for (const facts of await settleReplacements(project, wanted)) {
-    failures.push({ name: project.name, facts });
-  }
+  const settled = await settleReplacements(project, wanted);
+  for (const facts of settled.failures) failures.push({ name: project.name, facts });
   return true;
 }
 

@@ -92,5 +92,11 @@ export function containerPlaces(project: ProjectPlaces, name: string): Container
   };
 }
 
+/**
+ * The name that a container is to take over, of one that was started before the old one ends: `NAME~1` or `NAME~2`, as no container of a
+ * spec is called.
+ */
+export const replacedName = (name: string): string | undefined => /^(.+)~[12]$/.exec(name)?.[1];
+
 /** Name of the keeper's socket in the project's directory. */
 export const KEEPER_SOCKET = "keeper";

@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cliCommand } from "../../support/cli.ts";
-import { controller, missing, root } from "../../support/require.ts";
+import { controller, findTool, missing, root, tool } from "../../support/require.ts";
 import { guardWorld, lives, sh } from "../cli/sandbox.ts";
 import { type Project, project, untilAsync } from "./project.ts";
 
@@ -91,5 +91,26 @@ describe("startFirst", { skip }, () => {
     assertEquals(again.code, 0, again.stderr);
     assert((await only(box)).pid !== first.pid && !lives(first.pid));
     assertEquals((await box.cv("diff")).code, 0);
+  });
+
+  test("kill -9 before the new one, which runs alone by then, takes the name: gc gives it that", {
+    skip: missing(tool("strace")),
+  }, async () => {
+    await using box = began();
+    await box.cv("up", "-d");
+    const first = await only(box);
+    box.write(says("two"));
+    const from = `${box.state()}/containers/containerv~1`;
+    const killing = ["-P", from, "-e", "inject=renameat2:signal=KILL"];
+    const strace = [findTool("strace") ?? "strace", "-f", "-qq", "-o", "/dev/null", ...killing];
+    const up = await box.cvUnder(strace, ["up", "-d"]);
+    assert(up.signal === "SIGKILL" || up.code === 137, up.stderr);
+    assertEquals((await box.cv("gc")).code, 0);
+    const second = await only(box);
+    assert(second.pid !== first.pid && !lives(first.pid));
+    // Nothing but a supervisor is missing.
+    assertEquals((await box.cv("up", "-d")).code, 0);
+    assertEquals(await only(box), second);
+    assertEquals((await box.cv("diff")).stdout, "");
   });
 });
