@@ -7,7 +7,6 @@ import { AT_REMOVEDIR } from "../../ffi/abi/fcntl.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";
 import { listDirectory } from "../../ffi/linux/directory.ts";
 import { entryKind, fileVersion, getuid, readFile } from "../../ffi/linux/file.ts";
-import { glance } from "../../ffi/linux/glance.ts";
 import { isLocked } from "../../ffi/linux/lock_file.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import { collectLayers } from "../image/collect.ts";
@@ -25,6 +24,7 @@ import { dataDirectory } from "./data.ts";
 import { restore } from "./former.ts";
 import { adoptLeft, noState, type OpenProject, openProject } from "./project.ts";
 import { removeContainer } from "./remove.ts";
+import { openedByStages, stagePids } from "./stages.ts";
 import { killUnrecorded, procsOf, takeBack } from "./take_back.ts";
 
 /** What was found and taken away. */
@@ -229,13 +229,18 @@ async function collectGroups(found: Collected): Promise<void> {
   mounts.delete("");
   const tops = [...mounts].map((mount) => `${mount}/${GROUP_DIRECTORY}`);
   const unknown = tops.flatMap(unknownGroups);
-  // One that was just made may be somebody's who is about to enter it: waited for once, however many there are.
+  // One that was just made may be somebody's who is about to open it: waited for once, however many there are.
   const leftMs = unknown.filter(isEmptyGroup).map((path) =>
     (fileVersion(path)?.changedMs ?? 0) + YOUNG_MS - Date.now()
   );
   const waitMs = Math.max(0, ...leftMs);
-  if (waitMs > 0 && stageRuns()) await new Promise((resolve) => setTimeout(resolve, waitMs));
-  for (const path of unknown) removeGroup(path, found);
+  if (waitMs > 0 && stagePids().length > 0) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+  const opened = unknown.length === 0 ? [] : openedByStages();
+  for (const path of unknown) {
+    if (!opened.some((one) => `${one}/`.startsWith(`${path}/`))) removeGroup(path, found);
+  }
   // With others in it it stays: EBUSY or ENOTEMPTY.
   for (const top of found.dryRun ? [] : tops) {
     callSync(unlinkat({ pathname: top, flags: AT_REMOVEDIR }));
@@ -278,13 +283,6 @@ function removeGroup(path: string, found: Collected): void {
 
 /** So long a group that was made may be without anybody in it. */
 const YOUNG_MS = 1000;
-
-/** True when a stage runs, which may be the one that made a group. */
-function stageRuns(): boolean {
-  return listDirectory("/proc").some(({ name }) =>
-    /^\d+$/.test(name) && glance(`/proc/${name}/cmdline`) === "containerv\0"
-  );
-}
 
 function isEmptyGroup(path: string): boolean {
   return procsOf(path) === "" &&

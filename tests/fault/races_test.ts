@@ -12,7 +12,8 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { findTool, missing, root, tool } from "../support/require.ts";
+import { controller, findTool, missing, root, tool } from "../support/require.ts";
+import { tempDir } from "../support/temp.ts";
 import { childrenOf, guardWorld, lives, sh, until } from "../integration/cli/sandbox.ts";
 import { PATIENCE, runCli } from "../support/cli.ts";
 import { keeperOf, type Listed, type Project, project } from "../integration/detached/project.ts";
@@ -147,6 +148,28 @@ describe("gc", { skip }, () => {
     const { code, stderr } = await gc;
     assertEquals(code, 0, stderr);
     assert(!calls().includes("O_CREAT"), calls());
+  });
+
+  test("leaves a group to the run that has not entered it yet, however long that takes", {
+    skip: missing(tool("strace"), controller("pids")),
+  }, async () => {
+    using directory = tempDir();
+    const name = `slow-${process.pid}`;
+    const spec = { ...BASE, name, limits: { pids: 20 }, commands: [["true"]] };
+    const file = directory.write("slow.yaml", JSON.stringify(spec));
+    const log = directory.file("calls");
+    // By keyctl(2) only the container's side is held: with cgroup v1 it enters its groups after that.
+    const held = ["-e", "trace=keyctl", "-e", "inject=keyctl:signal=STOP:when=1"];
+    const strace = [findTool("strace") ?? "strace", "-f", "-qq", "-o", log, ...held];
+    const run = runCli(["run", file], { prefix: strace });
+    const stopped = () =>
+      /^(\d+) +--- stopped by SIGSTOP/m.exec(existsSync(log) ? readFileSync(log, "utf8") : "");
+    await until(() => stopped() !== null, "held");
+    await sleep(1100);
+    assertEquals((await runCli(["gc"])).code, 0);
+    process.kill(Number(stopped()?.[1]), "SIGCONT");
+    const { code, stderr } = await run;
+    assertEquals(code, 0, stderr);
   });
 
   test("again and again beside up, exec, restart, a supervisor and down harms nothing that lives", async () => {
