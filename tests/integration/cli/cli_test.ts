@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { VERSION } from "../../../runtime/version.ts";
-import { runCli, runProgram } from "../../support/cli.ts";
+import { PATIENCE, runCli, runProgram } from "../../support/cli.ts";
 import { findTool, missing, root, tool, userns } from "../../support/require.ts";
 import { tempDir } from "../../support/temp.ts";
 
@@ -100,7 +100,7 @@ describe("validate", () => {
       assertEquals(code, 2, stderr);
       assertMatch(stderr, want);
       assertMatch(stderr, /\d+ errors?, nothing was done/);
-      assert(ms < 20_000);
+      assert(ms < 20_000 * PATIENCE);
     });
   }
 

@@ -11,6 +11,7 @@ import {
   assertMatch,
 } from "@std/assert";
 import { observeCgroups } from "../../../runtime/observe/host.ts";
+import { PATIENCE } from "../../support/cli.ts";
 import { controller, missing, root } from "../../support/require.ts";
 import {
   guardWorld,
@@ -129,7 +130,7 @@ describe("limits by the command line", { skip }, () => {
       }, { verb: ["run", "--no-cache"], timeoutMs: 60_000 });
       assertEquals(code, 137, stderr);
       assertMatch(stderr, /exit 137: out of memory \(limits\.memory 24MiB, .*box\.yaml:1\)/);
-      assertLess(ms, 30_000);
+      assertLess(ms, 30_000 * PATIENCE);
     }
   });
 
