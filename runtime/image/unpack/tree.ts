@@ -189,10 +189,10 @@ function place(
 function addFile(parts: Parts, entry: TarEntry): OpenFile {
   // Attributes need a file that its owner can write.
   const mode = entry.mode & 0o777 | 0o600;
-  const pathname = shown(entry.path);
+  const flags = O_WRONLY | O_CREAT | O_EXCL;
   const fd = place(parts, entry, {
     make: (dir, base) => parts.calls.create(dir, base, mode),
-    call: () => openat({ pathname, flags: O_WRONLY | O_CREAT | O_EXCL, mode }),
+    call: () => openat({ pathname: shown(entry.path), flags, mode }),
   });
   return { fd, entry, position: 0 };
 }
@@ -209,8 +209,10 @@ function writeData(
     const wrote = at === file.position
       ? calls.write(file.fd, address, count)
       : calls.pwrite(file.fd, address, count, at);
-    const buf = { cell: shown(file.entry.path), size: count };
-    mustHold(wrote, () => write({ fd: file.fd, buf, count }));
+    mustHold(wrote, () => {
+      const buf = { cell: shown(file.entry.path), size: count };
+      return write({ fd: file.fd, buf, count });
+    });
     if (at === file.position) file.position += wrote;
     from += wrote;
     at += wrote;
@@ -237,10 +239,9 @@ function finishFile({ calls, attributes, mask }: Parts, { fd, entry }: OpenFile)
 }
 
 function addSymlink(parts: Parts, entry: TarEntry): void {
-  const linkpath = shown(entry.path);
   place(parts, entry, {
     make: (dir, base) => parts.calls.symlink(dir, base, entry.link),
-    call: () => symlinkat({ target: shown(entry.link), linkpath }),
+    call: () => symlinkat({ target: shown(entry.link), linkpath: shown(entry.path) }),
   });
   parts.attributes.leaveOut(entry);
   finishNamed(parts, entry);
@@ -251,15 +252,19 @@ function finishNamed({ calls, directories, attributes }: Parts, entry: TarEntry)
   const { parent, base } = split(entry.path);
   const dir = directories.open(parent);
   const owner = attributes.ownerOf(entry);
-  const pathname = shown(entry.path);
+  // Only what fails is shown: an archive has tens of thousands of names.
+  const pathname = (): string => shown(entry.path);
   if (owner !== undefined) {
     const { uid, gid } = owner;
     mustHold(
       calls.ownLink(dir, base, owner),
-      () => fchownat({ pathname, owner: uid, group: gid }),
+      () => fchownat({ pathname: pathname(), owner: uid, group: gid }),
     );
   }
-  mustHold(calls.dateLink(dir, base, entry.mtime), () => openat({ pathname, flags: 0 }));
+  mustHold(
+    calls.dateLink(dir, base, entry.mtime),
+    () => openat({ pathname: pathname(), flags: 0 }),
+  );
 }
 
 function addLink(parts: Parts, entry: TarEntry): void {
