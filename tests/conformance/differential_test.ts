@@ -117,7 +117,8 @@ describe("the same container under crun and runc", { skip, timeout: TIMEOUT_MS *
 
 /** A process in a network, an IPC namespace and a host name of its own, once it is there. */
 async function startHolder(): Promise<ChildProcess> {
-  const child = spawn("unshare", ["-nui", "/bin/sh", "-c", "echo; exec sleep 600"], {
+  const script = `echo; exec sleep ${600 * PATIENCE}`;
+  const child = spawn("unshare", ["-nui", "/bin/sh", "-c", script], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   await once(child.stdout, "data");
