@@ -104,14 +104,19 @@ export function writeFile(
 
 export const makeGroup: OpDefinition<MakeGroup> = {
   describe: (op) => `mkdir(${quote(op.path)})`,
-  // Another run may remove a shared parent between our two mkdirs: then ENOENT starts the row again.
+  // Another run may remove a shared parent between two of our mkdirs: then ENOENT starts the row again.
   lower(op, to) {
     const again = to.label("again");
     const retry = to.label("retry");
     const giveUp = to.label("give up");
     to.add({ kind: "label", name: again });
+    // What the first of them would be made in is never made: where it is missing, it will be missing again.
+    let otherwise = giveUp;
     for (const parent of op.parents) {
-      if (parent.removable) mkdirUnlessThere(parent.path, to, { otherwise: giveUp });
+      if (parent.removable) {
+        mkdirUnlessThere(parent.path, to, { otherwise });
+        otherwise = retry;
+      }
       for (const [file, text] of parent.writes ?? []) {
         writeFile(to, { path: `${parent.path}/${file}`, text, onError: retry });
       }

@@ -141,6 +141,22 @@ describe("lowerPlan()", () => {
     assertEquals(kinds(world.reports), ["exited", "undone"]);
   });
 
+  test("and so is one that a project's directory was to be made in", () => {
+    const answers = { instance: "shop-3f2a91c04d7e/box" };
+    const scene = sceneOf(LIMITED, { host: HOST_HYBRID, answers });
+    let raced = 0;
+    const world = play(scene, {
+      intercept: ({ name, path }, count) =>
+        name === "mkdirat" && path.endsWith("/shop-3f2a91c04d7e") && count === 0
+          ? (raced++, -BigInt(ENOENT))
+          : undefined,
+    });
+    assertEquals(raced, 3);
+    assertEquals(kinds(world.reports), ["exited", "undone"]);
+    const gone = play(scene, { directories: [], enabled: {} });
+    assertEquals([kinds(gone.reports), gone.reports[0]?.b], [["failed", "undone"], ENOENT]);
+  });
+
   test("a hierarchy that is gone ends the start; nobody tries for ever", () => {
     for (const host of [HOST_V2, HOST_HYBRID, HOST_MIXED]) {
       const world = play(sceneOf(LIMITED, { host }), { directories: [], enabled: {} });
