@@ -51,6 +51,12 @@ export const LOST: ErrorFacts = {
   message: "the stage was killed from outside; what it ran ended with it",
 };
 
+/** A stage that came to its end, and did not say how the command had ended. */
+export const UNTOLD: ErrorFacts = {
+  code: "CONTAINER_LOST",
+  message: "the command has ended, and its stage could not report how",
+};
+
 /** What the kernel counted in the container's groups; 0 where no such limit is. */
 export interface Pressure {
   /** Processes that were killed because the container's memory was at its limit. */

@@ -112,8 +112,17 @@ export function startExec(
   options: StartOptions & ExecOptions & { readonly stdio: Stdio },
 ): Started {
   const { stdio, terminal: _, ...rest } = options;
-  using pidfd = openTarget(target);
-  return start(plannedExec(target, command, { ...options, pidfd }), stdio, rest);
+  const pidfd = openTarget(target);
+  const close = (): void => pidfd[Symbol.dispose]();
+  try {
+    const started = start(plannedExec(target, command, { ...options, pidfd }), stdio, rest);
+    // Until its end: it may have to be started once more.
+    started.ended.then(close, close);
+    return started;
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
 /** What `startExec` starts: good as long as `pidfd`, of the container's first process, is open. Throws as that. */
@@ -134,11 +143,13 @@ export function plannedExec(
     memorable: false,
     files: [],
   };
-  return {
+  const startable: Startable = {
     image: encoded.image,
     open: () => [passedTarget(pidfd)],
     summary: plan.summary,
     explain: () => Promise.resolve(prepared),
-    rename: () => Promise.reject(new Error("a joined container has its name")),
+    // It makes nothing that has a name: what others disturbed is tried again as it is.
+    rename: () => Promise.resolve(startable),
   };
+  return startable;
 }

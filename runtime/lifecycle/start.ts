@@ -4,7 +4,7 @@ import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
 import { closeFd } from "../../ffi/linux/close.ts";
 import type { Fd } from "../../ffi/linux/fd.ts";
-import { LOST, type Outcome, plainOutcome } from "../apply/outcome.ts";
+import { LOST, type Outcome, plainOutcome, UNTOLD } from "../apply/outcome.ts";
 import {
   awaitExecuted,
   drainReports,
@@ -213,7 +213,8 @@ async function followStage(stage: Stage, following: Following): Promise<Outcome 
   releaseStage(stage);
   const { asks } = following.running.summary;
   if (asks !== undefined) (await import("../apply/asks.ts")).goBack(asks);
-  return plainOutcome(reports) ?? await explain(reports, following);
+  const plain = plainOutcome(reports);
+  return plain === undefined || plain.reason === "lost" ? await explain(reports, following) : plain;
 }
 
 /** Something failed, or the stage was killed before it could take everything back: then it is done here. */
@@ -224,8 +225,9 @@ async function explain(
   const { plan, records, image } = await running.explain();
   const { explainedOutcome, isLayerGone, isWalkDisturbed } = await import("../apply/explain.ts");
   const ending = explainedOutcome(reports, plan, records);
-  const outcome = ending.reason === "lost" ? { failure: LOST, ...ending } : ending;
   const undone = reports.some((report) => report.kind === "undone");
+  const lost = undone ? UNTOLD : LOST;
+  const outcome = ending.reason === "lost" ? { failure: lost, ...ending } : ending;
   const hasAsks = running.summary.asks !== undefined;
   const { failure } = outcome;
   if (undone && outcome.reason === "failed" && tries < TRIES) {
