@@ -122,10 +122,10 @@ describe("gc", { skip }, () => {
     await until(() => !lives(left.pid), "what was left is gone");
     assertEquals(children().length, 2);
     await said(box, "exec", "terminal", "--", "sh", "-c", "echo it is shown > /dev/pts/0");
-    await until(
-      () => readFileSync(`${box.state()}/logs/${logOf(box)}`, "utf8").includes("it is shown"),
-      "the terminal is read",
-    );
+    const log = `${box.state()}/logs/${logOf(box)}`;
+    // It is made with the first that is shown.
+    const shown = () => existsSync(log) && readFileSync(log, "utf8").includes("it is shown");
+    await until(shown, "the terminal is read");
     assertEquals(lives(pid), true);
   });
 
@@ -142,7 +142,7 @@ describe("gc", { skip }, () => {
     let tracer = 0;
     const gc = runCli(["gc"], { prefix: strace, started: (pid) => tracer = pid });
     const calls = (): string => existsSync(log) ? readFileSync(log, "utf8") : "";
-    await until(() => calls().includes("stopped by SIGSTOP"), "held");
+    await until(() => calls().includes("stopped by SIGSTOP"), "held", 30_000);
     await said(box, "down");
     for (const pid of childrenOf(tracer)) process.kill(pid, "SIGCONT");
     const { code, stderr } = await gc;
@@ -164,7 +164,7 @@ describe("gc", { skip }, () => {
     const run = runCli(["run", file], { prefix: strace });
     const stopped = () =>
       /^(\d+) +--- stopped by SIGSTOP/m.exec(existsSync(log) ? readFileSync(log, "utf8") : "");
-    await until(() => stopped() !== null, "held");
+    await until(() => stopped() !== null, "held", 30_000);
     await sleep(1100);
     assertEquals((await runCli(["gc"])).code, 0);
     process.kill(Number(stopped()?.[1]), "SIGCONT");
