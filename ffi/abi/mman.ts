@@ -24,6 +24,7 @@ export const MAP_ANONYMOUS = 0x20;
 export const MAP_NORESERVE = 0x4000;
 export const MAP_POPULATE = 0x8000;
 export const MAP_STACK = 0x20000;
+export const MAP_FIXED_NOREPLACE = 0x100000;
 /** Flags of mmap(2) by name. */
 export const MAP_FLAGS = {
   MAP_SHARED,
@@ -33,4 +34,5 @@ export const MAP_FLAGS = {
   MAP_NORESERVE,
   MAP_POPULATE,
   MAP_STACK,
+  MAP_FIXED_NOREPLACE,
 } as const;

@@ -128,6 +128,9 @@ export const STATX = defineStruct({
   ],
 });
 
+/** Words of struct statx that say which file it is and when it last changed: inode, size, ctime, mtime (each in two), device. */
+export const STAMP_WORDS: readonly number[] = [32, 40, 96, 104, 112, 120, 136];
+
 /** Device number of mknod(2), as the kernel's new_encode_dev: 12 bits major, 20 bits minor. */
 export function makedev(major: number, minor: number): number {
   if (!(major >= 0 && major < 1 << 12 && minor >= 0 && minor < 1 << 20)) {

@@ -15,7 +15,7 @@ import { showBuffer, showFlags, showName, showPointer, showWord } from "./show.t
  *         EAGAIN  O_NONBLOCK and nothing is there
  * @see https://man7.org/linux/man-pages/man2/read.2.html
  */
-export function read(args: { fd: Word; buf: Cell; count: Word }): Syscall {
+export function read(args: { fd: Word; buf: Cell | ResultOf; count: Word }): Syscall {
   const { fd, buf, count } = args;
   return syscall("read", {
     words: [fd, buf, count],
@@ -261,7 +261,7 @@ export function syncFileRange(
  *         EFBIG   beyond what the file system or RLIMIT_FSIZE permits
  * @see https://man7.org/linux/man-pages/man2/pwrite.2.html
  */
-export function pwrite64(args: { fd: Word; buf: Cell; count: Word; offset: Word }): Syscall {
+export function pwrite64(args: { fd: Word; buf: Word; count: Word; offset: Word }): Syscall {
   const { fd, buf, count, offset } = args;
   return syscall("pwrite64", {
     words: [fd, buf, count, offset],

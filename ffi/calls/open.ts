@@ -49,7 +49,7 @@ const takesMode = (flags: number): boolean =>
  * @see https://man7.org/linux/man-pages/man2/openat.2.html
  */
 export function openat(
-  args: { dirfd?: Word; pathname: string | Cell; flags: number; mode?: number },
+  args: { dirfd?: Word; pathname: string | Word; flags: number; mode?: number },
 ): Syscall {
   const { dirfd = AT_FDCWD, pathname, flags, mode = 0 } = args;
   return syscall("openat", {
@@ -237,11 +237,11 @@ export function pipe2(args: { pipefd: Cell; flags: number }): Syscall {
  * @see https://man7.org/linux/man-pages/man2/readlinkat.2.html
  */
 export function readlinkat(
-  args: { dirfd?: Word; pathname: string; buf: Cell; bufsiz: number },
+  args: { dirfd?: Word; pathname: string | Word; buf: Cell; bufsiz: number },
 ): Syscall {
   const { dirfd = AT_FDCWD, pathname, buf, bufsiz } = args;
   return syscall("readlinkat", {
-    words: [dirfd, cString(pathname), buf, bufsiz],
-    text: () => [showDirfd(dirfd), showString(pathname), showPointer(buf), String(bufsiz)],
+    words: [dirfd, pathWord(pathname), buf, bufsiz],
+    text: () => [showDirfd(dirfd), showPath(pathname), showPointer(buf), String(bufsiz)],
   });
 }

@@ -117,7 +117,7 @@ export function setns(args: { fd: Word; nstype: bigint }): Syscall {
  * @see https://man7.org/linux/man-pages/man2/execve.2.html
  */
 export function execve(
-  args: { pathname: string; argv: readonly string[]; envp: readonly string[] },
+  args: { pathname: string; argv: Texts; envp: Texts },
 ): Syscall {
   const { pathname, argv, envp } = args;
   return syscall("execve", {
@@ -126,9 +126,14 @@ export function execve(
   });
 }
 
-const texts = (list: readonly string[]): Word =>
-  vector(list.map((text) => cString(text)), { terminated: true });
-const showTexts = (list: readonly string[]): string => showArray(list.map(showString));
+/** Texts, or the address of such a list that ends in a null pointer. */
+type Texts = readonly string[] | Word;
+
+const isList = (list: Texts): list is readonly string[] => Array.isArray(list);
+const texts = (list: Texts): Word =>
+  isList(list) ? vector(list.map((text) => cString(text)), { terminated: true }) : list;
+const showTexts = (list: Texts): string =>
+  isList(list) ? showArray(list.map(showString)) : showPointer(list);
 
 /**
  * `execveat(2)`: execve of a file below a directory descriptor, or with AT_EMPTY_PATH of a descriptor itself.

@@ -1,7 +1,7 @@
 /** How the functions of this folder make their records: words, structs with patches, and text made only when asked for. */
 import { cstr } from "../abi/text.ts";
 import { type StructLayout, writeField } from "../abi/struct.ts";
-import type { Bytes, Cell, Patch, Syscall, Word } from "./call.ts";
+import type { Bytes, Patch, Syscall, Word } from "./call.ts";
 
 /** The null pointer. */
 export const NULL = 0;
@@ -32,9 +32,9 @@ export function cString(text: string | undefined): Bytes | number {
   return text === undefined ? NULL : { bytes: cstr(text) };
 }
 
-/** A path: its text, or memory of the program that holds it with its NUL; absent: NULL. */
-export function pathWord(path: string | Cell | undefined): Word {
-  return typeof path === "object" ? path : cString(path);
+/** A path: its text, or the address of memory that holds it with its NUL; absent: NULL. */
+export function pathWord(path: string | Word | undefined): Word {
+  return typeof path === "string" || path === undefined ? cString(path) : path;
 }
 
 /**

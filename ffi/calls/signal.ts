@@ -31,13 +31,15 @@ import {
  * Errors  EINVAL  how is none of the three
  * @see https://man7.org/linux/man-pages/man2/rt_sigprocmask.2.html
  */
-export function rtSigprocmask(args: { how: number; set: bigint; oldset?: Cell }): Syscall {
+export function rtSigprocmask(
+  args: { how: number; set: bigint | Cell; oldset?: Cell },
+): Syscall {
   const { how, set, oldset = NULL } = args;
   return syscall("rt_sigprocmask", {
-    words: [how, uint64(set), oldset, SIGSET_SIZE],
+    words: [how, typeof set === "bigint" ? uint64(set) : set, oldset, SIGSET_SIZE],
     text: () => [
       showName(how, SIGPROCMASK_HOW),
-      showSigset(set),
+      typeof set === "bigint" ? showSigset(set) : showPointer(set),
       showPointer(oldset),
       String(SIGSET_SIZE),
     ],
@@ -87,7 +89,7 @@ export function rtSigtimedwait(
  */
 export function rtSigaction(
   args: {
-    signum: number;
+    signum: Word;
     handler?: typeof SIG_DFL | typeof SIG_IGN;
     flags?: number;
     oldact?: Cell;

@@ -17,7 +17,7 @@ import {
   SOL_SOCKET,
 } from "../abi/socket.ts";
 import { cstr } from "../abi/text.ts";
-import type { Bytes, Cell, Syscall, Word } from "./call.ts";
+import type { Bytes, Cell, ResultOf, Syscall, Word } from "./call.ts";
 import { isBytes, NULL, struct, syscall } from "./record.ts";
 import { showBuffer, showFlags, showName, showPointer, showWord } from "./show.ts";
 
@@ -229,7 +229,7 @@ export function getsockopt(
 
 interface BufferArguments {
   readonly sockfd: Word;
-  readonly buf: Uint8Array | Bytes | Cell;
+  readonly buf: Uint8Array | Bytes | Cell | ResultOf;
   readonly len?: Word;
   readonly flags?: number;
   readonly address?: Word;
@@ -238,8 +238,8 @@ interface BufferArguments {
 
 function withBuffer(name: string, args: BufferArguments): Syscall {
   const { sockfd, flags = 0, address = NULL, addrlen = 0 } = args;
-  const buf: Bytes | Cell = args.buf instanceof Uint8Array ? { bytes: args.buf } : args.buf;
-  const len = args.len ?? ("bytes" in buf ? buf.bytes.length : buf.size - (buf.offset ?? 0));
+  const buf = args.buf instanceof Uint8Array ? { bytes: args.buf } : args.buf;
+  const len = args.len ?? lengthOf(buf);
   return syscall(name, {
     words: [sockfd, buf, len, flags, address, addrlen],
     text: () => [
@@ -252,6 +252,13 @@ function withBuffer(name: string, args: BufferArguments): Syscall {
       name === "recvfrom" ? showPointer(addrlen) : showWord(addrlen),
     ],
   });
+}
+
+function lengthOf(buf: Bytes | Cell | ResultOf): number {
+  if ("result" in buf) {
+    throw new RangeError("memory at a result's address has no length of its own");
+  }
+  return "bytes" in buf ? buf.bytes.length : buf.size - (buf.offset ?? 0);
 }
 
 /**
@@ -292,7 +299,7 @@ export function sendto(
 export function recvfrom(
   args: {
     sockfd: Word;
-    buf: Cell;
+    buf: Cell | ResultOf;
     len?: Word;
     flags?: number;
     srcAddr?: Cell;

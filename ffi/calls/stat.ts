@@ -26,14 +26,14 @@ import type { Timespec } from "./timer.ts";
  * @see https://man7.org/linux/man-pages/man2/statx.2.html
  */
 export function statx(
-  args: { dirfd?: Word; pathname: string; flags?: number; mask: number; statxbuf: Cell },
+  args: { dirfd?: Word; pathname: string | Word; flags?: number; mask: number; statxbuf: Cell },
 ): Syscall {
   const { dirfd = AT_FDCWD, pathname, flags = 0, mask, statxbuf } = args;
   return syscall("statx", {
-    words: [dirfd, cString(pathname), flags, mask, statxbuf],
+    words: [dirfd, pathWord(pathname), flags, mask, statxbuf],
     text: () => [
       showDirfd(dirfd),
-      showString(pathname),
+      showPath(pathname),
       // 0 asks for what stat(2) would give, and strace says so.
       flags === 0 ? "AT_STATX_SYNC_AS_STAT" : `AT_STATX_SYNC_AS_STAT|${showFlags(flags, AT_FLAGS)}`,
       showFlags(mask, { STATX_BASIC_STATS, ...STATX_MASK }),

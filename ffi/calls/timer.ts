@@ -69,6 +69,8 @@ export function timerfdCreate(args: { clockid: number; flags: number }): Syscall
   });
 }
 
+const isCell = (value: Timespec | Cell): value is Cell => "cell" in value;
+
 /**
  * `timerfd_settime(2)`: starts a timer, relative unless TFD_TIMER_ABSTIME; zero switches it off.
  *
@@ -79,10 +81,10 @@ export function timerfdCreate(args: { clockid: number; flags: number }): Syscall
  * @see https://man7.org/linux/man-pages/man2/timerfd_settime.2.html
  */
 export function timerfdSettime(
-  args: { fd: Word; flags?: number; value: Timespec; interval?: Timespec },
+  args: { fd: Word; flags?: number; value: Timespec | Cell; interval?: Timespec },
 ): Syscall {
   const { fd, flags = 0, value, interval = { sec: 0, nsec: 0 } } = args;
-  const timer = struct(ITIMERSPEC, {
+  const timer = isCell(value) ? value : struct(ITIMERSPEC, {
     it_interval_sec: interval.sec,
     it_interval_nsec: interval.nsec,
     it_value_sec: value.sec,
@@ -93,7 +95,9 @@ export function timerfdSettime(
     text: () => [
       showWord(fd),
       showFlags(flags, TIMERFD_SETTIME_FLAGS),
-      showStruct({ it_interval: showTime(interval), it_value: showTime(value) }),
+      isCell(value)
+        ? showPointer(value)
+        : showStruct({ it_interval: showTime(interval), it_value: showTime(value) }),
       "NULL",
     ],
   });

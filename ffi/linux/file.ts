@@ -18,7 +18,7 @@ import {
   O_WRONLY,
 } from "../abi/fcntl.ts";
 import { RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../abi/openat2.ts";
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, STATX_BASIC_STATS } from "../abi/stat.ts";
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, STAMP_WORDS, STATX_BASIC_STATS } from "../abi/stat.ts";
 import type { Word } from "../calls/call.ts";
 import { lseek, read, write } from "../calls/io.ts";
 import { openat, openat2, readlinkat } from "../calls/open.ts";
@@ -172,6 +172,15 @@ export function modificationTime(dirfd: Word, pathname: string): string | undefi
   // struct statx: stx_mtime 112 (tv_sec in 64 bits, then tv_nsec)
   const seconds = `${view.getUint32(116, true)}:${view.getUint32(112, true)}`;
   return `${seconds}.${view.getUint32(120, true)}`;
+}
+
+/** Which file it is and when it last changed: the `STAMP_WORDS`, one behind the other; `undefined` when it is not there. */
+export function fileStamp(pathname: string): Uint8Array | undefined {
+  if (status(AT_FDCWD, pathname, 0) === undefined) return undefined;
+  const cell = readCell(STATX);
+  const stamp = new Uint8Array(STAMP_WORDS.length * 8);
+  STAMP_WORDS.forEach((at, index) => stamp.set(cell.subarray(at, at + 8), index * 8));
+  return stamp;
 }
 
 /** Which file it is, whatever its name: device and inode; `undefined` when it is not there. Throws SyscallError. */

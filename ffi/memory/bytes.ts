@@ -14,3 +14,8 @@ export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   }
   return all;
 }
+
+/** True when both are as long and hold the same. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

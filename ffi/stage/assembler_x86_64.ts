@@ -188,6 +188,8 @@ export function shiftRightSignedByCounter(register: Register): Line {
 
 /** `syscall`: clobbers rcx and r11, returns in rax; the kernel keeps all others (syscall(2), "Architecture calling conventions"). */
 export const systemCall: Line = { kind: "bytes", bytes: [0x0f, 0x05] };
+/** `rep movsb`: copies rcx bytes from where rsi points to where rdi does. */
+export const copyBytes: Line = { kind: "bytes", bytes: [0xf3, 0xa4] };
 /** `ud2`: SIGILL, which ends a PID 1 too. */
 export const illegal: Line = { kind: "bytes", bytes: [0x0f, 0x0b] };
 
@@ -225,6 +227,11 @@ export function jump(to: string): Line {
 /** A jump of up to 2 GiB. */
 export function jumpFar(to: string): Line {
   return near([0xe9], to);
+}
+
+/** Goes on where a register points. */
+export function jumpTo(register: Register): Line {
+  return instruction({ opcode: [0xff] }, 4, register);
 }
 
 export function jumpIf(condition: Condition, to: string): Line {

@@ -157,11 +157,12 @@ function branch(): Line[] {
   ];
 }
 
-function systemCall(): Line[] {
+function systemCall(before: readonly Line[]): Line[] {
   return [
     comment("syscall: the result goes to its slot, also when it is an errno"),
     label("syscall"),
     x86.load("rax", field(RECORD_NUMBER), 4),
+    ...before,
     x86.systemCall,
     x86.load("rcx", field(RECORD_DESTINATION), 4),
     x86.store(slotOf("rcx"), "rax", 8),
@@ -193,13 +194,18 @@ function systemCall(): Line[] {
   ];
 }
 
-/** The program of the interpreter, with a comment in front of each block. */
-export function interpreterX86(): readonly Line[] {
+/**
+ * The program of the interpreter, with a comment in front of each block. `beforeCall`: what else is done before each call, whose number is
+ * in rax and whose words are where the kernel reads them; the stage has nothing of that.
+ */
+export function interpreterX86(
+  { beforeCall = [] }: { readonly beforeCall?: readonly Line[] } = {},
+): readonly Line[] {
   return [
     ...start(),
     ...fetchWords(),
     ...dispatch(),
-    ...systemCall(),
+    ...systemCall(beforeCall),
     ...branch(),
     ...store(),
     ...load(),

@@ -84,3 +84,6 @@ export const LOADER_RECORDS = 11;
 
 /** Exit status of the trap record that the encoder appends. */
 export const TRAP_STATUS = 125;
+
+/** `exit_group` with this status, which no process can end with, is how a launcher's program leaves the command line to the runtime. */
+export const LEAVE_STATUS = 0x100;

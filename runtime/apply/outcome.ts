@@ -2,7 +2,7 @@
 import { SIGKILL } from "../../ffi/abi/signal.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import type { Copied } from "../plan/ops/files.ts";
-import { type ChildExit, type Counter, COUNTERS, type Report } from "../plan/report.ts";
+import { type ChildExit, type Counter, COUNTERS, type Report, SIGNALED } from "../plan/report.ts";
 
 export type { Copied };
 
@@ -138,5 +138,5 @@ function pressureOf(reports: readonly Report[]): Pressure {
 
 function exitOutcome(exit: ChildExit): Pick<Outcome, "status" | "reason"> & { signal?: number } {
   if (exit.code === CLD_EXITED) return { status: exit.status & 0xff, reason: "exited" };
-  return { status: 128 + exit.status, signal: exit.status, reason: "signal" };
+  return { status: SIGNALED + exit.status, signal: exit.status, reason: "signal" };
 }

@@ -24,7 +24,9 @@ import {
   REPORT_BYTES,
   REPORT_FD,
   type Reporter,
+  REPORTS_MAX,
   RESIZE,
+  STAGE_NAME,
   type TerminalSize,
 } from "../plan/report.ts";
 
@@ -78,7 +80,7 @@ export function startStage(
     }
     if (!options.announce) {
       return {
-        pid: spawnPlan({ image, name: NAME, argv: [NAME], fds, planFd: PLAN_FD }),
+        pid: spawnPlan({ image, name: STAGE_NAME, argv: [STAGE_NAME], fds, planFd: PLAN_FD }),
         control,
         reports,
       };
@@ -87,7 +89,7 @@ export function startStage(
     passed.push(writing);
     kept.push(announced);
     fds.push({ from: writing, to: ANNOUNCE_FD });
-    const pid = spawnPlan({ image, name: NAME, argv: [NAME], fds, planFd: PLAN_FD });
+    const pid = spawnPlan({ image, name: STAGE_NAME, argv: [STAGE_NAME], fds, planFd: PLAN_FD });
     return { pid, control, reports, announced };
   } catch (error) {
     for (const fd of kept) closeFd(fd);
@@ -110,9 +112,6 @@ function refuseDirectories(stdio: Stdio): void {
     undone: "nothing was done",
   });
 }
-
-/** What the stage is called in lists of processes. */
-const NAME = "containerv";
 
 /** Resolves when the first command was executed, or when the stage is at its end without that. */
 export async function awaitExecuted(stage: Stage): Promise<void> {
@@ -157,9 +156,6 @@ export function drainReports(stage: Stage): readonly Report[] {
   );
   return reports;
 }
-
-/** A whole run sends fewer than ten: what says more wants to keep us busy. */
-const REPORTS_MAX = 100;
 
 function drain(receive: Syscall, from: Reporter, into: Report[]): void {
   for (let messages = 0; messages < REPORTS_MAX; messages++) {

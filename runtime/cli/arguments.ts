@@ -1,5 +1,6 @@
 /** The command line → options and operands, by `arg` and the table of commands. */
 import type { Spec } from "arg";
+import { REPORTED_ROLE } from "../plan/launcher/format.ts";
 import type { CommandRow } from "./table.ts";
 
 export interface Arguments {
@@ -10,6 +11,12 @@ export interface Arguments {
   readonly options: Readonly<Record<string, string | true>>;
   /** Values of options that may be given several times. */
   readonly lists?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The command line as it was typed, without the program's name; what the launcher executed has its role in front. */
+export function givenWords(): readonly string[] {
+  const words = process.argv.slice(2);
+  return words[0] === REPORTED_ROLE ? words.slice(1) : words;
 }
 
 /** Wrong usage: printed with the command's usage line; exit status 125 for run and exec, 2 else. */

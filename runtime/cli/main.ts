@@ -53,6 +53,7 @@ const ROLES: Readonly<
 > = {
   supervise: () => import("./supervise.ts"),
   collect: () => import("./collect.ts"),
+  launched: () => import("./launched.ts"),
 };
 
 /** Exit status of containerv's own errors while running: the command's own statuses must stay apart from them. */

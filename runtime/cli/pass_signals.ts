@@ -2,18 +2,7 @@
 import { SIGINT, SIGKILL, SIGTERM } from "../../ffi/abi/signal.ts";
 import { listenToSignals } from "../../ffi/linux/signals.ts";
 import type { Started } from "../lifecycle/start.ts";
-
-/** Signals that end or steer a program go to the container; what stops the terminal stays the terminal's. */
-const PASSED = [
-  "SIGHUP",
-  "SIGINT",
-  "SIGQUIT",
-  "SIGTERM",
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGWINCH",
-  "SIGCONT",
-] as const;
+import { PASSED_SIGNALS } from "../plan/report.ts";
 
 /**
  * Signals that come go on to what was started; the result ends that. PID 1 of a container does not die of a signal that it does not handle: after SIGINT or SIGTERM the grace time runs, and
@@ -22,7 +11,7 @@ const PASSED = [
 export function passSignals(started: Started): () => void {
   let asked = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const stop = listenToSignals(PASSED, (signal) => {
+  const stop = listenToSignals(PASSED_SIGNALS, (signal) => {
     started.signal(signal);
     if (signal !== SIGINT && signal !== SIGTERM) return;
     asked++;

@@ -2,40 +2,96 @@
 import { signalName } from "../../ffi/abi/signal.ts";
 import type { LoadResult } from "../../spec/model/load_result.ts";
 import type { Outcome } from "../apply/outcome.ts";
-import { start, type Startable, type Started, withCopies } from "../lifecycle/start.ts";
+import { outcomeOf, start, type Startable, withCopies } from "../lifecycle/start.ts";
 import { plannedStartable, remember, rememberedStartable } from "../lifecycle/startable.ts";
-import type { Arguments } from "./arguments.ts";
+import { LINE_START } from "../plan/launcher/format.ts";
+import type { Summary } from "../plan/plan.ts";
+import type { Report } from "../plan/report.ts";
+import { LAUNCHER_BUILD } from "../version.ts";
+import { type Arguments, givenWords } from "./arguments.ts";
 import { OWN_FAILURE } from "./main.ts";
 import { stderr } from "./output.ts";
 import { passSignals } from "./pass_signals.ts";
 import { loadSource, openSource, showFailure, type Source } from "./spec.ts";
 
 export async function command(given: Arguments): Promise<number> {
-  const begun = performance.now();
+  return await runToEnd(given, performance.now());
+}
+
+/** As `command`, for a run that the launcher began `msAgo`, and did not see end plainly. */
+export async function launched(
+  given: Arguments,
+  { msAgo, reports }: { readonly msAgo: number; readonly reports: readonly Report[] },
+): Promise<number> {
+  return await runToEnd(given, performance.now() - msAgo, reports);
+}
+
+async function runToEnd(
+  given: Arguments,
+  begun: number,
+  reports?: readonly Report[],
+): Promise<number> {
   const source = openSource(given);
-  let started: Started;
+  let startable: Startable | undefined;
   let outcome: Outcome;
   try {
-    const startable = await startableOf(source);
+    startable = await startableOf(source);
     if (startable === undefined) return OWN_FAILURE;
-    const letGo = startable.summary.terminal === true
-      ? (await import("../lifecycle/terminal.ts")).holdTerminal()
-      : undefined;
-    started = start(startable, [0, 1, 2], { announce: false, rehearse: true });
-    // Never taken away: they go with the process, which has nothing left to do then but to say how it went.
-    passSignals(started);
-    outcome = await started.ended;
-    letGo?.();
+    if (reports === undefined) outcome = await run(startable, { source, given });
+    else {
+      const ended = await outcomeOf(startable, reports);
+      if ("again" in ended) outcome = await run(startable = ended.again, { source, given });
+      else outcome = ended;
+    }
   } catch (error) {
     return await ownFailure(error, source);
   }
   await showFailures(outcome, source);
   if (given.options["--quiet"] !== true) {
     if (outcome.copied !== undefined && outcome.status === 0) await showCopied(outcome.copied);
-    stderr(await statusLine(outcome, started, { source, ms: performance.now() - begun }));
+    const { summary } = startable;
+    stderr(await statusLine(outcome, summary, { source, ms: performance.now() - begun }));
   }
   return outcome.status;
 }
+
+interface Given {
+  readonly source: Source;
+  readonly given: Arguments;
+}
+
+async function run(startable: Startable, { source, given }: Given): Promise<Outcome> {
+  const letGo = startable.summary.terminal === true
+    ? (await import("../lifecycle/terminal.ts")).holdTerminal()
+    : undefined;
+  const started = start(startable, [0, 1, 2], { announce: false, rehearse: true });
+  // Never taken away: they go with the process, which has nothing left to do then but to say how it went.
+  passSignals(started);
+  if (LAUNCHER_BUILD !== undefined) await rememberForLauncher(startable, { source, given });
+  const outcome = await started.ended;
+  letGo?.();
+  return outcome;
+}
+
+/** A file by its name and at most `--quiet`: all else is not remembered for the launcher. */
+async function rememberForLauncher(
+  startable: Startable,
+  { source: { spec }, given: { operands, command: behind, options, lists } }: Given,
+): Promise<void> {
+  const quiet = options["--quiet"] === true;
+  const isPlain = Object.keys(options).length === (quiet ? 1 : 0) && lists === undefined &&
+    behind === undefined && operands.length === 1 && operands[0] !== "-";
+  if (!isPlain || spec === undefined) return;
+  const { rememberRunLaunch } = await import("../lifecycle/launch.ts");
+  const words = givenWords();
+  const line = ` ms${factsOf(startable.summary).map((fact) => ` · ${fact}`).join("")}\n`;
+  rememberRunLaunch({ spec, words, ...(quiet ? {} : { line }) }, startable);
+}
+
+const factsOf = ({ limits, policy }: Summary): readonly string[] => [
+  ...(limits.length > 0 ? [limits.join(", ")] : []),
+  policy,
+];
 
 /** Remembered from an earlier run, or planned now. `undefined`: the spec is wrong, and that has been said. */
 async function startableOf(source: Source): Promise<Startable | undefined> {
@@ -75,18 +131,13 @@ async function ownFailure(error: unknown, source: Source): Promise<number> {
 
 async function statusLine(
   outcome: Outcome,
-  started: Started,
+  summary: Summary,
   run: { readonly source: Source; readonly ms: number },
 ): Promise<string> {
-  const { limits, policy, commands } = started.summary;
-  const facts = [
-    `${Math.round(run.ms)} ms`,
-    ...(limits.length > 0 ? [limits.join(", ")] : []),
-    policy,
-    ...pressureFacts(outcome),
-  ];
+  const { commands } = summary;
+  const facts = [`${Math.round(run.ms)} ms`, ...factsOf(summary), ...pressureFacts(outcome)];
   if (outcome.status === 0 && outcome.reason === "exited") {
-    return `✔ exit 0 · ${facts.join(" · ")}\n`;
+    return `${LINE_START}${facts.join(" · ")}\n`;
   }
   const command = commands[outcome.command];
   const { places } = await run.source.load();
@@ -95,7 +146,7 @@ async function statusLine(
     ? `step ${outcome.command + 1}/${commands.length} ${command?.name}: `
     : "";
   const where = place === undefined ? "" : ` (${place.file}:${place.line})`;
-  const limit = limitBehind(outcome, started, places);
+  const limit = limitBehind(outcome, summary, places);
   const kept = await keptText(outcome);
   return `✘ ${step}${ending(outcome)}${limit ?? where} · ${[...kept, ...facts].join(" · ")}\n`;
 }
@@ -126,7 +177,7 @@ function pressureFacts({ pressure, reason }: Outcome): readonly string[] {
 /** ` (limits.memory 24MiB, spec.yaml:3)`: the limit that ended the container, and where it stands. */
 function limitBehind(
   { reason }: Outcome,
-  { summary }: Started,
+  summary: Summary,
   places: LoadResult["places"],
 ): string | undefined {
   if (reason !== "oom" && reason !== "pids") return undefined;

@@ -19,6 +19,7 @@ import { listProjects, type LockProjectOptions, ownStateDirectory } from "../sta
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
 import { type ContainerView, viewProject } from "./containers.ts";
 import { collectHalfCopies } from "./half_copies.ts";
+import { forgetLaunches } from "./launch_file.ts";
 import { collectEnded } from "./collect.ts";
 import { dataDirectory } from "./data.ts";
 import { restore } from "./former.ts";
@@ -71,6 +72,8 @@ export async function collectGarbage(options: GcOptions = {}): Promise<GcResult>
     const who = pid === undefined ? "another process" : `process ${pid}`;
     found.passed.push(`${places.key}: ${who} changes it at the moment`);
   }
+  // Those of containers that are gone are no longer told from the others.
+  if (!dryRun) forgetLaunches();
   await collectGroups(found);
   await collectStore(layers, found);
   found.removed.push(...collectHalfCopies({ dryRun }));
@@ -230,16 +233,15 @@ async function collectGroups(found: Collected): Promise<void> {
   const tops = [...mounts].map((mount) => `${mount}/${GROUP_DIRECTORY}`);
   const unknown = tops.flatMap(unknownGroups);
   // One that was just made may be somebody's who is about to open it: waited for once, however many there are.
-  const leftMs = unknown.filter(isEmptyGroup).map((path) =>
-    (fileVersion(path)?.changedMs ?? 0) + YOUNG_MS - Date.now()
-  );
-  const waitMs = Math.max(0, ...leftMs);
+  const waitMs = Math.max(0, ...unknown.filter(isEmptyGroup).map(youngMs));
   if (waitMs > 0 && stagePids().length > 0) {
     await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
   const opened = unknown.length === 0 ? [] : openedByStages();
   for (const path of unknown) {
-    if (!opened.some((one) => `${one}/`.startsWith(`${path}/`))) removeGroup(path, found);
+    if (opened.some((one) => `${one}/`.startsWith(`${path}/`))) continue;
+    // One that is young again was made again meanwhile: a run that is started over and over has the same name.
+    if (youngMs(path) <= 0 || stagePids().length === 0) removeGroup(path, found);
   }
   // With others in it it stays: EBUSY or ENOTEMPTY.
   for (const top of found.dryRun ? [] : tops) {
@@ -283,6 +285,10 @@ function removeGroup(path: string, found: Collected): void {
 
 /** So long a group that was made may be without anybody in it. */
 const YOUNG_MS = 1000;
+
+/** How long it will be so. */
+const youngMs = (path: string): number =>
+  (fileVersion(path)?.changedMs ?? 0) + YOUNG_MS - Date.now();
 
 function isEmptyGroup(path: string): boolean {
   return procsOf(path) === "" &&

@@ -26,6 +26,8 @@ export interface Recorded {
   readonly id: string;
   readonly places: ContainerPlaces;
   readonly record: ContainerRecord;
+  /** The record as it was read. */
+  readonly text: string;
   readonly process: ProcessIdentity;
 }
 
@@ -68,7 +70,13 @@ function recordedOf(
   if (paused !== undefined) return undefined;
   if (process === undefined || phase !== "started" || ended !== undefined) return undefined;
   if (glance("/proc/sys/kernel/random/boot_id")?.trim() !== boot) return undefined;
-  return { name, id: `${key}/${name}`, places, record: record as ContainerRecord, process };
+  const id = `${key}/${name}`;
+  return { name, id, places, record: record as ContainerRecord, text, process };
+}
+
+export interface QuickStartable extends Startable {
+  /** What `keyOf` gave, where the same command can be started again by the same image. */
+  readonly key?: string;
 }
 
 export interface QuickOptions {
@@ -83,7 +91,7 @@ export async function quickStartable(
   container: Recorded,
   argv: readonly string[],
   { pidfd, build = BUILD }: QuickOptions,
-): Promise<Startable> {
+): Promise<QuickStartable> {
   const plan = (): ReturnType<typeof plannedAnew> => plannedAnew(container, argv, pidfd);
   const key = build === undefined ? undefined : keyOf(container, build);
   if (key === undefined) return plan();
@@ -97,10 +105,11 @@ export async function quickStartable(
       const { image, summary } = planned;
       rememberExec(container.places.directory, command, { image, summary, key: whole });
     }
-    return planned;
+    return planned.lasts ? { ...planned, key } : planned;
   }
   return {
     ...known,
+    key,
     open: () => [passedTarget(pidfd)],
     explain: async () => (await plan()).explain(),
     // It failed, and would be another plan now: that one is tried.
@@ -128,10 +137,10 @@ async function plannedAnew(
   };
 }
 
-const NAMESPACES = ["user", "mnt", "pid", "net", "uts", "ipc", "cgroup"];
+export const NAMESPACES: readonly string[] = ["user", "mnt", "pid", "net", "uts", "ipc", "cgroup"];
 
 /** All that a plan depends on besides the command; `undefined` when it can't be read. */
-function keyOf({ process, record }: Recorded, build: string): string | undefined {
+export function keyOf({ process, record }: Recorded, build: string): string | undefined {
   const ours = standingOf("self");
   const theirs = standingOf(`${process.pid}`);
   if (ours === undefined || theirs === undefined) return undefined;

@@ -10,6 +10,7 @@ import { forgetSupervised } from "../state/supervised.ts";
 import { collectEnded } from "./collect.ts";
 import { type ContainerView, viewOne } from "./containers.ts";
 import { formerOf, restore } from "./former.ts";
+import { forgetLaunches } from "./launch_file.ts";
 import { noState } from "./project.ts";
 import { stopContainers } from "./stop.ts";
 import { takeBack } from "./take_back.ts";
@@ -20,6 +21,7 @@ export function removeContainer(view: ContainerView): readonly ErrorFacts[] {
   if (left.length > 0) return left;
   if (view.record !== undefined) removeLogs(view.project, view.record.log);
   noteEvent(view.project, { type: "removed", container: view.name });
+  forgetLaunches();
   // First: what is left of a directory without a record is nobody's, should we be killed in between.
   callSync(unlinkat({ pathname: view.places.record, flags: 0 }));
   removeDirectory(view.places.directory);

@@ -4,6 +4,7 @@ import { SIGKILL } from "../../ffi/abi/signal.ts";
 import { awaitChild } from "../../ffi/linux/children.ts";
 import { closeFd } from "../../ffi/linux/close.ts";
 import type { Fd } from "../../ffi/linux/fd.ts";
+import { sameBytes } from "../../ffi/memory/bytes.ts";
 import { LOST, type Outcome, plainOutcome, UNTOLD } from "../apply/outcome.ts";
 import {
   awaitExecuted,
@@ -192,6 +193,19 @@ function answers(
     .then(() => undefined, (error: unknown) => ({ error }));
 }
 
+/**
+ * How it ended when another program started it and got these reports: the outcome, or what is to be started again, as nothing was done and everything
+ * is as it was.
+ */
+export async function outcomeOf(
+  startable: Startable,
+  reports: readonly Report[],
+): Promise<Outcome | { readonly again: Startable }> {
+  const following = { running: startable, tries: 1, early: [], keepAlive: undefined };
+  const outcome = plainOutcome(reports) ?? await explain(reports, following);
+  return "again" in outcome ? { again: await startable.rename(outcome.again) } : outcome;
+}
+
 interface Following {
   readonly running: Startable;
   readonly tries: number;
@@ -273,10 +287,6 @@ async function withHolder(outcome: Outcome, plan: Prepared["plan"]): Promise<Out
   const fix =
     `another container uses this disk, that of process ${pid}: wait for its end, or give this one another name`;
   return { ...outcome, failure: { ...failure, fix } };
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 /** Ends a container: its stop signal, and after the grace time SIGKILL. */

@@ -7,13 +7,22 @@ import { AT_FDCWD } from "../../ffi/abi/fcntl.ts";
 import { fileVersion, modificationTime, readFile, readLink } from "../../ffi/linux/file.ts";
 import { glance, glanceLinks } from "../../ffi/linux/glance.ts";
 
-/** Who a process is and what it may do, of its /proc/PID/status: from `Uid:` to the line before `FDSize:`, and from `CapEff:` to the line before `CapAmb:`. */
-export function identityIn(status: string): string {
+/**
+ * Who a process is and what it may do, of its /proc/PID/status: from `Uid:` to the line before `FDSize:`, and from `CapEff:` to the line before
+ * `CapAmb:`; each with the beginning of that line.
+ */
+export function identityParts(status: string): readonly [string, string] {
   const part = (from: string, to: string): string => {
     const start = status.indexOf(from);
-    return status.slice(start, status.indexOf(to, start));
+    return status.slice(start, status.indexOf(to, start) + to.length);
   };
-  return part("\nUid:", "\nFDSize:") + part("\nCapEff:", "\nCapAmb:");
+  return [part("\nUid:", "\nFDSize:"), part("\nCapEff:", "\nCapAmb:")];
+}
+
+/** Both parts: equal texts mean the same rights. */
+export function identityIn(status: string): string {
+  const [ids, capabilities] = identityParts(status);
+  return ids + capabilities;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What an operation writes its records to. The lowering gives each operation one that knows its step. */
-import type { Syscall, Word } from "../../ffi/calls/call.ts";
+import type { ResultOf, Syscall } from "../../ffi/calls/call.ts";
 import type { Instruction } from "../../ffi/stage/language.ts";
 
 export interface Emitter {
@@ -25,7 +25,7 @@ export const FAIL = { stage: "stage.fail", container: "container.fail" } as cons
 export const UNDO = "stage.undo";
 
 /** The value of slot `name`, as a word of a later record. */
-export function result(name: string): Word {
+export function result(name: string): ResultOf {
   return { result: name };
 }
 

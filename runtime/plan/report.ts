@@ -8,6 +8,24 @@
  *                          RESIZE, where the container has a terminal: 4 u16 rows   6 u16 columns
  */
 
+/** Its only argument, and the name of its file. */
+export const STAGE_NAME = "containerv";
+
+/** A command that a signal ended is said to have ended with that more. */
+export const SIGNALED = 128;
+
+/** Signals that end or steer a program go to the container; what stops the terminal stays the terminal's. */
+export const PASSED_SIGNALS = [
+  "SIGHUP",
+  "SIGINT",
+  "SIGQUIT",
+  "SIGTERM",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGWINCH",
+  "SIGCONT",
+] as const;
+
 /** Exit status of a stage that failed; the report says why. */
 export const STAGE_FAILED = 125;
 
@@ -25,7 +43,7 @@ export interface TerminalSize {
 
 /** What the runner says to a stage. */
 export function controlMessage(word: number, size?: TerminalSize): Uint8Array {
-  const message = new Uint8Array(8);
+  const message = new Uint8Array(CONTROL_BYTES);
   const view = new DataView(message.buffer);
   view.setUint32(0, word, true);
   if (size === undefined) return message;
@@ -60,6 +78,12 @@ export const JOIN_FD = FIRST_PASSED_FD;
 
 /** The first descriptor that is the stage's own. */
 export const firstOwnFd = (announce: boolean): number => announce ? ANNOUNCE_FD + 1 : REPORT_FD + 1;
+
+/** Bytes of what the runner says to a stage. */
+export const CONTROL_BYTES = 8;
+
+/** A whole run sends fewer than ten: what says more wants to keep us busy. */
+export const REPORTS_MAX = 100;
 
 export const REPORT_BYTES = 288;
 export const REPORT_SIGINFO = 16;

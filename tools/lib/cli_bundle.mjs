@@ -60,9 +60,9 @@ const NO_AUTOLOAD = ["dotenv", "bunfig", "tsconfig", "package-json"]
 
 /** Builds the executable: Bun, and the sources in chunks and with bytecode. `define`: constants, as JSON. */
 export async function compileExecutable(outfile, define) {
-  const defines = Object.entries(define).flatMap((
-    [name, value],
-  ) => ["--define", `${name}=${value}`]);
+  const constants = hasLauncher() ? { ...define, CONTAINERV_LAUNCHER: "true" } : define;
+  const defines = Object.entries(constants)
+    .flatMap(([name, value]) => ["--define", `${name}=${value}`]);
   const form = [
     "--compile",
     "--target=bun",
@@ -81,8 +81,18 @@ export async function compileExecutable(outfile, define) {
     outfile,
     "runtime/cli/entry.ts",
   ];
-  const result = await runCommand(argv, { cwd: ROOT, timeoutMs: 300_000 });
-  if (result.code !== 0) throw new Error(`bun build: exit ${result.code}\n${result.output}`);
+  await runTool(argv);
+  if (!hasLauncher()) return;
+  const build = JSON.parse(define.CONTAINERV_BUILD);
+  await runTool([binary("bun"), join(ROOT, "tools/add_launcher.ts"), outfile, build]);
+}
+
+/** What begins in front of the runtime is machine code for this processor. */
+const hasLauncher = () => process.platform === "linux" && process.arch === "x64";
+
+async function runTool(argv) {
+  const { code, output } = await runCommand(argv, { cwd: ROOT, timeoutMs: 300_000 });
+  if (code !== 0) throw new Error(`${argv.slice(1, 3).join(" ")}: exit ${code}\n${output}`);
 }
 
 /** Bundles the sources as they are now into `outdir`; gives the path of the program. */

@@ -26,19 +26,8 @@ import {
 import { type Emitter, result } from "../emitter.ts";
 import { ANNOUNCE_FD, CONTROL_FD, FIRST_PASSED_FD, PLAN_FD, REPORT_FD } from "../report.ts";
 import { giveFiles, holdFiles, releaseFiles } from "./held.ts";
-import {
-  BOX,
-  BOX_POOL,
-  ENTRY,
-  giveBack,
-  goTo,
-  KIND,
-  loadField,
-  place,
-  storeField,
-  takePiece,
-  whenEqual,
-} from "./memory.ts";
+import { goTo, loadField, place, storeField, whenEqual } from "../flow.ts";
+import { BOX, BOX_POOL, ENTRY, giveBack, KIND, takePiece } from "./memory.ts";
 import {
   AT,
   dropEntry,

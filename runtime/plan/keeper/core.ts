@@ -7,17 +7,8 @@ import { close } from "../../../ffi/calls/open.ts";
 import { sendto } from "../../../ffi/calls/socket.ts";
 import type { Architecture } from "../../../ffi/stage/language.ts";
 import { type Emitter, result } from "../emitter.ts";
-import {
-  addTo,
-  ENTRY,
-  ENTRY_POOL,
-  giveBack,
-  goTo,
-  loadField,
-  place,
-  storeField,
-  takePiece,
-} from "./memory.ts";
+import { addTo, goTo, loadField, place, storeField } from "../flow.ts";
+import { ENTRY, ENTRY_POOL, giveBack, takePiece } from "./memory.ts";
 import { ANSWER, ANSWER_BYTES } from "./protocol.ts";
 
 /** What a keeper is made for. */

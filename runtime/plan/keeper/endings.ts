@@ -9,7 +9,8 @@ import { exitGroup, waitid } from "../../../ffi/calls/process.ts";
 import { clockGettime } from "../../../ffi/calls/timer.ts";
 import { type Emitter, result } from "../emitter.ts";
 import { startCollector } from "./held.ts";
-import { ENTRY, goTo, loadField, place, whenEqual } from "./memory.ts";
+import { goTo, loadField, place, whenEqual } from "../flow.ts";
+import { ENTRY } from "./memory.ts";
 import { AT, dropEntry, type KeeperOptions, SLOT } from "./core.ts";
 import {
   ENDING_BYTES,

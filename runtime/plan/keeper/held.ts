@@ -15,19 +15,8 @@ import { prlimit64 } from "../../../ffi/calls/resource.ts";
 import { rtSigprocmask } from "../../../ffi/calls/signal.ts";
 import { type Emitter, result } from "../emitter.ts";
 import { AT, type KeeperOptions, OLD_LIMIT, reply, SLOT } from "./core.ts";
-import {
-  addTo,
-  ENTRY,
-  ENTRY_POOL,
-  giveBack,
-  goTo,
-  KIND,
-  loadField,
-  place,
-  storeField,
-  takePiece,
-  whenEqual,
-} from "./memory.ts";
+import { addTo, goTo, loadField, place, storeField, whenEqual } from "../flow.ts";
+import { ENTRY, ENTRY_POOL, giveBack, KIND, takePiece } from "./memory.ts";
 import { ANSWER, ANSWER_BYTES, HELD_FDS } from "./protocol.ts";
 
 const GIVEN: Cell = { cell: "given", size: ANSWER_BYTES };

@@ -9,17 +9,8 @@ import { renameat2 } from "../../../ffi/calls/path.ts";
 import { utimensat } from "../../../ffi/calls/stat.ts";
 import { clockGettime } from "../../../ffi/calls/timer.ts";
 import { type Emitter, result } from "../emitter.ts";
-import {
-  BOX,
-  BOX_POOL,
-  ENTRY,
-  giveBack,
-  goTo,
-  loadField,
-  place,
-  storeField,
-  whenEqual,
-} from "./memory.ts";
+import { goTo, loadField, place, storeField, whenEqual } from "../flow.ts";
+import { BOX, BOX_POOL, ENTRY, giveBack } from "./memory.ts";
 import { awaitRoom } from "./room.ts";
 import { AT, dropEntry, type KeeperOptions, SLOT } from "./core.ts";
 import {

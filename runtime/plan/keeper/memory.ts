@@ -1,5 +1,5 @@
 /** The keeper's tables: entries (what it waits for) and boxes (one per container), each handed out and taken back. */
-import type { Cell, Word } from "../../../ffi/calls/call.ts";
+import type { Cell } from "../../../ffi/calls/call.ts";
 import { type Emitter, result } from "../emitter.ts";
 import { CONTAINERS_MAX, ENTRIES_MAX } from "./protocol.ts";
 
@@ -90,44 +90,4 @@ export function giveBack(to: Emitter, { name }: Pool, of: string): void {
     { kind: "store", value: result(`free ${name}`), address: result(of), width: 8 },
     { kind: "add", into: `free ${name}`, left: result(of), right: 0 },
   );
-}
-
-/** `into` = a field of the piece at the address in slot `of`. */
-export function loadField(
-  to: Emitter,
-  into: string,
-  from: { readonly of: string; readonly offset: number; readonly width: 4 | 8 },
-): void {
-  const { of, offset, width } = from;
-  to.add({ kind: "load", into, address: result(of), offset, width });
-}
-
-/** A field of the piece at the address in slot `of` = `value`. */
-export function storeField(
-  to: Emitter,
-  value: Word,
-  at: { readonly of: string; readonly offset: number; readonly width: 4 | 8 },
-): void {
-  const { of, offset, width } = at;
-  to.add({ kind: "store", value, address: result(of), offset, width });
-}
-
-/** Changes the slot `name` by a constant. */
-export function addTo(to: Emitter, name: string, by: number): void {
-  to.add({ kind: "add", into: name, left: result(name), right: by });
-}
-
-/** `if (left == right) goto there` */
-export function whenEqual(to: Emitter, [left, right]: readonly [Word, Word], there: string): void {
-  to.add({ kind: "branch", when: "equal", left, right, to: there });
-}
-
-/** `goto there` */
-export function goTo(to: Emitter, there: string): void {
-  to.add({ kind: "jump", to: there });
-}
-
-/** A place that others go to. */
-export function place(to: Emitter, name: string): void {
-  to.add({ kind: "label", name });
 }

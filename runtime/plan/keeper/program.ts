@@ -24,18 +24,8 @@ import { keepOutput } from "./logs.ts";
 import { AT, greet, type KeeperOptions, OLD_LIMIT, reply, SLOT, watchFd } from "./core.ts";
 import { lookForRoom, prepareRoom } from "./room.ts";
 import { noteEndings } from "./endings.ts";
-import {
-  addTo,
-  BOX_POOL,
-  ENTRY,
-  ENTRY_POOL,
-  goTo,
-  KIND,
-  loadField,
-  place,
-  preparePool,
-  whenEqual,
-} from "./memory.ts";
+import { addTo, goTo, loadField, place, whenEqual } from "../flow.ts";
+import { BOX_POOL, ENTRY, ENTRY_POOL, KIND, preparePool } from "./memory.ts";
 import { ANSWER, FIRST_CLIENT_FD, FIRST_OWN_FD, LISTEN_FD } from "./protocol.ts";
 
 const NEW_LIMIT: Cell = { cell: "limit", size: 16 };

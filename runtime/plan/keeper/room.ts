@@ -15,7 +15,8 @@ import { close, openat } from "../../../ffi/calls/open.ts";
 import { clockGettime, timerfdCreate, timerfdSettime } from "../../../ffi/calls/timer.ts";
 import { branchOnErrno, type Emitter, result } from "../emitter.ts";
 import { AT, type KeeperOptions, SLOT, watchFd } from "./core.ts";
-import { BOX, ENTRY, goTo, KIND, loadField, place, storeField, whenEqual } from "./memory.ts";
+import { goTo, loadField, place, storeField, whenEqual } from "../flow.ts";
+import { BOX, ENTRY, KIND } from "./memory.ts";
 import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES, LOGS_FD } from "./protocol.ts";
 
 /** How long nobody looks whether there is room. */

@@ -142,3 +142,34 @@ export function toWords(output: Uint8Array): bigint[] {
 export function imageOf(instructions: readonly Instruction[], architecture: Architecture) {
   return encode({ instructions }, architecture).image;
 }
+
+/** An executable for x86-64 with one segment and notes behind it. It ends with as many words as it was executed with, plus what rdx holds. */
+export function madeUpExecutable(): Uint8Array<ArrayBuffer> {
+  // mov rdi, [rsp]; add rdi, rdx; mov eax, 231; syscall
+  const code = [0x48, 0x8b, 0x3c, 0x24, 0x48, 0x01, 0xd7, 0xb8, 231, 0, 0, 0, 0x0f, 0x05];
+  const first = 64 + 2 * 56;
+  const base = 0x400000;
+  const bytes = new Uint8Array(first + code.length);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  bytes.set(code, first);
+  view.setUint16(16, 2, true);
+  view.setUint16(18, 62, true);
+  view.setUint32(20, 1, true);
+  view.setBigUint64(24, BigInt(base + first), true);
+  view.setBigUint64(32, 64n, true);
+  view.setUint16(52, 64, true);
+  view.setUint16(54, 56, true);
+  view.setUint16(56, 2, true);
+  const headers = [
+    { type: 1, flags: 5, words: [0, base, base, bytes.length, bytes.length, 4096] },
+    { type: 4, flags: 4, words: [0, base, base, 0, 0, 4] },
+  ];
+  headers.forEach(({ type, flags, words }, index) => {
+    const at = 64 + index * 56;
+    view.setUint32(at, type, true);
+    view.setUint32(at + 4, flags, true);
+    words.forEach((word, field) => view.setBigUint64(at + 8 + field * 8, BigInt(word), true));
+  });
+  return bytes;
+}

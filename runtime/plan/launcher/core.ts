@@ -1,0 +1,77 @@
+/** What the parts of the launcher share. */
+import { TIMESPEC } from "../../../ffi/abi/timerfd.ts";
+import type { Cell, Word } from "../../../ffi/calls/call.ts";
+import { type Emitter, result } from "../emitter.ts";
+import { LAUNCH_BYTES_MAX } from "./format.ts";
+
+/** Where the parts of the program go on. */
+export const AT = {
+  /** The runtime does it: nothing was done. */
+  leave: "launcher.leave",
+  /** As that, with the signals as they were. */
+  giveUp: "launcher.give up",
+  checks: "launcher.checks",
+  nextCheck: "launcher.next check",
+  passed: "launcher.passed",
+  begin: "launcher.begin",
+  child: "launcher.child",
+  follow: "launcher.follow",
+  ended: "launcher.ended",
+  /** The runtime says how it ended. */
+  explain: "launcher.explain",
+} as const;
+
+/** Slots that live as long as the program. */
+export const SLOT = {
+  /** Address of argc. */
+  stack: "stack",
+  argc: "argc",
+  pidfd: "target",
+  /** Where launch files lie; then -1. */
+  directory: "launch directory",
+  input: "input",
+  signals: "signals",
+  control: "control",
+  reports: "reports",
+  stage: "stage",
+} as const;
+
+/** The launch file, which is shorter. */
+export const FILE: Cell = { cell: "launch file", size: LAUNCH_BYTES_MAX };
+
+/** When it began: struct timespec. */
+export const BEGUN: Cell = { cell: "begun", size: TIMESPEC.size };
+
+/** `into` = a number of the launch file, of 32 bits. */
+export function loadHeader(to: Emitter, into: string, offset: number): void {
+  to.add({ kind: "load", into, address: { ...FILE, offset }, width: 4 });
+}
+
+/** The slot `name` holds a place in the launch file: it becomes an address. */
+export function toAddress(to: Emitter, name: string): void {
+  to.add({ kind: "add", into: name, left: result(name), right: { ...FILE, offset: 0 } });
+}
+
+/** `into` = `value`. */
+export function set(to: Emitter, into: string, value: Word): void {
+  to.add({ kind: "add", into, left: value, right: 0 });
+}
+
+/** Goes on at `there` unless both are equal. */
+export function unlessEqual(
+  to: Emitter,
+  [left, right]: readonly [Word, Word],
+  there: string,
+): void {
+  const equal = to.label("equal");
+  to.add(
+    { kind: "branch", when: "equal", left, right, to: equal },
+    { kind: "jump", to: there },
+    { kind: "label", name: equal },
+  );
+}
+
+/** `if (left < right) goto there` */
+export function whenLess(to: Emitter, [left, right]: readonly [Word, Word], there: string): void {
+  to.add({ kind: "branch", when: "less", left, right, to: there });
+}

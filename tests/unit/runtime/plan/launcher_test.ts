@@ -1,0 +1,378 @@
+/** The launcher's program on the simulator: what it compares, starts, passes on and says, against a made-up kernel. */
+import { describe, test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { STAMP_WORDS } from "../../../../ffi/abi/stat.ts";
+import { LEAVE_STATUS } from "../../../../ffi/stage/layout.ts";
+import type { Check } from "../../../../runtime/plan/launcher/encode.ts";
+import { encodeLaunch } from "../../../../runtime/plan/launcher/encode.ts";
+import {
+  CHECKED_BYTES_MAX,
+  commandText,
+  EXEC_LAUNCHES,
+  launchName,
+  WORDS_MAX,
+} from "../../../../runtime/plan/launcher/format.ts";
+import { REPORT } from "../../../../runtime/plan/report.ts";
+import {
+  BUILD,
+  launch,
+  type Played,
+  report,
+  withLaunch,
+  type World,
+} from "../support/launcher_world.ts";
+
+const LEFT = { stop: "exit", status: LEAVE_STATUS } as const;
+const words = ["exec", "web", "true"];
+const ENDED = report(REPORT.exited, { code: 1, status: 0 });
+const UNDONE = report(REPORT.undone);
+const WELL = { stage: [report(REPORT.started, { a: 7 }), ENDED, UNDONE] } as const;
+
+function exec(checks: readonly Check[], world: Partial<World> = {}, more = {}): Played {
+  const files = { ...world.files, ...withLaunch({ words, checks, ...more }, EXEC_LAUNCHES) };
+  return launch({ words, reports: WELL, ...world, files });
+}
+
+const began = ({ calls }: Played): boolean => calls.includes("clone3");
+
+function assertLeft(played: Played, why?: string): void {
+  assertEquals(played.stop, LEFT, why);
+  assert(!began(played), why);
+  assertEquals(played.open.length, 0, `${why}: ${played.open}`);
+}
+
+describe("the launcher's program", () => {
+  test("leaves what is not remembered, and has nothing open then", () => {
+    assertLeft(launch({ words, files: {} }));
+    assertLeft(launch({ words: ["run", "a.yaml"], files: {} }));
+    // The directory is there, the file is not.
+    const other = withLaunch({ words: ["exec", "other", "true"], checks: [] }, EXEC_LAUNCHES);
+    assertLeft(launch({ words, files: other }));
+  });
+
+  test("a file is believed when it is root's, whole, of this build and of these words", () => {
+    assertEquals(exec([]).stop, { stop: "exit", status: 0 });
+    assertLeft(exec([], { directory: { mode: 0o40755, uid: 0 } }));
+    assertLeft(exec([], { directory: { mode: 0o40700, uid: 1000 } }));
+    assertLeft(exec([], {}, { build: BUILD + 1n }));
+    const [[path = "", bytes = new Uint8Array()] = []] = Object.entries(
+      withLaunch({ words, checks: [] }, EXEC_LAUNCHES),
+    );
+    for (const length of [0, 8, 19, 100, bytes.length - 1]) {
+      assertLeft(
+        launch({ words, files: { [path]: bytes.subarray(0, length) } }),
+        `${length} bytes`,
+      );
+    }
+    for (const changed of [["exec", "web", "trux"], ["exec", "web"], ["exec", "web", "true", ""]]) {
+      const [content] = Object.values(withLaunch({ words: changed, checks: [] }, EXEC_LAUNCHES));
+      assertLeft(launch({ words, files: { [path]: content! } }), changed.join(" "));
+    }
+  });
+
+  const ticks = (comm: string, value: string): string =>
+    `42 (${comm}) S ${
+      Array.from({ length: 18 }, (_, index) => `${index}`).join(" ")
+    } ${value} 55 66\n`;
+  const stamp = new Uint8Array(STAMP_WORDS.length * 8);
+  STAMP_WORDS.forEach((_, index) => stamp[index * 8] = 9);
+  const status = "Name:\tx\nUid:\t0\t0\nGid:\t0\nFDSize:\t64\nCapEff:\t1\nCapAmb:\t0\n";
+  const parts: readonly Check[] = [
+    { kind: "part", path: "/s", expected: "\nUid:\t0\t0\nGid:\t0\nFDSize:" },
+    { kind: "more", path: "", expected: "\nCapEff:\t1\nCapAmb:" },
+  ];
+  const cases: readonly {
+    readonly name: string;
+    readonly checks: readonly Check[];
+    readonly good: readonly Partial<World>[];
+    readonly bad: readonly Partial<World>[];
+  }[] = [
+    {
+      name: "a file's whole text",
+      checks: [{ kind: "file", path: "/f", expected: "0123456789" }],
+      good: [{ files: { "/f": "0123456789" } }],
+      bad: [
+        {},
+        ...["", "012345678", "0123456788", "x123456789", "01234567890", "0123456789\0"]
+          .map((text) => ({ files: { "/f": text } })),
+      ],
+    },
+    {
+      name: "an empty file",
+      checks: [{ kind: "file", path: "/f", expected: "" }],
+      good: [{ files: { "/f": "" } }],
+      bad: [{}, { files: { "/f": "x" } }],
+    },
+    {
+      name: "parts of a file, one behind the other",
+      checks: parts,
+      good: [{ files: { "/s": status } }, { files: { "/s": `\nUid:\t0\t1\n${status}` } }],
+      bad: [
+        {},
+        { files: { "/s": status.replace("Gid:\t0", "Gid:\t1") } },
+        { files: { "/s": status.replace("CapEff:\t1", "CapEff:\t3") } },
+        { files: { "/s": status.slice(0, -12) } },
+        // The second one stands in front of the first.
+        { files: { "/s": `Name:\nCapEff:\t1\nCapAmb:\t0${status.slice(7, 45)}\n` } },
+      ],
+    },
+    {
+      name: "a link's target",
+      checks: [{ kind: "link", path: "/l", expected: "net:[4026531833]" }],
+      good: [{ links: { "/l": "net:[4026531833]" } }],
+      bad: [
+        {},
+        ...["net:[4026531834]", "net:[402653183]", "net:[4026531833]x"].map((to) => ({
+          links: { "/l": to },
+        })),
+      ],
+    },
+    {
+      name: "when a process began, whatever its name is",
+      checks: [{ kind: "ticks", path: "/p", expected: "123 " }],
+      good: ["sh", "a b) S 1 (2", ") ) )", ""].map((comm) => ({
+        files: { "/p": ticks(comm, "123") },
+      })),
+      bad: [
+        {},
+        { files: { "/p": ticks("sh", "1234") } },
+        { files: { "/p": ticks("sh", "12") } },
+        { files: { "/p": ticks("sh", "0123") } },
+        { files: { "/p": `${ticks("sh", "7").trimEnd()} 123 ` } },
+        { files: { "/p": "42 (sh) S 1 2 3" } },
+        { files: { "/p": "" } },
+      ],
+    },
+    {
+      name: "which file it is and when it changed",
+      checks: [{ kind: "status", path: "/d", expected: stamp }],
+      good: [{ stamps: { "/d": 9 } }],
+      bad: [{}, { stamps: { "/d": 8 } }],
+    },
+    {
+      name: "a variable",
+      checks: [{ kind: "variable", path: "HOME=", expected: "/root\0" }],
+      good: [{ environment: ["HOME=/root"] }, {
+        environment: ["A=1", "HOMES=/root", "HOME=/root", "HOME=/x"],
+      }],
+      bad: [
+        {},
+        ...["HOME=", "HOME=/roo", "HOME=/root/", "HOMES=/root", "XHOME=/root", "HOME"].map((
+          text,
+        ) => ({ environment: [text] })),
+        { environment: ["HOME=/x", "HOME=/root"] },
+      ],
+    },
+    {
+      name: "a variable that is not there",
+      checks: [{ kind: "unset", path: "HOME=", expected: "" }],
+      good: [{}, { environment: ["HOMES=1", "XHOME=1"] }],
+      bad: [{ environment: ["HOME="] }, { environment: ["A=1", "HOME=/root"] }],
+    },
+  ];
+  for (const { name, checks, good, bad } of cases) {
+    test(`compares ${name}`, () => {
+      for (const world of good) assert(began(exec(checks, world)), JSON.stringify(world));
+      for (const world of bad) assertLeft(exec(checks, world), JSON.stringify(world));
+      // Behind another check as well as in front of one.
+      const always: Check = { kind: "file", path: "/always", expected: "yes" };
+      for (const both of [[always, ...checks], [...checks, always]]) {
+        const withAlways = (world: Partial<World>) => ({
+          ...world,
+          files: { ...world.files, "/always": "yes" },
+        });
+        assert(began(exec(both, withAlways(good[0]!))));
+        for (const world of bad) assertLeft(exec(both, withAlways(world)), JSON.stringify(world));
+      }
+    });
+  }
+
+  test("the target's pidfd is passed on, and one that has ended is left", () => {
+    const played = exec([], {}, { pid: 42 });
+    assertEquals(played.stop, { stop: "exit", status: 0 });
+    assert(played.calls.indexOf("pidfd_open") < played.calls.indexOf("ppoll"));
+    assertEquals(
+      played.child.filter((call) => call.startsWith("dup3")).map((call) => call.split(" ")[2]),
+      ["0", "3", "4", "6", "7"],
+    );
+    assertLeft(exec([], { targetEnded: true }, { pid: 42 }));
+  });
+
+  test("without a target nothing is passed; every signal has its default, and none is blocked", () => {
+    const { child } = exec([], {}, { input: true });
+    assertEquals(
+      child.filter((call) => call.startsWith("dup3")).map((call) => call.split(" ")[2]),
+      ["0", "3", "4", "6"],
+    );
+    assertEquals(child.filter((call) => call.startsWith("rt_sigaction")).length, 64);
+    assert(child.some((call) => call.startsWith("rt_sigprocmask 2 ")));
+  });
+
+  test("a directory or nothing as a stream is left, with the standard input only where it goes along", () => {
+    const directory = 0o40755;
+    assertEquals(exec([], { stdio: [directory, 0o100644, 0o100644] }).stop.status, 0);
+    for (const stdio of [[directory, 1, 1], [1, directory, 1], [1, 1, directory]]) {
+      assertLeft(exec([], { stdio }, { input: true, pid: 42 }));
+    }
+  });
+
+  test("ends as the command did", () => {
+    const end = (...stage: Uint8Array[]) => exec([], { reports: { stage } });
+    assertEquals(end(report(REPORT.exited, { code: 1, status: 9 }), UNDONE).stop.status, 9);
+    assertEquals(end(report(REPORT.exited, { code: 2, status: 15 }), UNDONE).stop.status, 143);
+    assertEquals(end(report(REPORT.exited, { code: 3, status: 6 }), UNDONE).stop.status, 134);
+    // What a container says of its own end counts before what its first process ended with.
+    const step = report(REPORT.step, { code: 1, status: 3 });
+    const both = exec([], { reports: { container: [step], stage: [ENDED, UNDONE] } });
+    assertEquals(both.stop.status, 3);
+    // Eight bits, whatever it says: no status of a command leaves the command line to the runtime.
+    const lie = report(REPORT.step, { code: 1, status: LEAVE_STATUS });
+    assertEquals(
+      exec([], { reports: { container: [lie], stage: [ENDED, UNDONE] } }).stop.status,
+      0,
+    );
+    const far = report(REPORT.step, { code: 2, status: 128 });
+    assertEquals(
+      exec([], { reports: { container: [far], stage: [ENDED, UNDONE] } }).stop.status,
+      0,
+    );
+  });
+
+  test("what is not plain is the runtime's: it gets the words and the reports", () => {
+    const failed = report(REPORT.failed, { a: 3, b: 2 });
+    const cases = [
+      { stage: [] },
+      { stage: [ENDED] },
+      { stage: [UNDONE] },
+      { stage: [failed, ENDED, UNDONE] },
+      { container: [failed], stage: [ENDED, UNDONE] },
+      { container: [report(REPORT.timeout)], stage: [ENDED, UNDONE] },
+      { stage: [ENDED, report(99), UNDONE] },
+      // A container can't say that all was taken back, or that its stage saw it end.
+      { container: [UNDONE], stage: [ENDED] },
+      { container: [ENDED], stage: [UNDONE] },
+    ];
+    for (const reports of cases) {
+      const played = exec([], { reports });
+      assertEquals(played.stop, { stop: "exec", status: 0 }, JSON.stringify(reports));
+      assertEquals(played.executed, ["containerv", "launched", ...words]);
+    }
+    // A message that is none of ours is passed over.
+    assertEquals(exec([], { reports: { container: [new Uint8Array(7)], ...WELL } }).stop.status, 0);
+  });
+
+  test("signals go on; after the second that ends, or the grace time, comes SIGKILL", () => {
+    const sent = (...signals: (number | "time")[]) => exec([], { signals }).sent;
+    assertEquals(sent(28, 10), [28, 10]);
+    assertEquals(sent(15), [15]);
+    assertEquals(sent(2, "time"), [2, 9]);
+    assertEquals(sent(1, 15, 10, 2), [1, 15, 10, 2, 9]);
+    assertEquals(sent(15, 15, 15), [15, 15, 9, 15, 9]);
+  });
+});
+
+describe("a run by the launcher", () => {
+  const file = ["run", "a.yaml"];
+  const run = (world: Partial<World>, line?: string): Played => {
+    const launches = withLaunch(
+      { words: file, checks: [], ...(line === undefined ? {} : { line }) },
+      "/var/cache/containerv/launch",
+    );
+    return launch({ words: file, reports: WELL, ...world, files: { ...world.files, ...launches } });
+  };
+
+  test("says how it ended and how long it took, to the nearest millisecond", () => {
+    const said = (seconds: number, nanoseconds: number) =>
+      run({ took: [seconds, nanoseconds] }, " ms · memory 64MiB\n").written[2];
+    assertEquals(said(0, 0), "✔ exit 0 · 0 ms · memory 64MiB\n");
+    assertEquals(said(0, 499_999), "✔ exit 0 · 0 ms · memory 64MiB\n");
+    assertEquals(said(0, 500_000), "✔ exit 0 · 1 ms · memory 64MiB\n");
+    assertEquals(said(0, 10_000_000), "✔ exit 0 · 10 ms · memory 64MiB\n");
+    assertEquals(said(1, 203_400_000), "✔ exit 0 · 1203 ms · memory 64MiB\n");
+    assertEquals(said(90_000_000, 1_000_000), "✔ exit 0 · 90000000001 ms · memory 64MiB\n");
+    assertEquals(run({}).written[2], undefined);
+  });
+
+  test("leaves to the runtime what ended otherwise, and what the limits did", () => {
+    const counters = (a: number, text: string) => report(REPORT.counters, { a, text });
+    const nothing = [
+      counters(0, "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n"),
+      counters(1, "max 0\n"),
+      counters(2, "nr_periods 3\nnr_throttled 0\nthrottled_time 0\n"),
+    ];
+    const line = " ms\n";
+    const well = run({ reports: { stage: [...nothing, ENDED, UNDONE] } }, line);
+    assertEquals([well.stop.status, well.executed], [0, []]);
+    const something = [
+      counters(0, "low 0\noom 1\noom_kill 1\noom_group_kill 0\n"),
+      counters(0, "oom_kill_disable 0\n"),
+      counters(1, "max 01\n"),
+      counters(1, "xmax 0\n"),
+      counters(2, "nr_periods 3\nnr_throttled 1\n"),
+      counters(3, "max 0\n"),
+      report(REPORT.counters, { a: 1, b: 100_000, text: "" }),
+    ];
+    for (const one of something) {
+      const reports = { stage: [...nothing, one, ENDED, UNDONE] };
+      assertEquals(run({ reports }, line).executed, ["containerv", "launched", ...file]);
+      // Without a line there is nothing to say of it.
+      assertEquals(run({ reports }).stop, { stop: "exit", status: 0 });
+    }
+    const bad = { stage: [report(REPORT.exited, { code: 1, status: 3 }), UNDONE] };
+    assertEquals(run({ reports: bad }, line).executed.length, 4);
+    assertEquals(run({ reports: bad }).stop, { stop: "exit", status: 3 });
+  });
+
+  test("finds its files in the cache that XDG_CACHE_HOME says", () => {
+    const launches = withLaunch({ words: file, checks: [] }, "/c/containerv/launch");
+    const at = (value: string): Played =>
+      launch({
+        words: file,
+        reports: WELL,
+        environment: ["A=b", `XDG_CACHE_HOME=${value}`],
+        files: launches,
+      });
+    assert(began(at("/c")));
+    assertLeft(at("/d"));
+    assertLeft(at(`/${"c".repeat(5000)}`));
+    // No absolute path is no place.
+    assert(began(run({ environment: ["XDG_CACHE_HOME=c"] })));
+  });
+});
+
+describe("encodeLaunch()", () => {
+  const plain = {
+    words,
+    checks: [],
+    image: new Uint8Array(8),
+    shell: [],
+    pid: 0,
+    input: false,
+    graceMs: 0,
+    build: BUILD,
+  };
+
+  test("refuses what the launcher can't read", () => {
+    assert(encodeLaunch(plain) !== undefined);
+    const check = (expected: string, kind: Check["kind"] = "file") => ({
+      ...plain,
+      checks: [{ kind, path: "/f", expected }],
+    });
+    assertEquals(
+      encodeLaunch({ ...plain, words: Array.from({ length: WORDS_MAX }, () => "") }),
+      undefined,
+    );
+    assertEquals(encodeLaunch({ ...plain, image: new Uint8Array(1 << 20) }), undefined);
+    assertEquals(encodeLaunch({ ...plain, line: "x".repeat(1001) }), undefined);
+    assertEquals(encodeLaunch(check("x".repeat(CHECKED_BYTES_MAX))), undefined);
+    assertEquals(encodeLaunch(check("seven b", "part")), undefined);
+    assertEquals(encodeLaunch(check("short", "status")), undefined);
+  });
+
+  test("names differ by where words end", () => {
+    const name = (...words: string[]) => launchName(commandText(words));
+    assert(name("a", "b") !== name("ab"));
+    assert(name("a", "") !== name("a"));
+    assertEquals(name("exec", "web", "true").length, 16);
+  });
+});
