@@ -10,7 +10,9 @@ import {
   type Recorded,
 } from "../lifecycle/quick_exec.ts";
 import { outcomeOf, start, type Startable } from "../lifecycle/start.ts";
+import { forgetLaunch } from "../lifecycle/launch_file.ts";
 import { openTarget } from "../lifecycle/target.ts";
+import { EXEC_LAUNCHES } from "../plan/launcher/format.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { Report } from "../plan/report.ts";
 import { LAUNCHER_BUILD } from "../version.ts";
@@ -95,5 +97,7 @@ async function resume(
   { quick, reports }: { readonly quick: Quick; readonly reports: readonly Report[] },
 ): Promise<Outcome> {
   const ended = await outcomeOf(startable, reports);
-  return "again" in ended ? await run(ended.again, quick) : ended;
+  if ("again" in ended) return await run(ended.again, quick);
+  if (ended.failure !== undefined) forgetLaunch(EXEC_LAUNCHES, givenWords());
+  return ended;
 }

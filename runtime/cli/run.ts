@@ -42,6 +42,7 @@ async function runToEnd(
       const ended = await outcomeOf(startable, reports);
       if ("again" in ended) outcome = await run(startable = ended.again, { source, given });
       else outcome = ended;
+      if (outcome.failure !== undefined) await forget(source);
     }
   } catch (error) {
     return await ownFailure(error, source);
@@ -86,6 +87,13 @@ async function rememberForLauncher(
   const words = givenWords();
   const line = ` ms${factsOf(startable.summary).map((fact) => ` · ${fact}`).join("")}\n`;
   rememberRunLaunch({ spec, words, ...(quiet ? {} : { line }) }, startable);
+}
+
+/** What failed may be what is remembered. */
+async function forget({ spec }: Source): Promise<void> {
+  if (spec?.cache === undefined) return;
+  const { forgetRunLaunch } = await import("../lifecycle/launch.ts");
+  forgetRunLaunch(spec.cache, givenWords());
 }
 
 const factsOf = ({ limits, policy }: Summary): readonly string[] => [

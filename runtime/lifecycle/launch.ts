@@ -14,7 +14,7 @@ import { recallRun } from "../state/run_cache.ts";
 import { ownStateDirectory } from "../state/project.ts";
 import { isProjectKey, projectPlaces } from "../state/places.ts";
 import { BUILD, LAUNCHER_BUILD } from "../version.ts";
-import { rememberLaunch } from "./launch_file.ts";
+import { forgetLaunch, rememberLaunch } from "./launch_file.ts";
 import { findRecorded, keyOf, NAMESPACES, type Recorded } from "./quick_exec.ts";
 import type { ReadSpec } from "./load.ts";
 import type { Startable } from "./start.ts";
@@ -73,7 +73,7 @@ export function rememberRunLaunch(
   // These want somebody who answers, opens or copies.
   const isPlain = open === undefined && copies === undefined && summary.copies === undefined &&
     summary.asks === undefined && summary.terminal !== true;
-  const directory = `${spec.cache}/launch`;
+  const directory = runLaunches(spec.cache);
   if (!isPlain || makePrivateDirectory(directory) !== undefined) return;
   const machine = machineChecks(spec);
   const known = recallRun(spec.cache, spec.key, (switches, watched = []) => {
@@ -91,6 +91,13 @@ export function rememberRunLaunch(
     build: LAUNCHER_BUILD,
     ...(line === undefined ? {} : { line }),
   });
+}
+
+const runLaunches = (cache: string): string => `${cache}/launch`;
+
+/** It is written anew by the next run. */
+export function forgetRunLaunch(cache: string, words: readonly string[]): void {
+  forgetLaunch(runLaunches(cache), words);
 }
 
 /** What `fingerprint` looks at besides files that the plan names, from where the spec is named, and the spec. */

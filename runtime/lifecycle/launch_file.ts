@@ -26,6 +26,12 @@ export function rememberLaunch(
   return replaceFile(`${directory}/${launchName(commandText(launch.words))}`, bytes);
 }
 
+/** What the launcher started by it failed: the runtime plans anew, and remembers that. */
+export function forgetLaunch(directory: string, words: readonly string[]): void {
+  const name = launchName(commandText(words));
+  callSync(unlinkat({ pathname: `${directory}/${name}` }));
+}
+
 /** Removes all of commands in containers: a container that is gone shall leave nothing. */
 export function forgetLaunches(): void {
   unlinkAll(EXEC_LAUNCHES, listDirectory(EXEC_LAUNCHES));

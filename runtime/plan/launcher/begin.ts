@@ -68,11 +68,31 @@ export function openTarget(to: Emitter): void {
   place(to, none);
 }
 
+/** Slots of what is opened before the stage is there. */
+const OPENED = [
+  SLOT.pidfd,
+  SLOT.directory,
+  SLOT.input,
+  SLOT.signals,
+  SLOT.control,
+  SLOT.reports,
+  "their control",
+  "their reports",
+  "plan",
+  "shell",
+];
+
+/** Nothing is open yet. */
+export function openNone(to: Emitter): void {
+  for (const name of OPENED) set(to, name, -1);
+}
+
 /** The runtime finds no descriptor of ours. */
 export function closeAll(to: Emitter): void {
-  for (const name of [SLOT.pidfd, SLOT.directory]) {
+  for (const name of OPENED) {
     const none = to.label("nothing open");
-    whenEqual(to, [result(name), -1], none);
+    // The standard input is not ours.
+    whenLess(to, [result(name), 3], none);
     to.call(close({ fd: result(name) }), { onError: "continue" });
     place(to, none);
   }
@@ -93,7 +113,8 @@ export function beginStage(to: Emitter): void {
   openEnds(to);
   makeFiles(to);
   const flags = CLONE_PIDFD;
-  to.call(clone3({ flags, exitSignal: SIGCHLD, pidfd: PIDFD }), { into: "child" });
+  const cloned = { into: "child", onError: AT.giveUp };
+  to.call(clone3({ flags, exitSignal: SIGCHLD, pidfd: PIDFD }), cloned);
   whenEqual(to, [result("child"), 0], AT.child);
   to.add({ kind: "load", into: SLOT.stage, address: PIDFD, width: 4 });
   for (const name of ["their control", "their reports", "plan", "shell"]) {
@@ -145,10 +166,12 @@ function openEnds(to: Emitter): void {
   const options = { onError: AT.giveUp };
   const type = SOCK_SEQPACKET | SOCK_CLOEXEC;
   to.call(socketpair({ domain: AF_UNIX, type, protocol: 0, sv: PAIR }), options);
-  to.call(pipe2({ pipefd: PIPE, flags: O_CLOEXEC | O_NONBLOCK }), options);
   to.add(
     { kind: "load", into: SLOT.control, address: PAIR, width: 4 },
     { kind: "load", into: "their control", address: { ...PAIR, offset: 4 }, width: 4 },
+  );
+  to.call(pipe2({ pipefd: PIPE, flags: O_CLOEXEC | O_NONBLOCK }), options);
+  to.add(
     { kind: "load", into: SLOT.reports, address: PIPE, width: 4 },
     { kind: "load", into: "their reports", address: { ...PIPE, offset: 4 }, width: 4 },
   );
@@ -258,7 +281,7 @@ function defaultSignals(to: Emitter): void {
   to.call(rtSigprocmask({ how: SIG_SETMASK, set: 0n }), { onError: "continue" });
 }
 
-/** Nothing was started: the signals are let through again. What is open closes itself when the runtime executes something. */
+/** Nothing was started: the signals are let through again. */
 function giveUp(to: Emitter): void {
   place(to, AT.giveUp);
   restoreMask(to);

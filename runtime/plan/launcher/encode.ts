@@ -112,14 +112,16 @@ export function encodeLaunch(launch: Launch): Uint8Array<ArrayBuffer> | undefine
     ]),
     [LAUNCH.line, body.put(said)],
     [LAUNCH.lineBytes, said.length],
-    [LAUNCH.bytes, body.length()],
+    [LAUNCH.bytes, body.length() + 8],
     ...rows,
   ];
-  if (body.length() >= LAUNCH_BYTES_MAX) return undefined;
-  const whole = new Uint8Array(body.length());
+  const length = body.length() + 8;
+  if (length >= LAUNCH_BYTES_MAX) return undefined;
+  const whole = new Uint8Array(length);
   const view = new DataView(whole.buffer);
   whole.set(encoder.encode(LAUNCH_MAGIC), LAUNCH.magic);
   view.setBigUint64(LAUNCH.build, build, true);
+  view.setBigUint64(length - 8, build, true);
   for (const [at, value] of fields) view.setUint32(at, value, true);
   putGrace(view, launch.graceMs);
   body.copyTo(whole);

@@ -48,8 +48,6 @@ const DIRECTORY_MODE = 0o40700;
 export function findLaunch(to: Emitter, build: bigint): void {
   // The first slot's first value: see ffi/stage/launcher_x86_64.ts.
   set(to, SLOT.stack, result("error.record"));
-  set(to, SLOT.pidfd, -1);
-  set(to, SLOT.directory, -1);
   to.call(clockGettime({ clockid: CLOCK_MONOTONIC, tp: BEGUN }));
   to.add({ kind: "load", into: SLOT.argc, address: result(SLOT.stack), width: 8 });
   chooseDirectory(to);
@@ -193,6 +191,12 @@ function readFile(to: Emitter, build: bigint): void {
     to.add({ kind: "load", into: "found", address: { ...FILE, offset }, width: 8 });
     unlessEqual(to, [result("found"), expected], AT.leave);
   }
+  // The build stands at the end too. A file that is shorter than its header had another length.
+  to.add(
+    { kind: "add", into: "last", left: result("count"), right: { ...FILE, offset: 0 } },
+    { kind: "load", into: "found", address: result("last"), offset: -8, width: 8 },
+  );
+  unlessEqual(to, [result("found"), build], AT.leave);
 }
 
 /** The file's name is a hash, and proves nothing: its words do. */

@@ -10,6 +10,7 @@
  *     56 the grace time, a struct itimerspec of 32 bytes
  *     88 three pairs of u32: parts of the image that make its shell, place in it and bytes
  *     112 u32 where the text stands that is said behind the milliseconds   116 u32 its bytes
+ *     at the very end: the build once more, for a machine that lost its power may have kept the beginning alone
  *
  * A check, 16 bytes: 0 u32 kind   4 u32 where its path stands, with a NUL   8 u32 where the text stands that is expected   12 u32 its bytes.
  * Places count from the file's first byte; each text begins at a multiple of 8 and is filled up to one with zeros.

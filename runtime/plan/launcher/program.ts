@@ -8,7 +8,7 @@ import { LEAVE_STATUS } from "../../../ffi/stage/layout.ts";
 import type { Instruction, Program } from "../../../ffi/stage/language.ts";
 import { goTo, place } from "../flow.ts";
 import { emitter } from "../lower.ts";
-import { beginStage, closeAll, openTarget } from "./begin.ts";
+import { beginStage, closeAll, openNone, openTarget } from "./begin.ts";
 import { checkAll } from "./checks.ts";
 import { AT } from "./core.ts";
 import { findLaunch } from "./find.ts";
@@ -25,6 +25,7 @@ export interface LauncherOptions {
 export function launcherProgram({ build }: LauncherOptions): Program {
   const out: Instruction[] = [];
   const to = emitter(out, 0, AT.leave);
+  openNone(to);
   findLaunch(to, build);
   openTarget(to);
   goTo(to, AT.checks);

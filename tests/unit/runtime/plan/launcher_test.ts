@@ -64,6 +64,10 @@ describe("the launcher's program", () => {
         `${length} bytes`,
       );
     }
+    assertLeft(launch({ words, files: { [path]: new Uint8Array(bytes.length) } }), "zeros");
+    const torn = bytes.slice();
+    torn.fill(0, bytes.length - 8);
+    assertLeft(launch({ words, files: { [path]: torn } }), "zeros at the end");
     for (const changed of [["exec", "web", "trux"], ["exec", "web"], ["exec", "web", "true", ""]]) {
       const [content] = Object.values(withLaunch({ words: changed, checks: [] }, EXEC_LAUNCHES));
       assertLeft(launch({ words, files: { [path]: content! } }), changed.join(" "));
@@ -214,6 +218,27 @@ describe("the launcher's program", () => {
     for (const stdio of [[directory, 1, 1], [1, directory, 1], [1, 1, directory]]) {
       assertLeft(exec([], { stdio }, { input: true, pid: 42 }));
     }
+  });
+
+  test("what can't be started is left, with signals as they were and nothing open", () => {
+    const refused = [
+      ["signalfd4", 1],
+      ["socketpair", 1],
+      ["pipe2", 1],
+      ["memfd_create", 3],
+      ["memfd_create", 4],
+      ["write", 1],
+      ["pwrite64", 2],
+      ["clone3", 1],
+    ] as const;
+    for (const [name, times] of refused) {
+      const played = exec([], { refuse: { name, times } }, { pid: 42 });
+      assertLeft({ ...played, calls: name === "clone3" ? [] : played.calls }, name);
+      assertEquals(played.calls.filter((call) => call === "rt_sigprocmask").length, 2, name);
+    }
+    // An older kernel knows neither MFD_EXEC nor F_SEAL_EXEC.
+    assertEquals(exec([], { refuse: { name: "memfd_create", times: 1 } }).stop.status, 0);
+    assertEquals(exec([], { refuse: { name: "fcntl", times: 1 } }).stop.status, 0);
   });
 
   test("ends as the command did", () => {

@@ -1,5 +1,5 @@
 /** A made-up machine for the launcher's program: files, links, what a stage reports, and the calls that were made. */
-import { EAGAIN, ENOENT } from "../../../../ffi/abi/errno.ts";
+import { EAGAIN, EINVAL, ENOENT } from "../../../../ffi/abi/errno.ts";
 import { STAMP_WORDS } from "../../../../ffi/abi/stat.ts";
 import { syscallNames } from "../../../../ffi/abi/syscalls.ts";
 import { encode } from "../../../../ffi/stage/encode.ts";
@@ -43,6 +43,8 @@ export interface World {
     readonly container?: readonly Uint8Array[];
     readonly stage?: readonly Uint8Array[];
   };
+  /** The call of this name fails with EINVAL, from the first to that time. */
+  readonly refuse?: { readonly name: string; readonly times: number };
   /** Seconds and nanoseconds that the run takes. */
   readonly took?: readonly [number, number];
 }
@@ -191,6 +193,10 @@ export function launch(world: World): Played {
   const kernel: Kernel = (number, [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n], running) => {
     const name = NAMES.get(number) ?? `${number}`;
     playing.calls.push(name);
+    const { refuse } = world;
+    const isRefused = refuse?.name === name &&
+      playing.calls.filter((call) => call === name).length <= refuse.times;
+    if (isRefused) return BigInt(-EINVAL);
     return CALLS[name]?.({ words: [a, b, c, d, e], machine: running, playing }) ?? 0n;
   };
   const stop = runMachine(whole, { kernel, stepsMax: 3_000_000 });
