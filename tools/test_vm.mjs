@@ -170,6 +170,7 @@ async function runMachine(kernel, { runs, patience, ...programs }) {
   }
   // Ended by whoever started this: no other machine is to begin.
   if (result.code === 130 || result.code === 143) process.exit(result.code);
+  if (result.signal !== null && !result.timedOut) process.exit(143);
   if (rows.size < runs.length) {
     console.log(`✘ Linux ${kernel}: the machine ended early, with ${result.code}`);
   }
