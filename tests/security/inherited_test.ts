@@ -78,13 +78,16 @@ describe("A3, S1: descriptors", { skip }, () => {
       "/proc/1/cwd",
       "/proc/self/root",
     ]);
-    const results = await Promise.all(
-      tried.map((workdir) =>
-        runSpec({ policy: "none", workdir, commands: [["/bin/ls", "-a", ".."]] }, { prefix: FIFTY })
-      ),
-    );
-    for (const [index, { code, stdout }] of results.entries()) {
-      assertEquals([code, stdout], [125, ""], tried[index] ?? "");
+    const commands = [["/bin/ls", "-a", ".."]];
+    const tryOne = async (workdir: string): Promise<void> => {
+      const { code, stdout } = await runSpec({ policy: "none", workdir, commands }, {
+        prefix: FIFTY,
+      });
+      assertEquals([code, stdout], [125, ""], workdir);
+    };
+    // Two at a time: all at once they take longer on a slow machine than a command may.
+    for (let at = 0; at < tried.length; at += 2) {
+      await Promise.all(tried.slice(at, at + 2).map(tryOne));
     }
   });
 
