@@ -9,10 +9,12 @@ const skip = missing(root());
 const field = (status: string, name: string): string =>
   new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1]?.trim() ?? "(none)";
 
+/** Standard input is a socket: without `--norc` bash takes its caller for one over the network, and does what the user's .bashrc says. */
+const BASH = ["/bin/bash", "--norc", "-c"];
+
 /** Opens 50 directories of the host at 3 to 52, none close-on-exec, and goes on as the command line. */
 const FIFTY = [
-  "/bin/bash",
-  "-c",
+  ...BASH,
   'for n in $(seq 3 52); do eval "exec $n</root"; done; exec "$@"',
   "bash",
 ];
@@ -28,8 +30,7 @@ describe("S10: signals", { skip }, () => {
     ],
     // But SIGPWR, which Bun's garbage collector needs: it says so on standard error.
     "a caller that ignores all it can": [
-      "/bin/bash",
-      "-c",
+      ...BASH,
       "for n in $(seq 1 29) $(seq 31 64); do trap '' $n 2>/dev/null; done; exec \"$@\"",
       "bash",
     ],
@@ -224,7 +225,7 @@ describe("F8, H12: what the caller knows stays with the caller", { skip }, () =>
   });
 
   test("limits of processes, umask, priority and core size are not ours to change", async () => {
-    const prefix = ["/bin/bash", "-c", 'umask 077; ulimit -n 333; exec "$@"', "bash"];
+    const prefix = [...BASH, 'umask 077; ulimit -n 333; exec "$@"', "bash"];
     assertEquals(await inside("umask; ulimit -n", {}, { prefix }), "0022\n333\n");
   });
 

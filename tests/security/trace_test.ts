@@ -136,7 +136,8 @@ describe("S2: a command without it", { skip }, () => {
   });
 
   test("F7: a command that dies with a core limit leaves no core of the stage", async () => {
-    const prefix = ["/bin/bash", "-c", 'ulimit -c unlimited 2>/dev/null; exec "$@"', "bash"];
+    const raised = 'ulimit -c unlimited 2>/dev/null; exec "$@"';
+    const prefix = ["/bin/bash", "--norc", "-c", raised, "bash"];
     const script =
       "cd /tmp; kill -SEGV 1 2>/dev/null; (kill -SEGV $$) ; ls /tmp / | grep -c ^core; true";
     const { stdout } = await runSpec({ policy: "none", init: true, commands: [sh(script)] }, {

@@ -88,6 +88,14 @@ export function controller(name: string): Reason {
   return enabled ? undefined : `needs the cgroup controller ${name}`;
 }
 
+/** Loads their module: where nothing makes nodes for modules that are not there yet, as in a bare machine, it brings the node. */
+export function loopDevices(): Reason {
+  const isThere = () => existsSync("/dev/loop-control");
+  const modprobe = findTool("modprobe");
+  if (!isThere() && modprobe !== undefined) spawnSync(modprobe, ["loop"]);
+  return isThere() ? undefined : "needs loop devices";
+}
+
 /** For tests of one runtime; both run them all otherwise. */
 export function runtime(name: "bun" | "deno"): Reason {
   return name.replace(/^./, (c) => c.toUpperCase()) in globalThis ? undefined : `is for ${name}`;

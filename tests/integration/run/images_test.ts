@@ -1,13 +1,13 @@
 /** Layers that are image files, and many layers: from inside, and what is left of them. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ContainervError, run, type Spec } from "../../../mod.ts";
 import { guardWorld, plainHostRoot, runSpec, sh, startSpec } from "../cli/sandbox.ts";
 import { PATIENCE } from "../../support/cli.ts";
-import { findTool, missing, root, tool } from "../../support/require.ts";
+import { findTool, loopDevices, missing, root, tool } from "../../support/require.ts";
 import { type TempDir, tempDir } from "../../support/temp.ts";
 
 guardWorld();
@@ -20,8 +20,7 @@ function fileSystem(name: string): string | undefined {
   return known() ? undefined : `needs the file system ${name}`;
 }
 
-if (missing(root()) === false && !existsSync("/dev/loop-control")) fileSystem("loop");
-const LOOPS = missing(root()) === false ? loops() : [];
+const LOOPS = missing(root(), loopDevices()) === false ? loops() : [];
 
 /** Loop devices that show a file: one more afterwards is one that was left. */
 function loops(): readonly string[] {
@@ -62,7 +61,7 @@ const KINDS = [["squashfs", "mksquashfs"], ["erofs", "mkfs.erofs"]] as const;
 
 for (const [kind, program] of KINDS) {
   describe(`a layer of ${kind}`, {
-    skip: missing(root(), tool(program), fileSystem(kind)),
+    skip: missing(root(), tool(program), loopDevices(), fileSystem(kind)),
   }, () => {
     test("under and over a directory, and at a place of its own; nothing stays behind", async () => {
       using directory = tempDir();

@@ -114,7 +114,7 @@ test("inside", async () => {
 
 const runner = (file: string): readonly string[] =>
   currentRuntime() === "bun"
-    ? [process.execPath, "test", file]
+    ? [process.execPath, "test", `--timeout=${10_000 * PATIENCE}`, file]
     : [process.execPath, "test", "-A", "--no-check", "--config", `${REPOSITORY}/deno.json`, file];
 
 const groupsOf = (name: string): readonly string[] =>

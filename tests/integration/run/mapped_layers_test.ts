@@ -14,7 +14,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dataDirectory } from "../../../runtime/lifecycle/data.ts";
 import { runCli } from "../../support/cli.ts";
 import { sha256 } from "../../support/oci_layout.ts";
-import { findTool, kernel, missing, root, tool } from "../../support/require.ts";
+import { findTool, kernel, loopDevices, missing, root, tool } from "../../support/require.ts";
 import { storeWithout } from "../../support/store.ts";
 import { archive, entry, header, pax } from "../../support/tar.ts";
 import { type TempDir, tempDir } from "../../support/temp.ts";
@@ -141,7 +141,7 @@ const INSIDE = `${looks("/mine /roots")}; busybox cat /mine; echo x > /roots && 
 
 for (const [kind, program, least] of IMAGES) {
   test(`a ${kind} image has its owners inside, as a layer and at a place of its own`, {
-    skip: skip === false ? missing(tool(program), kernel(least)) : skip,
+    skip: skip === false ? missing(tool(program), kernel(least), loopDevices()) : skip,
   }, async () => {
     using directory = tempDir();
     const image = directory.file("image");
