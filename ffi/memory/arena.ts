@@ -1,6 +1,7 @@
 /**
  * Memory whose address never changes: mmap'ed, not the garbage collector's. Nothing else is ever given to native code
- * (Bun moves small typed arrays, and both runtimes may free what JavaScript forgot but the kernel did not).
+ * but what `ffi/linux/shared.ts` makes, which does not move either (Bun moves small typed arrays, and both runtimes may free
+ * what JavaScript forgot but the kernel did not).
  */
 import { MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE } from "../abi/mman.ts";
 

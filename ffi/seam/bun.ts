@@ -13,6 +13,7 @@ type Bound = { readonly symbols?: Readonly<Record<string, Callable>> } | Error;
 interface BunFfi {
   readonly dlopen: (library: string, table: Readonly<Record<string, Definition>>) => Bound;
   readonly linkSymbols: (table: Readonly<Record<string, Definition>>) => Bound;
+  readonly ptr: (bytes: Uint8Array<SharedArrayBuffer>) => number;
   readonly toArrayBuffer: (address: number | bigint, offset: number, length: number) => ArrayBuffer;
 }
 
@@ -85,6 +86,10 @@ export function bunSeam(): Seam {
       return symbolsOf(ffi.linkSymbols({ callable: definition }))["callable"] as Callable;
     },
     view: (address, length) => ffi.toArrayBuffer(address, 0, length),
+    share(length) {
+      const shared = new SharedArrayBuffer(length);
+      return { shared, address: ffi.ptr(new Uint8Array(shared)) };
+    },
     // What was compiled into one file has its scripts in a file system of its own.
     program: (script) =>
       Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, script],

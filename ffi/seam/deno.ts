@@ -18,7 +18,11 @@ interface DenoApi {
     library: string,
     table: Readonly<Record<string, Definition>>,
   ) => { readonly symbols: Readonly<Record<string, Raw>> };
-  readonly UnsafePointer: { readonly create: (address: bigint) => Pointer };
+  readonly UnsafePointer: {
+    readonly create: (address: bigint) => Pointer;
+    readonly of: (bytes: Uint8Array<SharedArrayBuffer>) => Pointer;
+    readonly value: (pointer: Pointer) => bigint;
+  };
   readonly UnsafePointerView: {
     readonly getArrayBuffer: (pointer: Pointer, length: number) => ArrayBuffer;
   };
@@ -101,6 +105,11 @@ export function denoSeam(): Seam {
     },
     view: (address, length) =>
       deno.UnsafePointerView.getArrayBuffer(deno.UnsafePointer.create(BigInt(address)), length),
+    share(length) {
+      const shared = new SharedArrayBuffer(length);
+      const { of, value } = deno.UnsafePointer;
+      return { shared, address: Number(value(of(new Uint8Array(shared)))) };
+    },
     program: (script) => [deno.execPath(), "run", "-A", script],
     onSignal(name, listener) {
       deno.addSignalListener(name, listener);

@@ -43,6 +43,10 @@ export interface Seam {
    * `length` bytes at an address. The memory must outlive every use of the buffer: nothing keeps it, nothing frees it.
    */
   readonly view: (address: number | bigint, length: number) => ArrayBuffer;
+  /** Memory that threads share, zeroed, with its address. It never moves, and lives as long as `shared` is held. */
+  readonly share: (
+    length: number,
+  ) => { readonly shared: SharedArrayBuffer; readonly address: number };
   /** The words that start `script` in this very runtime; a program that has its script inside starts itself. */
   readonly program: (script: string) => readonly string[];
   /** Calls `listener` in the event loop after a signal (`SIGCHLD`) came; the result takes it away again. */

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { Worker } from "node:worker_threads";
+import type { Room } from "./tar/window.ts";
 
 export interface Digester {
   /** Takes the bytes; to be awaited where it is a promise, for there is no room for more until then. */
@@ -14,12 +15,22 @@ export interface Digester {
   readonly close: () => Promise<void>;
 }
 
+/** Digests what is read into memory that its thread sees: nothing is copied. */
+export interface LentDigester extends Omit<Digester, "update"> {
+  /** Where in the memory the next bytes may be put: what was there before has been digested. */
+  readonly room: () => Room | Promise<Room>;
+  /** They were, at the begin of that room. */
+  readonly took: (length: number) => void;
+}
+
 /** A thread takes some 10 ms to begin: that many bytes are digested faster than it. */
 const LONG_BYTES = 32 << 20;
 
+export const isLong = (size: number): boolean => size >= LONG_BYTES;
+
 /** `size`: about how long the stream is. */
 export function createDigester(size: number): Digester {
-  return size < LONG_BYTES ? inPlace() : inThread();
+  return isLong(size) ? inThread() : inPlace();
 }
 
 function inPlace(): Digester {
@@ -36,6 +47,11 @@ function inPlace(): Digester {
 
 const SLOT_BYTES = 4 << 20;
 const SLOTS = 4;
+/** In front of each slot, for what a reader has not used yet of the one before. */
+const GAP_BYTES = 4096;
+const STRIDE_BYTES = GAP_BYTES + SLOT_BYTES;
+/** As much memory is lent to a thread. */
+export const LENT_BYTES = SLOTS * STRIDE_BYTES;
 
 /** The thread's program: `[offset, length]` is digested and answered with null, a length of 0 with the digest. */
 const PROGRAM = `
@@ -51,31 +67,72 @@ parentPort.on("message", ([offset, length]) => {
 });
 `;
 
+/** As `createDigester` for a long stream. */
+export function createLentDigester(shared: SharedArrayBuffer): LentDigester {
+  const thread = startThread(shared);
+  return {
+    room() {
+      const at = thread.next();
+      const room = { at, end: at + SLOT_BYTES };
+      return thread.isFree() ? room : thread.free().then(() => room);
+    },
+    took: thread.send,
+    digest: thread.digest,
+    close: thread.close,
+  };
+}
+
 function inThread(): Digester {
-  const shared = new SharedArrayBuffer(SLOTS * SLOT_BYTES);
+  const shared = new SharedArrayBuffer(LENT_BYTES);
   const memory = new Uint8Array(shared);
-  const worker = new Worker(PROGRAM, { eval: true, workerData: shared });
-  const answers = listenTo(worker);
-  let sent = 0;
+  const thread = startThread(shared);
   /** As `update`, of what fits into a slot. */
   const send = (bytes: Uint8Array): void => {
-    const offset = (sent++ % SLOTS) * SLOT_BYTES;
-    memory.set(bytes, offset);
-    worker.postMessage([offset, bytes.length]);
+    memory.set(bytes, thread.next());
+    thread.send(bytes.length);
   };
   const sendLater = async (bytes: Uint8Array): Promise<void> => {
     for (let at = 0; at < bytes.length; at += SLOT_BYTES) {
-      // The slot that is next must have been read.
-      await answers.until(sent - SLOTS + 1);
+      await thread.free();
       send(bytes.subarray(at, at + SLOT_BYTES));
     }
   };
   return {
     update: (bytes) => {
-      const isFree = answers.count() > sent - SLOTS;
-      if (!isFree || bytes.length > SLOT_BYTES) return sendLater(bytes);
+      if (!thread.isFree() || bytes.length > SLOT_BYTES) return sendLater(bytes);
       if (bytes.length > 0) send(bytes);
       return undefined;
+    },
+    digest: thread.digest,
+    close: thread.close,
+  };
+}
+
+interface Thread {
+  /** Where the slot that is next begins. */
+  readonly next: () => number;
+  /** It has been digested, and may be filled again. */
+  readonly isFree: () => boolean;
+  /** Resolves when it is. */
+  readonly free: () => Promise<void>;
+  /** That many bytes of it are to be digested. */
+  readonly send: (length: number) => void;
+  readonly digest: () => Promise<string>;
+  readonly close: () => Promise<void>;
+}
+
+function startThread(shared: SharedArrayBuffer): Thread {
+  const worker = new Worker(PROGRAM, { eval: true, workerData: shared });
+  const answers = listenTo(worker);
+  let sent = 0;
+  const next = (): number => (sent % SLOTS) * STRIDE_BYTES + GAP_BYTES;
+  return {
+    next,
+    isFree: () => answers.count() > sent - SLOTS,
+    free: () => answers.until(sent - SLOTS + 1),
+    send(length) {
+      worker.postMessage([next(), length]);
+      sent++;
     },
     digest: async () => {
       worker.postMessage([0, 0]);

@@ -6,7 +6,13 @@ import { SyscallError } from "../../ffi/linux/error.ts";
 import type { Piece } from "../../ffi/memory/arena.ts";
 import type { ByteSource } from "./tar/window.ts";
 import { inflate } from "./compression.ts";
-import { createDigester, type Digester } from "./digester.ts";
+import {
+  createDigester,
+  createLentDigester,
+  type Digester,
+  isLong,
+  type LentDigester,
+} from "./digester.ts";
 
 export interface Range {
   readonly fd: number;
@@ -14,12 +20,12 @@ export interface Range {
   readonly size: number;
 }
 
-/** The bytes of a range; what lies beyond it is not read. `digester`: is given them. */
-export function rangeSource({ fd, offset, size }: Range, digester?: Digester): ByteSource {
+/** The bytes of a range; what lies beyond it is not read. */
+export function rangeSource({ fd, offset, size }: Range) {
   const pread = hotCall("pread64");
   let position = 0;
   return {
-    read(piece, at, end) {
+    read(piece: Piece, at: number, end: number): number {
       const count = Math.min(end - at, size - position);
       if (count === 0) return 0;
       for (;;) {
@@ -27,9 +33,33 @@ export function rangeSource({ fd, offset, size }: Range, digester?: Digester): B
         if (got === -EINTR) continue;
         if (got < 0) throw readError(got, { fd, count, offset: offset + position });
         position += got;
-        const full = digester?.update(piece.bytes.subarray(at, at + got));
-        return full === undefined ? got : full.then(() => got);
+        return got;
       }
+    },
+  };
+}
+
+/** The same, digested. */
+function digestedSource(range: Range, digester: Digester): ByteSource {
+  const { read } = rangeSource(range);
+  return {
+    read(piece, at, end) {
+      const got = read(piece, at, end);
+      const full = digester.update(piece.bytes.subarray(at, at + got));
+      return full === undefined ? got : full.then(() => got);
+    },
+  };
+}
+
+/** The same of a long one, in memory that the digester was lent. */
+function lentSource(range: Range, digester: LentDigester): ByteSource {
+  const { read } = rangeSource(range);
+  return {
+    room: digester.room,
+    read(piece, at, end) {
+      const got = read(piece, at, end);
+      if (got > 0) digester.took(got);
+      return got;
     },
   };
 }
@@ -75,27 +105,18 @@ export interface ArchiveSource extends ByteSource {
   readonly close: () => Promise<void>;
 }
 
-/** `scratch`: memory for what is compressed. */
+/** `scratch`: memory for what is compressed; `shared`: that of the window, where a thread may see it. */
 export function archiveSource(
   range: Range,
   compression: Compression,
-  scratch: () => Piece,
+  memory: { readonly scratch: () => Piece; readonly shared: SharedArrayBuffer | undefined },
 ): ArchiveSource {
+  if (compression === "none") return plainSource(range, memory.shared);
   const compressed = createDigester(range.size);
-  const raw = rangeSource(range, compressed);
-  if (compression === "none") {
-    return {
-      read: raw.read,
-      digests: async () => {
-        const digest = await compressed.digest();
-        return { digest, diffId: digest };
-      },
-      close: compressed.close,
-    };
-  }
+  const raw = digestedSource(range, compressed);
   // Mostly it is some three times as long.
   const whole = createDigester(3 * range.size);
-  const inner = inflate(raw, compression, scratch());
+  const inner = inflate(raw, compression, memory.scratch());
   return {
     async read(piece, at, end) {
       const length = await inner.read(piece, at, end);
@@ -107,5 +128,25 @@ export function archiveSource(
       await inner.close();
       await Promise.all([compressed.close(), whole.close()]);
     },
+  };
+}
+
+function plainSource(range: Range, shared: SharedArrayBuffer | undefined): ArchiveSource {
+  const make = (): readonly [ByteSource, Omit<Digester, "update">] => {
+    if (shared !== undefined && isLong(range.size)) {
+      const lent = createLentDigester(shared);
+      return [lentSource(range, lent), lent];
+    }
+    const digester = createDigester(range.size);
+    return [digestedSource(range, digester), digester];
+  };
+  const [source, digester] = make();
+  return {
+    ...source,
+    digests: async () => {
+      const digest = await digester.digest();
+      return { digest, diffId: digest };
+    },
+    close: digester.close,
   };
 }

@@ -29,7 +29,7 @@ export async function surveyArchive(
   expected: Expected = {},
 ): Promise<Digests & Survey> {
   const found: Found = { names: new Set(), texts: new Map(), hides: new Set() };
-  using memory = archiveMemory();
+  using memory = archiveMemory(archive.size);
   const digests = await readArchive(archive, surveySink(found, memory), { memory });
   compareDigests(archive.name, digests, expected);
   const passwd = found.texts.get("passwd");

@@ -4,7 +4,9 @@ import { openat } from "../../ffi/calls/open.ts";
 import { Fd } from "../../ffi/linux/fd.ts";
 import { fileVersion, getuid } from "../../ffi/linux/file.ts";
 import { callSync, createArena, SyscallError } from "../../ffi/linux/run.ts";
+import { type SharedPiece, sharePiece } from "../../ffi/linux/shared.ts";
 import type { Arena, Piece } from "../../ffi/memory/arena.ts";
+import { isLong, LENT_BYTES } from "./digester.ts";
 import { ImageError } from "./error.ts";
 import { archiveSource, compressionOf, type Digests, type Range, rangeSource } from "./source.ts";
 import { createLayer, findLayer, type LayerRecord } from "./store.ts";
@@ -77,7 +79,10 @@ export async function readArchive(
   const first = await rangeSource({ ...archive, size: Math.min(4, archive.size) })
     .read(piece, 0, 4);
   const compression = compressionOf(piece.bytes.subarray(0, first));
-  const source = archiveSource(archive, compression, () => arena.allocate(SCRATCH_BYTES, 4096));
+  const source = archiveSource(archive, compression, {
+    scratch: () => arena.allocate(SCRATCH_BYTES, 4096),
+    shared: "shared" in piece ? piece.shared : undefined,
+  });
   const { limits = limitsOf(archive.size) } = options;
   try {
     await readTar({ window: createWindow(piece), source }, sink, limits);
@@ -90,12 +95,13 @@ export async function readArchive(
 export interface ArchiveMemory extends Disposable {
   readonly arena: Arena;
   /** The window that an archive is seen through. */
-  readonly piece: Piece;
+  readonly piece: Piece | SharedPiece;
 }
 
-export function archiveMemory(): ArchiveMemory {
-  const arena = createArena(WINDOW_BYTES);
-  const piece = arena.allocate(WINDOW_BYTES, 4096);
+/** `size`: how long the archive is. That of a long one is lent to the thread that digests it. */
+export function archiveMemory(size: number): ArchiveMemory {
+  const arena = createArena(isLong(size) ? SCRATCH_BYTES : WINDOW_BYTES);
+  const piece = isLong(size) ? sharePiece(LENT_BYTES) : arena.allocate(WINDOW_BYTES, 4096);
   return { arena, piece, [Symbol.dispose]: () => arena[Symbol.dispose]() };
 }
 
@@ -110,7 +116,7 @@ export async function unpackArchive(
   expected: Expected & { readonly limits?: TarLimits } = {},
 ): Promise<Digests & { readonly record: LayerRecord }> {
   using layer = createLayer(data);
-  using memory = archiveMemory();
+  using memory = archiveMemory(archive.size);
   const { arena, piece } = memory;
   const uid = getuid();
   const gid = process.getegid?.() ?? 0;

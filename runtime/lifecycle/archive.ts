@@ -76,7 +76,7 @@ async function unpackInto(
   const flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
   using spool = Fd.open(openat({ pathname: `${scratch}/archive`, flags, mode: 0o600 }));
   const size = spoolAll(input, spool);
-  using memory = archiveMemory();
+  using memory = archiveMemory(size);
   mkdirSync(`${scratch}/tree`, 0o700);
   using directory = openDirectory(`${scratch}/tree`);
   const { arena, piece } = memory;

@@ -120,7 +120,7 @@ function bench(): Bench & Disposable {
   const directory = tempDir();
   directory.write("victim/canary", "canary");
   directory.write("victim/sub/canary", "canary");
-  const memory = archiveMemory();
+  const memory = archiveMemory(0);
   return {
     directory,
     target: directory.file("target"),

@@ -95,7 +95,7 @@ interface ArchiveIndex {
 async function indexArchive(
   archive: Range & { readonly name: string },
 ): Promise<ArchiveIndex> {
-  using memory = archiveMemory();
+  using memory = archiveMemory(0);
   const { piece } = memory;
   const { fd, size } = archive;
   const first = await rangeSource({ fd, offset: 0, size: Math.min(4, size) }).read(piece, 0, 4);

@@ -3,8 +3,16 @@ import type { Piece } from "../../../ffi/memory/arena.ts";
 
 /** A stream of bytes. */
 export interface ByteSource {
+  /** Where in the window's piece there is room for the next bytes; `undefined`: all of it is room. */
+  readonly room?: () => Room | Promise<Room>;
   /** Puts bytes into `piece` from `at` to at most `end`; gives how many, 0 when there are no more. */
   readonly read: (piece: Piece, at: number, end: number) => number | Promise<number>;
+}
+
+/** From `at` to `end`; in front of it is place for what a reader has not used yet, which is less than a block. */
+export interface Room {
+  readonly at: number;
+  readonly end: number;
 }
 
 export interface Window {
@@ -29,17 +37,26 @@ export async function fill(
   count: number,
 ): Promise<boolean> {
   const { piece } = window;
-  if (window.start > 0) {
-    piece.bytes.copyWithin(0, window.start, window.end);
-    window.end -= window.start;
-    window.base += window.start;
-    window.start = 0;
-  }
-  while (window.end < count) {
-    const got = source.read(piece, window.end, piece.size);
+  for (;;) {
+    const rest = available(window);
+    if (rest >= count) return true;
+    const given = source.room?.() ?? { at: rest, end: piece.size };
+    const { at, end } = given instanceof Promise ? await given : given;
+    moveRest(window, at);
+    const got = source.read(piece, at, end);
     const length = typeof got === "number" ? got : await got;
     if (length === 0) return false;
     window.end += length;
   }
-  return true;
+}
+
+/** What is not used yet, to where it ends at `end`. */
+function moveRest(window: Window, end: number): void {
+  const start = end - available(window);
+  if (start === window.start) return;
+  if (start < 0) throw new RangeError("no place for what is left of a window");
+  window.piece.bytes.copyWithin(start, window.start, window.end);
+  window.base += window.start - start;
+  window.start = start;
+  window.end = end;
 }

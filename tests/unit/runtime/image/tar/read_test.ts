@@ -11,15 +11,36 @@ function piece(size: number): Piece {
   return { address: 0, bytes, size, view: new DataView(bytes.buffer) } as unknown as Piece;
 }
 
-/** What a sink is told, through a window of `size` bytes that is filled by `chunk` at most. */
-async function readAll(bytes: Uint8Array, { size = 4096, chunk = 4096 } = {}) {
+/** Places in turn, each of some bytes and with a block's before it. */
+function places(bytes: number, count = 3) {
+  let index = 0;
+  return () => {
+    const at = (index++ % count) * (512 + bytes) + 512;
+    const room = { at, end: at + bytes };
+    // Now and then one is not free at once.
+    return index % 2 === 0 ? room : Promise.resolve(room);
+  };
+}
+
+/** What a sink is told, through a window of `size` bytes that is filled by `chunk` at most, where `room` says. */
+async function readAll(
+  bytes: Uint8Array,
+  { size = 4096, chunk = 4096, room }: {
+    readonly size?: number;
+    readonly chunk?: number;
+    readonly room?: ReturnType<typeof places>;
+  } = {},
+) {
   const memory = piece(size);
   const seen: { path: string; type: string; data: string; entry: TarEntry }[] = [];
   let at = 0;
   await readTar({
     window: createWindow(memory),
     source: {
+      ...(room === undefined ? {} : { room }),
       read(to, start, end) {
+        // What was read before is gone, but for what is not used yet.
+        if (room !== undefined) to.bytes.fill(0xee, start).fill(0xee, 0, start - 512);
         const part = bytes.subarray(at, at + Math.min(end - start, chunk));
         to.bytes.set(part, start);
         at += part.length;
@@ -67,6 +88,14 @@ describe("readTar()", () => {
         assertEquals([sparse?.entry.size, sparse?.entry.sparse], [30, true]);
       });
     }
+  }
+
+  for (const length of [1, 511, 513, 700, 4096]) {
+    test(`is the same through places of ${length} bytes in turn`, async () => {
+      const size = 3 * (512 + length);
+      const seen = await readAll(EVERYTHING, { size, room: places(length) });
+      assertEquals(seen, await readAll(EVERYTHING));
+    });
   }
 
   test("an id above 65535 is not cut, whichever form says it", async () => {
