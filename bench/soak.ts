@@ -1,7 +1,8 @@
 /**
  * Many short lives in one process: `bun bench/soak.ts COUNT` or `deno run -A bench/soak.ts COUNT` (10000). Each is `start` of a container with
  * limits, and its destruction. Prints what is there afterwards that was not before, how the process has grown, and whether the
- * last tenth is slower than the first; exit status 1 when something was left. Needs root.
+ * last tenth is slower than the first; exit status 1 when something was left. Needs root. Under Deno with
+ * `--v8-flags=--expose-gc,--max-semi-space-size=1`: else what has grown is the young generation, which V8 empties and keeps.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
