@@ -39,6 +39,7 @@ const RUNS = [
   ["deno", "tests/integration/run/library_test.ts"],
   ["bun", "tests/integration/ffi/run_test.ts"],
   ["bun", "tests/integration/cli/delegated_test.ts"],
+  ["bun", "tests/integration/package/launcher_test.ts"],
   ["bun", "tests/security/kernel_files_test.ts"],
   ["bun", "tests/security/volumes_test.ts"],
 ];
