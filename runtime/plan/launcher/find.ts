@@ -1,6 +1,7 @@
 /** The part of the launcher that finds what is remembered of a command line. */
 import {
   AT_EMPTY_PATH,
+  F_GETFD,
   O_CLOEXEC,
   O_DIRECTORY,
   O_NOFOLLOW,
@@ -12,7 +13,7 @@ import { CLOCK_MONOTONIC } from "../../../ffi/abi/timerfd.ts";
 import { cstr } from "../../../ffi/abi/text.ts";
 import type { Bytes, Cell } from "../../../ffi/calls/call.ts";
 import { read } from "../../../ffi/calls/io.ts";
-import { close, openat } from "../../../ffi/calls/open.ts";
+import { close, fcntl, openat } from "../../../ffi/calls/open.ts";
 import { statx } from "../../../ffi/calls/stat.ts";
 import { clockGettime } from "../../../ffi/calls/timer.ts";
 import { type Emitter, result } from "../emitter.ts";
@@ -50,6 +51,8 @@ export function findLaunch(to: Emitter, build: bigint): void {
   set(to, SLOT.stack, result("error.record"));
   to.call(clockGettime({ clockid: CLOCK_MONOTONIC, tp: BEGUN }));
   to.add({ kind: "load", into: SLOT.argc, address: result(SLOT.stack), width: 8 });
+  // Where one is closed the first file that is opened would take its place.
+  for (const fd of [0, 1, 2]) to.call(fcntl({ fd, cmd: F_GETFD }));
   chooseDirectory(to);
   hashWords(to);
   nameFile(to);

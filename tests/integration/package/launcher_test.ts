@@ -343,13 +343,19 @@ containers:
       for (const one of both) assertEquals(await end(one), 4);
     });
 
-    test("a directory as a stream is refused in words", async () => {
+    test("a directory as a stream is refused in words, a closed one is none", async () => {
       const file = spec("stream", "commands: [[/bin/true]]\n");
       await launched(["run", file]);
       const words = ["/bin/sh", "-c", 'exec "$0" "$@" < /'];
       const refused = await cli(["run", file], { prefix: words });
       assertEquals(refused.code, 125);
       assertStringIncludes(refused.stderr, "STDIO_IS_DIRECTORY");
+      // One that is closed stays closed: nothing that was opened on the way is in its place.
+      const closed = await cli(["run", file], { prefix: ["/bin/sh", "-c", 'exec "$0" "$@" >&-'] });
+      const first = await cli(["run", "--quiet", file], {
+        prefix: ["/bin/sh", "-c", 'exec "$0" "$@" >&-'],
+      });
+      assertEquals([closed.code, first.code], [0, 0], closed.stderr);
     });
   });
 });

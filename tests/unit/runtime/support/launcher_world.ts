@@ -43,8 +43,8 @@ export interface World {
     readonly container?: readonly Uint8Array[];
     readonly stage?: readonly Uint8Array[];
   };
-  /** The call of this name fails with EINVAL, from the first to that time. */
-  readonly refuse?: { readonly name: string; readonly times: number };
+  /** The call of this name fails with EINVAL, from the first (or behind `after`) to that time. */
+  readonly refuse?: { readonly name: string; readonly times: number; readonly after?: number };
   /** Seconds and nanoseconds that the run takes. */
   readonly took?: readonly [number, number];
 }
@@ -194,8 +194,8 @@ export function launch(world: World): Played {
     const name = NAMES.get(number) ?? `${number}`;
     playing.calls.push(name);
     const { refuse } = world;
-    const isRefused = refuse?.name === name &&
-      playing.calls.filter((call) => call === name).length <= refuse.times;
+    const times = playing.calls.filter((call) => call === name).length;
+    const isRefused = refuse?.name === name && times <= refuse.times && times > (refuse.after ?? 0);
     if (isRefused) return BigInt(-EINVAL);
     return CALLS[name]?.({ words: [a, b, c, d, e], machine: running, playing }) ?? 0n;
   };
