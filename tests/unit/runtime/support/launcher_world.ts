@@ -2,7 +2,9 @@
 import { EAGAIN, EINVAL, ENOENT } from "../../../../ffi/abi/errno.ts";
 import { STAMP_WORDS } from "../../../../ffi/abi/stat.ts";
 import { syscallNames } from "../../../../ffi/abi/syscalls.ts";
+import { assert, assertEquals } from "@std/assert";
 import { encode } from "../../../../ffi/stage/encode.ts";
+import { LEAVE_STATUS } from "../../../../ffi/stage/layout.ts";
 import {
   createMachine,
   forkMachine,
@@ -16,7 +18,7 @@ import {
 import { encodeLaunch, type Launch } from "../../../../runtime/plan/launcher/encode.ts";
 import { commandText, launchName } from "../../../../runtime/plan/launcher/format.ts";
 import { launcherProgram } from "../../../../runtime/plan/launcher/program.ts";
-import { REPORT_BYTES } from "../../../../runtime/plan/report.ts";
+import { REPORT, REPORT_BYTES } from "../../../../runtime/plan/report.ts";
 
 export const BUILD = 0x1234n;
 const PROGRAM = encode(launcherProgram({ build: BUILD }), "x86_64");
@@ -353,4 +355,18 @@ function execute(call: Call): Stop {
     if (pointer === 0n) return { stop: "exec", status: 0 };
     call.playing.executed.push(textAt(call.machine, pointer));
   }
+}
+
+const LEFT = { stop: "exit", status: LEAVE_STATUS } as const;
+export const words: readonly string[] = ["exec", "web", "true"];
+export const ENDED = report(REPORT.exited, { code: 1, status: 0 });
+export const UNDONE = report(REPORT.undone);
+export const WELL = { stage: [report(REPORT.started, { a: 7 }), ENDED, UNDONE] } as const;
+
+export const began = ({ calls }: Played): boolean => calls.includes("clone3");
+
+export function assertLeft(played: Played, why?: string): void {
+  assertEquals(played.stop, LEFT, why);
+  assert(!began(played), why);
+  assertEquals(played.open.length, 0, `${why}: ${played.open}`);
 }
