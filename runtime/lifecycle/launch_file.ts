@@ -5,7 +5,7 @@
 import { AT_REMOVEDIR } from "../../ffi/abi/fcntl.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";
 import { type DirectoryEntry, listDirectory } from "../../ffi/linux/directory.ts";
-import { replaceFile } from "../../ffi/linux/file.ts";
+import { getuid, replaceFile } from "../../ffi/linux/file.ts";
 import { callSync } from "../../ffi/linux/run.ts";
 import { shellParts } from "../../ffi/stage/shell.ts";
 import { encodeLaunch, type Launch } from "../plan/launcher/encode.ts";
@@ -34,6 +34,8 @@ export function forgetLaunch(directory: string, words: readonly string[]): void 
 
 /** Removes all of commands in containers: a container that is gone shall leave nothing. */
 export function forgetLaunches(): void {
+  // Nobody else has any, nor may look.
+  if (getuid() !== 0) return;
   unlinkAll(EXEC_LAUNCHES, listDirectory(EXEC_LAUNCHES));
   callSync(unlinkat({ pathname: EXEC_LAUNCHES, flags: AT_REMOVEDIR }));
 }

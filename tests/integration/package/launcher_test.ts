@@ -17,8 +17,9 @@ const FILES = "/run/containerv/.launch";
 const threadsOf = (pid: number): number =>
   Number(/^Threads:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 
+if (skip === false) guardWorld();
+
 describe("the launcher", { skip }, () => {
-  guardWorld();
   const dir = tempDir("containerv-launcher-");
   const name = `launcher-${process.pid}`;
   const cli = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
