@@ -65,28 +65,31 @@ async function run(startable: Startable, { source, given }: Given): Promise<Outc
   const letGo = startable.summary.terminal === true
     ? (await import("../lifecycle/terminal.ts")).holdTerminal()
     : undefined;
+  const remember = LAUNCHER_BUILD === undefined
+    ? undefined
+    : await forLauncher(startable, { source, given });
   const started = start(startable, [0, 1, 2], { announce: false, rehearse: true });
   // Never taken away: they go with the process, which has nothing left to do then but to say how it went.
   passSignals(started);
-  if (LAUNCHER_BUILD !== undefined) await rememberForLauncher(startable, { source, given });
+  remember?.();
   const outcome = await started.ended;
   letGo?.();
   return outcome;
 }
 
 /** A file by its name and at most `--quiet`: all else is not remembered for the launcher. */
-async function rememberForLauncher(
+async function forLauncher(
   startable: Startable,
   { source: { spec }, given: { operands, command: behind, options, lists } }: Given,
-): Promise<void> {
+): Promise<(() => void) | undefined> {
   const quiet = options["--quiet"] === true;
   const isPlain = Object.keys(options).length === (quiet ? 1 : 0) && lists === undefined &&
     behind === undefined && operands.length === 1 && operands[0] !== "-";
-  if (!isPlain || spec === undefined) return;
-  const { rememberRunLaunch } = await import("../lifecycle/launch.ts");
+  if (!isPlain || spec === undefined) return undefined;
+  const { runLaunch } = await import("../lifecycle/launch.ts");
   const words = givenWords();
   const line = ` ms${factsOf(startable.summary).map((fact) => ` · ${fact}`).join("")}\n`;
-  rememberRunLaunch({ spec, words, ...(quiet ? {} : { line }) }, startable);
+  return runLaunch({ spec, words, ...(quiet ? {} : { line }) }, startable);
 }
 
 /** What failed may be what is remembered. */

@@ -1,6 +1,6 @@
 /**
- * What the launcher needs to know to run a command line again without the JavaScript runtime: collected while the command runs, so that nobody
- * waits for it. A launch file is written only where all is still as it was when the image was made; the launcher compares it with what there
+ * What the launcher needs to know to run a command line again without the JavaScript runtime: of an `exec` collected while the command runs, so that
+ * nobody waits for it. A launch file is written only where all is still as it was when the image was made; the launcher compares it with what there
  * is then.
  */
 import { sameBytes } from "../../ffi/memory/bytes.ts";
@@ -64,24 +64,27 @@ export interface LaunchedRun {
   readonly line?: string;
 }
 
-/** Remembers a `run`, as what is remembered of it for the runtime (runtime/state/run_cache.ts). */
-export function rememberRunLaunch(
+/**
+ * Remembers a `run`, as what is remembered of it for the runtime (runtime/state/run_cache.ts). Looks at the machine now, before the container changes it (it
+ * may switch controllers on while it runs); the result writes the file, and is called when nobody waits.
+ */
+export function runLaunch(
   { spec, words, line }: LaunchedRun,
   { image, summary, open, copies }: Startable,
-): void {
-  if (LAUNCHER_BUILD === undefined || spec.cache === undefined || getuid() !== 0) return;
+): (() => void) | undefined {
+  if (LAUNCHER_BUILD === undefined || spec.cache === undefined || getuid() !== 0) return undefined;
   // These want somebody who answers, opens or copies.
   const isPlain = open === undefined && copies === undefined && summary.copies === undefined &&
     summary.asks === undefined && summary.terminal !== true;
   const directory = runLaunches(spec.cache);
-  if (!isPlain || makePrivateDirectory(directory) !== undefined) return;
+  if (!isPlain) return undefined;
   const machine = machineChecks(spec);
   const known = recallRun(spec.cache, spec.key, (switches, watched = []) => {
     machine.push(...switches.map(fileCheck), ...watched.map(stamp));
     return fingerprint(switches, watched);
   });
-  if (known === undefined || !sameBytes(known.image, image) || machine.includes(undefined)) return;
-  rememberLaunch(directory, {
+  if (known === undefined || machine.includes(undefined)) return undefined;
+  const launch = {
     words,
     checks: machine as readonly Check[],
     image,
@@ -90,7 +93,11 @@ export function rememberRunLaunch(
     graceMs: summary.stop.graceMs,
     build: LAUNCHER_BUILD,
     ...(line === undefined ? {} : { line }),
-  });
+  };
+  return () => {
+    if (!sameBytes(known.image, image) || makePrivateDirectory(directory) !== undefined) return;
+    rememberLaunch(directory, launch);
+  };
 }
 
 const runLaunches = (cache: string): string => `${cache}/launch`;
