@@ -202,7 +202,7 @@ export async function outcomeOf(
   reports: readonly Report[],
 ): Promise<Outcome | { readonly again: Startable }> {
   const following = { running: startable, tries: 1, early: [], keepAlive: undefined };
-  const outcome = plainOutcome(reports) ?? await explain(reports, following);
+  const outcome = await endOf(reports, following);
   return "again" in outcome ? { again: await startable.rename(outcome.again) } : outcome;
 }
 
@@ -227,6 +227,11 @@ async function followStage(stage: Stage, following: Following): Promise<Outcome 
   releaseStage(stage);
   const { asks } = following.running.summary;
   if (asks !== undefined) (await import("../apply/asks.ts")).goBack(asks);
+  return await endOf(reports, following);
+}
+
+/** What is plain needs no plan; that a stage said nothing of the end is to be said. */
+async function endOf(reports: readonly Report[], following: Following): Promise<Outcome | Again> {
   const plain = plainOutcome(reports);
   return plain === undefined || plain.reason === "lost" ? await explain(reports, following) : plain;
 }
