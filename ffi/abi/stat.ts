@@ -128,8 +128,16 @@ export const STATX = defineStruct({
   ],
 });
 
-/** Words of struct statx that say which file it is and when it last changed: inode, size, ctime, mtime (each in two), device. */
-export const STAMP_WORDS: readonly number[] = [32, 40, 96, 104, 112, 120, 136];
+/** Offsets of the words of struct statx that say which file it is and when it last changed; the second half of nanoseconds is zero. */
+export const STAMP_WORDS: readonly number[] = ([
+  "stx_ino",
+  "stx_size",
+  "stx_ctime_sec",
+  "stx_ctime_nsec",
+  "stx_mtime_sec",
+  "stx_mtime_nsec",
+  "stx_dev_major",
+] as const).map((name) => STATX.fields[name].offset);
 
 /** Device number of mknod(2), as the kernel's new_encode_dev: 12 bits major, 20 bits minor. */
 export function makedev(major: number, minor: number): number {

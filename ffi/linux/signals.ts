@@ -8,20 +8,6 @@ import { callSync } from "./run.ts";
 export type SignalName = keyof typeof SIGNALS;
 
 /**
- * What a runner passes on to its container: not those that the runtimes use for themselves or that tell of a fault in the
- * runner, and not SIGCHLD, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, which are about the runner and its terminal.
- */
-export const FORWARDED_SIGNALS: readonly SignalName[] = [
-  "SIGHUP",
-  "SIGINT",
-  "SIGQUIT",
-  "SIGTERM",
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGWINCH",
-];
-
-/**
  * A caller may have blocked signals before it executed us, and the mask is inherited: then none would ever be delivered, and
  * a runner would wait for its container for ever. Only this thread's mask is changed; one thread is enough for a delivery.
  */

@@ -10,9 +10,7 @@ import {
   type Recorded,
 } from "../lifecycle/quick_exec.ts";
 import { outcomeOf, start, type Startable } from "../lifecycle/start.ts";
-import { forgetLaunch } from "../lifecycle/launch_file.ts";
 import { openTarget } from "../lifecycle/target.ts";
-import { EXEC_LAUNCHES } from "../plan/launcher/format.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { Report } from "../plan/report.ts";
 import { LAUNCHER_BUILD } from "../version.ts";
@@ -98,6 +96,8 @@ async function resume(
 ): Promise<Outcome> {
   const ended = await outcomeOf(startable, reports);
   if ("again" in ended) return await run(ended.again, quick);
-  if (ended.failure !== undefined) forgetLaunch(EXEC_LAUNCHES, givenWords());
+  if (ended.failure !== undefined) {
+    (await import("../lifecycle/launch.ts")).forgetExecLaunch(givenWords());
+  }
   return ended;
 }

@@ -37,13 +37,12 @@ async function runToEnd(
   try {
     startable = await startableOf(source);
     if (startable === undefined) return OWN_FAILURE;
-    if (reports === undefined) outcome = await run(startable, { source, given });
-    else {
-      const ended = await outcomeOf(startable, reports);
-      if ("again" in ended) outcome = await run(startable = ended.again, { source, given });
-      else outcome = ended;
-      if (outcome.failure !== undefined) await forget(source);
-    }
+    const ended = reports === undefined
+      ? { again: startable }
+      : await outcomeOf(startable, reports);
+    if ("again" in ended) outcome = await run(startable = ended.again, { source, given });
+    else outcome = ended;
+    if (reports !== undefined && outcome.failure !== undefined) await forget(source);
   } catch (error) {
     return await ownFailure(error, source);
   }

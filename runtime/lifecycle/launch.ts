@@ -76,8 +76,8 @@ export function runLaunch(
   // These want somebody who answers, opens or copies.
   const isPlain = open === undefined && copies === undefined && summary.copies === undefined &&
     summary.asks === undefined && summary.terminal !== true;
-  const directory = runLaunches(spec.cache);
   if (!isPlain) return undefined;
+  const directory = runLaunches(spec.cache);
   const machine = machineChecks(spec);
   const known = recallRun(spec.cache, spec.key, (switches, watched = []) => {
     machine.push(...switches.map(fileCheck), ...watched.map(stamp));
@@ -101,6 +101,11 @@ export function runLaunch(
 }
 
 const runLaunches = (cache: string): string => `${cache}/launch`;
+
+/** What failed may be what is remembered: it is written anew by the next exec. */
+export function forgetExecLaunch(words: readonly string[]): void {
+  forgetLaunch(EXEC_LAUNCHES, words);
+}
 
 /** It is written anew by the next run. */
 export function forgetRunLaunch(cache: string, words: readonly string[]): void {

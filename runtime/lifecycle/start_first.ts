@@ -25,13 +25,6 @@ function otherName({ name, record }: ContainerView): string {
   return record?.instance?.endsWith("~1") === true ? `${name}~2` : `${name}~1`;
 }
 
-/** What became of replacements that did not come to their end. */
-export interface SettledReplacements {
-  /** A line for each. */
-  readonly settled: readonly string[];
-  readonly failures: readonly ErrorFacts[];
-}
-
 export interface StartFirstOptions {
   readonly plan: DetachedPlanner;
   readonly orderly: Orderly;

@@ -41,3 +41,27 @@ export function goTo(to: Emitter, there: string): void {
 export function place(to: Emitter, name: string): void {
   to.add({ kind: "label", name });
 }
+
+/** `into` = `value`. */
+export function set(to: Emitter, into: string, value: Word): void {
+  to.add({ kind: "add", into, left: value, right: 0 });
+}
+
+/** Goes on at `there` unless both are equal. */
+export function unlessEqual(
+  to: Emitter,
+  [left, right]: readonly [Word, Word],
+  there: string,
+): void {
+  const equal = to.label("equal");
+  to.add(
+    { kind: "branch", when: "equal", left, right, to: equal },
+    { kind: "jump", to: there },
+    { kind: "label", name: equal },
+  );
+}
+
+/** `if (left < right) goto there` */
+export function whenLess(to: Emitter, [left, right]: readonly [Word, Word], there: string): void {
+  to.add({ kind: "branch", when: "less", left, right, to: there });
+}

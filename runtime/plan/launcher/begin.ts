@@ -37,7 +37,7 @@ import { socketpair } from "../../../ffi/calls/socket.ts";
 import { statx } from "../../../ffi/calls/stat.ts";
 import { POLLIN } from "../../../ffi/abi/poll.ts";
 import { type Emitter, result } from "../emitter.ts";
-import { addTo, goTo, place, whenEqual } from "../flow.ts";
+import { addTo, goTo, place, set, whenEqual, whenLess } from "../flow.ts";
 import {
   CONTROL_FD,
   FIRST_PASSED_FD,
@@ -46,10 +46,9 @@ import {
   REPORT_FD,
   STAGE_NAME,
 } from "../report.ts";
-import { AT, loadHeader, set, SLOT, toAddress, whenLess } from "./core.ts";
+import { AT, loadHeader, SLOT, STATUS, toAddress } from "./core.ts";
 import { LAUNCH, SHELL_PARTS } from "./format.ts";
 
-const STATUS: Cell = { cell: "status", size: STATX.size };
 const PAIR: Cell = { cell: "pair", size: 8 };
 const PIPE: Cell = { cell: "pipe", size: 8 };
 const PIDFD: Cell = { cell: "pidfd", size: 4 };

@@ -1,13 +1,13 @@
 /** The part of the launcher that compares what a launch file expects with what there is. Whatever differs is left to the runtime. */
 import { O_CLOEXEC, O_NONBLOCK } from "../../../ffi/abi/fcntl.ts";
-import { STAMP_WORDS, STATX, STATX_BASIC_STATS } from "../../../ffi/abi/stat.ts";
+import { STAMP_WORDS, STATX_BASIC_STATS } from "../../../ffi/abi/stat.ts";
 import type { Cell } from "../../../ffi/calls/call.ts";
 import { read } from "../../../ffi/calls/io.ts";
 import { close, openat, readlinkat } from "../../../ffi/calls/open.ts";
 import { statx } from "../../../ffi/calls/stat.ts";
 import { type Emitter, result } from "../emitter.ts";
-import { addTo, goTo, loadField, place, whenEqual } from "../flow.ts";
-import { AT, loadHeader, set, toAddress, unlessEqual, whenLess } from "./core.ts";
+import { addTo, goTo, loadField, place, set, unlessEqual, whenEqual, whenLess } from "../flow.ts";
+import { AT, loadHeader, STATUS, toAddress } from "./core.ts";
 import { findVariable } from "./environment.ts";
 import {
   CHECK,
@@ -20,7 +20,6 @@ import {
 
 /** What was read, and zeros up to the next multiple of 8. */
 const TEXT: Cell = { cell: "text", size: CHECKED_BYTES_MAX + 8 };
-const STATUS: Cell = { cell: "status", size: STATX.size };
 const COMPARE = "launcher.compare";
 const SEARCH = "launcher.search";
 const SAME = "launcher.same";
@@ -81,24 +80,14 @@ const CHECKS: Readonly<Record<CheckKind, (to: Emitter) => void>> = {
   ticks: (to) => {
     readText(to);
     findTicks(to);
-    // There or nowhere.
-    to.add(
-      { kind: "add", into: "text end", left: result("found"), right: 1 },
-      { kind: "add", into: "expected end", left: result("expected"), right: result("bytes") },
-    );
-    set(to, "here", result("found"));
-    set(to, "there", result("expected"));
-    goTo(to, SAME);
+    searchHere(to, SAME);
   },
   status: compareStatus,
   variable: (to) => {
     findVariable(to, result("path"), AT.leave);
     // As far as the NUL behind it.
-    to.add({ kind: "add", into: "expected end", left: result("expected"), right: result("bytes") });
-    set(to, "text end", result("here"));
     set(to, "found", result("here"));
-    set(to, "there", result("expected"));
-    goTo(to, SAME);
+    searchHere(to, SAME);
   },
   unset: (to) => {
     findVariable(to, result("path"), AT.nextCheck);
@@ -153,6 +142,17 @@ export interface Search {
   readonly same: string;
   readonly found: string;
   readonly missing: string;
+}
+
+/** As a search, at the address in `found` alone, of a text that may be short. `same`: that of the search. */
+export function searchHere(to: Emitter, same: string): void {
+  to.add(
+    { kind: "add", into: "text end", left: result("found"), right: 1 },
+    { kind: "add", into: "expected end", left: result("expected"), right: result("bytes") },
+  );
+  set(to, "here", result("found"));
+  set(to, "there", result("expected"));
+  goTo(to, same);
 }
 
 /**

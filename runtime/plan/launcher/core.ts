@@ -1,6 +1,7 @@
 /** What the parts of the launcher share. */
+import { STATX } from "../../../ffi/abi/stat.ts";
 import { TIMESPEC } from "../../../ffi/abi/timerfd.ts";
-import type { Cell, Word } from "../../../ffi/calls/call.ts";
+import type { Cell } from "../../../ffi/calls/call.ts";
 import { type Emitter, result } from "../emitter.ts";
 import { LAUNCH_BYTES_MAX } from "./format.ts";
 
@@ -13,7 +14,6 @@ export const AT = {
   checks: "launcher.checks",
   nextCheck: "launcher.next check",
   passed: "launcher.passed",
-  begin: "launcher.begin",
   child: "launcher.child",
   follow: "launcher.follow",
   ended: "launcher.ended",
@@ -39,6 +39,9 @@ export const SLOT = {
 /** The launch file, which is shorter. */
 export const FILE: Cell = { cell: "launch file", size: LAUNCH_BYTES_MAX };
 
+/** What statx(2) says. */
+export const STATUS: Cell = { cell: "status", size: STATX.size };
+
 /** When it began: struct timespec. */
 export const BEGUN: Cell = { cell: "begun", size: TIMESPEC.size };
 
@@ -50,28 +53,4 @@ export function loadHeader(to: Emitter, into: string, offset: number): void {
 /** The slot `name` holds a place in the launch file: it becomes an address. */
 export function toAddress(to: Emitter, name: string): void {
   to.add({ kind: "add", into: name, left: result(name), right: { ...FILE, offset: 0 } });
-}
-
-/** `into` = `value`. */
-export function set(to: Emitter, into: string, value: Word): void {
-  to.add({ kind: "add", into, left: value, right: 0 });
-}
-
-/** Goes on at `there` unless both are equal. */
-export function unlessEqual(
-  to: Emitter,
-  [left, right]: readonly [Word, Word],
-  there: string,
-): void {
-  const equal = to.label("equal");
-  to.add(
-    { kind: "branch", when: "equal", left, right, to: equal },
-    { kind: "jump", to: there },
-    { kind: "label", name: equal },
-  );
-}
-
-/** `if (left < right) goto there` */
-export function whenLess(to: Emitter, [left, right]: readonly [Word, Word], there: string): void {
-  to.add({ kind: "branch", when: "less", left, right, to: there });
 }

@@ -8,7 +8,7 @@ import { read } from "../../../ffi/calls/io.ts";
 import { exitGroup, waitid } from "../../../ffi/calls/process.ts";
 import { recvfrom } from "../../../ffi/calls/socket.ts";
 import { type Emitter, result } from "../emitter.ts";
-import { addTo, goTo, place, whenEqual } from "../flow.ts";
+import { addTo, goTo, place, set, unlessEqual, whenEqual, whenLess } from "../flow.ts";
 import {
   type Counter,
   COUNTERS,
@@ -20,8 +20,8 @@ import {
   REPORTS_MAX,
   SIGNALED,
 } from "../report.ts";
-import { search } from "./checks.ts";
-import { AT, loadHeader, set, SLOT, unlessEqual, whenLess } from "./core.ts";
+import { search, searchHere } from "./checks.ts";
+import { AT, loadHeader, SLOT } from "./core.ts";
 import { ENTRY_BYTES, REPORTED } from "./explain.ts";
 import { LAUNCH, REPORTED_PREFIX } from "./format.ts";
 import { sayLine } from "./say.ts";
@@ -43,9 +43,9 @@ export function endAsCommand(to: Emitter): void {
   whenEqual(to, [result("undone"), 0], AT.explain);
   const ending = to.label("ending");
   set(to, "end", result("step"));
-  unlessZero(to, "end", ending);
+  unlessEqual(to, [result("end"), 0], ending);
   set(to, "end", result("exited"));
-  unlessZero(to, "end", ending);
+  unlessEqual(to, [result("end"), 0], ending);
   goTo(to, AT.explain);
   place(to, ending);
   const info = REPORTED_PREFIX + REPORT_SIGINFO;
@@ -66,13 +66,6 @@ export function endAsCommand(to: Emitter): void {
     { kind: "load", into: "status", address: STATUS, width: 1 },
   );
   to.call(exitGroup({ status: result("status") }));
-}
-
-function unlessZero(to: Emitter, name: string, there: string): void {
-  const zero = to.label("zero");
-  whenEqual(to, [result(name), 0], zero);
-  goTo(to, there);
-  place(to, zero);
 }
 
 /** What is in a report besides how the command ended makes it one that has to be looked at. */
@@ -169,15 +162,7 @@ function passCounters(to: Emitter, taken: string): void {
       found: taken,
       missing: notPlain("stage"),
     };
-    if (bytes.length < 8) {
-      to.add(
-        { kind: "add", into: "expected end", left: result("expected"), right: bytes.length },
-        { kind: "add", into: "text end", left: result("found"), right: 1 },
-      );
-      set(to, "here", result("found"));
-      set(to, "there", result("expected"));
-      goTo(to, labels.same);
-    }
+    if (bytes.length < 8) searchHere(to, labels.same);
     search(to, labels);
     place(to, next);
   });

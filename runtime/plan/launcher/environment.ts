@@ -1,8 +1,8 @@
 /** The variables that the launcher was executed with. */
 import type { Word } from "../../../ffi/calls/call.ts";
 import { type Emitter, result } from "../emitter.ts";
-import { addTo, goTo, place, whenEqual } from "../flow.ts";
-import { set, SLOT } from "./core.ts";
+import { addTo, goTo, place, set, whenEqual } from "../flow.ts";
+import { SLOT } from "./core.ts";
 
 /** `into` = address of the list of the environment's variables: it follows argv and its null pointer. */
 export function environmentOf(to: Emitter, into: string): void {

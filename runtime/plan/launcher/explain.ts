@@ -6,10 +6,10 @@ import { write } from "../../../ffi/calls/io.ts";
 import { dup3, memfdCreate } from "../../../ffi/calls/open.ts";
 import { execve, exitGroup } from "../../../ffi/calls/process.ts";
 import { type Emitter, result } from "../emitter.ts";
-import { addTo, goTo, place, whenEqual } from "../flow.ts";
+import { addTo, goTo, place, whenEqual, whenLess } from "../flow.ts";
 import { REPORT_BYTES, REPORTS_MAX, STAGE_FAILED, STAGE_NAME } from "../report.ts";
 import { restoreMask } from "./begin.ts";
-import { AT, BEGUN, SLOT, whenLess } from "./core.ts";
+import { AT, BEGUN, SLOT } from "./core.ts";
 import { environmentOf } from "./environment.ts";
 import { REPORTED_FD, REPORTED_PREFIX, REPORTED_ROLE, WORDS_MAX } from "./format.ts";
 

@@ -17,8 +17,8 @@ import { close, fcntl, openat } from "../../../ffi/calls/open.ts";
 import { statx } from "../../../ffi/calls/stat.ts";
 import { clockGettime } from "../../../ffi/calls/timer.ts";
 import { type Emitter, result } from "../emitter.ts";
-import { addTo, goTo, place, whenEqual } from "../flow.ts";
-import { AT, BEGUN, FILE, loadHeader, set, SLOT, toAddress, unlessEqual } from "./core.ts";
+import { addTo, goTo, place, set, unlessEqual, whenEqual } from "../flow.ts";
+import { AT, BEGUN, FILE, loadHeader, SLOT, STATUS, toAddress } from "./core.ts";
 import { findVariable } from "./environment.ts";
 import {
   EXEC_LAUNCHES,
@@ -40,7 +40,6 @@ const NAME: Bytes = { bytes: cstr("0".repeat(16)), patches: [] };
 /** Of the caches, where XDG_CACHE_HOME says it: longer is none. */
 const PATH_MAX = 4000;
 const PATH: Cell = { cell: "directory", size: PATH_MAX + LAUNCH_PLACE.length + 16 };
-const STATUS: Cell = { cell: "status", size: STATX.size };
 const HASH: Cell = { cell: "hash", size: 8 };
 /** A directory that only its owner may enter. */
 const DIRECTORY_MODE = 0o40700;

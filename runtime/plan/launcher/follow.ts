@@ -9,9 +9,9 @@ import { pollCell, pollField, ppoll } from "../../../ffi/calls/poll.ts";
 import { sendto } from "../../../ffi/calls/socket.ts";
 import { timerfdCreate, timerfdSettime } from "../../../ffi/calls/timer.ts";
 import { type Emitter, result } from "../emitter.ts";
-import { addTo, goTo, place, whenEqual } from "../flow.ts";
+import { addTo, goTo, place, set, whenEqual, whenLess } from "../flow.ts";
 import { CONTROL_BYTES } from "../report.ts";
-import { AT, FILE, set, SLOT, whenLess } from "./core.ts";
+import { AT, FILE, SLOT } from "./core.ts";
 import { LAUNCH } from "./format.ts";
 
 const SIGNAL: Cell = { cell: "signal", size: SIGINFO.size };

@@ -4,8 +4,8 @@ import type { Bytes, Cell } from "../../../ffi/calls/call.ts";
 import { write } from "../../../ffi/calls/io.ts";
 import { clockGettime } from "../../../ffi/calls/timer.ts";
 import { type Emitter, result } from "../emitter.ts";
-import { addTo, goTo, place, whenEqual } from "../flow.ts";
-import { BEGUN, loadHeader, set, toAddress, whenLess } from "./core.ts";
+import { addTo, goTo, place, set, whenEqual, whenLess } from "../flow.ts";
+import { BEGUN, loadHeader, toAddress } from "./core.ts";
 import { LAUNCH, LINE_BYTES_MAX, LINE_START } from "./format.ts";
 
 const ENDED: Cell = { cell: "ended", size: TIMESPEC.size };

@@ -123,11 +123,11 @@ function stackOf(words: readonly string[], environment: readonly string[]): Uint
 }
 
 const textAt = (machine: Machine, address: bigint): string => {
-  let text = "";
+  const bytes: number[] = [];
   for (let at = address;; at++) {
     const [byte = 0] = readMemory(machine.memory, at, 1);
-    if (byte === 0) return decodeURIComponent(text);
-    text += `%${byte.toString(16).padStart(2, "0")}`;
+    if (byte === 0) return new TextDecoder().decode(Uint8Array.from(bytes));
+    bytes.push(byte);
   }
 };
 
