@@ -15,6 +15,8 @@ export interface LayerUse {
   readonly version: 1;
   /** Absolute path. */
   readonly file: string;
+  /** What is there until it is called `file`. */
+  readonly movedFrom?: string;
   /** What an archive or an image was (`fileVersion`); absent for a container. */
   readonly identity?: string;
   /** Diff ids. */
@@ -22,6 +24,9 @@ export interface LayerUse {
 }
 
 const directoryOf = (data: string): string => `${data}/uses`;
+
+const useOf = (data: string, who: string): string =>
+  `${directoryOf(data)}/${createHash("sha256").update(who).digest("hex")}`;
 
 /** Name of the lock under which uses are written and forgotten: what is written again meanwhile is not forgotten. */
 const LOCK = "uses";
@@ -32,12 +37,31 @@ export async function noteUse(
   who: string,
   use: Omit<LayerUse, "version">,
 ): Promise<void> {
-  const path = `${directoryOf(data)}/${createHash("sha256").update(who).digest("hex")}`;
+  const path = useOf(data, who);
   const text = JSON.stringify({ version: 1, ...use } satisfies LayerUse);
   if (use.identity !== undefined && readFile(path) === text) return;
   using _held = await lock(data, LOCK);
   const reason = replaceFile(path, text);
   if (reason !== undefined) throw new ImageError("STORE_UNUSABLE", reason);
+}
+
+/**
+ * `move` gives what wants layers, a file that is noted under its own path, the path `to`. Whenever this is cut off, and whoever collects
+ * meanwhile: its layers are wanted. @throws ImageError when that can't be written; then it has not moved.
+ */
+export async function moveUse(
+  data: string,
+  { from, to }: { readonly from: string; readonly to: string },
+  move: () => void,
+): Promise<void> {
+  const use = parse(readFile(useOf(data, from)));
+  if (use === undefined) return move();
+  const { layers } = use;
+  await noteUse(data, to, { file: to, movedFrom: from, layers });
+  move();
+  await noteUse(data, to, { file: to, layers });
+  // Another may get that path.
+  callSync(unlinkat({ pathname: useOf(data, from), flags: 0 }));
 }
 
 /** What is wanted, and the files of `uses/` that want nothing any more. */
@@ -61,7 +85,8 @@ export function readUses(data: string, which: "all" | "containers"): LayerUses {
   return { wanted, over };
 }
 
-function isThere({ file, identity }: LayerUse): boolean {
+function isThere({ file, movedFrom, identity }: LayerUse): boolean {
+  if (movedFrom !== undefined && fileVersion(movedFrom) !== undefined) return true;
   const found = fileVersion(file);
   return found !== undefined && (identity === undefined || identity === found.text);
 }

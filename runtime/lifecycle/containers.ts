@@ -157,10 +157,15 @@ export function lostEnding(at = 0): Ending {
   return { status: 255, lost: true, at, cpuMicroseconds: 0, maxRssKib: 0 };
 }
 
-/** What was asked for when the container was made. Throws ContainervError when it can't be read any more. */
-export function desiredOf({ id, places }: Pick<ContainerView, "id" | "places">): DesiredContainer {
+/**
+ * What was asked for when the container was made, under the name that its directory has: a rename may have been cut off behind that.
+ * Throws ContainervError when it can't be read any more.
+ */
+export function desiredOf(
+  { id, name, places }: Pick<ContainerView, "id" | "name" | "places">,
+): DesiredContainer {
   try {
-    return JSON.parse(readFile(places.desired) ?? "") as DesiredContainer;
+    return { ...JSON.parse(readFile(places.desired) ?? "") as DesiredContainer, name };
   } catch {
     throw new ContainervError({
       code: "STATE_BROKEN",

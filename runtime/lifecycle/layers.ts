@@ -23,7 +23,7 @@ import {
   openArchive,
   unpackArchive,
 } from "../image/unpack.ts";
-import { noteUse } from "../image/uses.ts";
+import { moveUse, noteUse } from "../image/uses.ts";
 import { lookUpUser } from "../observe/users.ts";
 import { ContainervError } from "../plan/error.ts";
 import type { Host, LayerRoot, ResolvedLayer } from "../plan/host.ts";
@@ -87,10 +87,22 @@ export async function lookUpLayers(
 
 /** A container that outlives its runner: its layers stay as long as its directory of records. @throws ContainervError */
 export async function keepLayers(directory: string, { layers }: StoredLayers): Promise<void> {
-  const data = dataDirectory(process.env, getuid());
   const roots = Object.values(layers).flatMap((one) => one.roots);
+  const use = { file: directory, layers: roots.map(({ diffId }) => diffId) };
+  await inStore((data) => noteUse(data, directory, use));
+}
+
+/** `move` gives its directory of records the path `to`: its layers stay throughout. @throws ContainervError */
+export async function moveLayers(
+  paths: { readonly from: string; readonly to: string },
+  move: () => void,
+): Promise<void> {
+  await inStore((data) => moveUse(data, paths, move));
+}
+
+async function inStore(act: (data: string) => Promise<void>): Promise<void> {
   try {
-    await noteUse(data, directory, { file: directory, layers: roots.map(({ diffId }) => diffId) });
+    await act(dataDirectory(process.env, getuid()));
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     throw new ContainervError({ code: error.code, message: error.message });

@@ -1,8 +1,5 @@
 /** Another name for a container, whatever it does at the moment. */
-import { EEXIST } from "../../ffi/abi/errno.ts";
-import { RENAME_NOREPLACE } from "../../ffi/abi/fcntl.ts";
-import { renameat2 } from "../../ffi/calls/path.ts";
-import { callSync, SyscallError } from "../../ffi/linux/run.ts";
+import { entryKind } from "../../ffi/linux/file.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { isName } from "../../spec/model/name.ts";
 import { ContainervError } from "../plan/error.ts";
@@ -13,6 +10,7 @@ import { type ContainerView, desiredOf } from "./containers.ts";
 import { digestOf } from "./digest.ts";
 import { noteRenamed } from "./names.ts";
 import { type OpenProject, saveContainer } from "./project.ts";
+import { moveRecords } from "./stored.ts";
 import { supervisorOf } from "./supervise/launch.ts";
 import { needsSupervisor } from "./supervise/supervision.ts";
 
@@ -20,7 +18,11 @@ import { needsSupervisor } from "./supervise/supervision.ts";
  * Its directory, its record and its name in what was asked for. Groups and the file of its log keep the names that they were made with,
  * its host name until it is started again. Throws ContainervError: BAD_NAME, NAME_TAKEN, SUPERVISED.
  */
-export function renameContainer(project: OpenProject, view: ContainerView, to: string): void {
+export async function renameContainer(
+  project: OpenProject,
+  view: ContainerView,
+  to: string,
+): Promise<void> {
   if (!isName(to)) {
     throw new ContainervError({
       code: "BAD_NAME",
@@ -38,31 +40,28 @@ export function renameContainer(project: OpenProject, view: ContainerView, to: s
       fix: `change its name in ${project.file}, then containerv up -d`,
     });
   }
+  const places = containerPlaces(project.places, to);
+  if (entryKind(places.directory) !== undefined) throw taken(view, to);
   // First: whoever takes the name it had must not take its groups and its log for free.
   const problem = noteRenamed(project.places);
   if (problem !== undefined) throw new ContainervError({ code: "NO_STATE", message: problem });
-  const places = containerPlaces(project.places, to);
-  move(view, places.directory, to);
+  // Cut off behind the move, it has its groups nevertheless: they are not called as its directory is.
+  const instance = record.instance ?? view.id;
+  saveContainer(view, { ...record, instance });
+  await moveRecords(before, { from: view.places.directory, to: places.directory });
   const after = named(before, to);
   writeRecord(places.desired, after);
   const digest = { ...record.digest, spec: digestUnder(before.name, after) };
-  const instance = record.instance ?? view.id;
   saveContainer({ places, project: project.places }, { ...record, name: to, instance, digest });
   noteEvent(project.places, { type: "renamed", container: to, from });
 }
 
-function move({ places, name }: ContainerView, newpath: string, to: string): void {
-  const call = renameat2({ oldpath: places.directory, newpath, flags: RENAME_NOREPLACE });
-  const result = Number(callSync(call));
-  if (result === -EEXIST) {
-    throw new ContainervError({
-      code: "NAME_TAKEN",
-      message: `${name} can't be renamed: the project has a container "${to}" already`,
-      fix: `containerv rm ${to}, or take another name`,
-    });
-  }
-  if (result < 0) throw new SyscallError(call, -result);
-}
+const taken = ({ name }: ContainerView, to: string): ContainervError =>
+  new ContainervError({
+    code: "NAME_TAKEN",
+    message: `${name} can't be renamed: the project has a container "${to}" already`,
+    fix: `containerv rm ${to}, or take another name`,
+  });
 
 /** The host name is the container's where the spec does not say another. */
 function named(container: DesiredContainer, to: string): DesiredContainer {

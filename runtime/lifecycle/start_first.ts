@@ -2,8 +2,6 @@
  * `update: startFirst`: the new container is started beside the old one, under a name of its own; when it is ready the old one is ended
  * and the new one takes the name. A runner that is killed on the way leaves both, and the next `gc` or `up` settles which one stays.
  */
-import { renameat2 } from "../../ffi/calls/path.ts";
-import { check } from "../../ffi/linux/run.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import { containerPlaces, replacedName } from "../state/places.ts";
@@ -17,7 +15,7 @@ import { specDigests } from "./digest.ts";
 import { noState, type OpenProject, saveContainer } from "./project.ts";
 import { endAndRemove, removeContainer } from "./remove.ts";
 import { stopContainers } from "./stop.ts";
-import { storedLayers } from "./stored.ts";
+import { moveRecords } from "./stored.ts";
 import { healthOf, type Orderly } from "./supervise/orderly.ts";
 
 /** A name that neither the old one's record nor its groups have. */
@@ -104,10 +102,8 @@ async function takeOver(project: OpenProject, from: string): Promise<void> {
     digest: { ...view.record.digest, spec: specDigests(desired).spec },
   });
   const { directory } = containerPlaces(project.places, name);
-  check(renameat2({ oldpath: view.places.directory, newpath: directory }));
+  await moveRecords(desired, { from: view.places.directory, to: directory });
   noteEvent(project.places, { type: "renamed", container: name, from });
-  const stored = (await storedLayers(desired))?.stored;
-  if (stored !== undefined) await (await import("./layers.ts")).keepLayers(directory, stored);
 }
 
 /** What became of replacements that did not come to their end. */

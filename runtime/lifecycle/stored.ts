@@ -1,4 +1,7 @@
 /** What a container has of others: layers from the store, namespaces of containers by name. Nothing is loaded for one without such. */
+import { RENAME_NOREPLACE } from "../../ffi/abi/fcntl.ts";
+import { renameat2 } from "../../ffi/calls/path.ts";
+import { check } from "../../ffi/linux/run.ts";
 import type { DesiredContainer } from "../../spec/model/desired.ts";
 import type { Host } from "../plan/host.ts";
 import type { StoredLayers } from "./layers.ts";
@@ -19,10 +22,27 @@ async function layersOf(
   container: DesiredContainer,
   options: { readonly unpack: boolean; readonly host?: Host },
 ): Promise<Stored> {
-  const isStored = ({ kind }: { kind: string }): boolean => kind === "tar" || kind === "image";
-  if (!container.rootfs.layers.some(isStored)) return undefined;
+  if (!hasStored(container)) return undefined;
   const { lookUpLayers } = await import("./layers.ts");
   return { stored: await lookUpLayers(container, options) };
+}
+
+const hasStored = ({ rootfs }: DesiredContainer): boolean =>
+  rootfs.layers.some(({ kind }) => kind === "tar" || kind === "image");
+
+/**
+ * Another path for the directory of its records, which says what of the store is its own. Throws ContainervError, and SyscallError when
+ * there is one already.
+ */
+export async function moveRecords(
+  container: DesiredContainer,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<void> {
+  const move = (): void => {
+    check(renameat2({ oldpath: from, newpath: to, flags: RENAME_NOREPLACE }));
+  };
+  if (!hasStored(container)) return move();
+  await (await import("./layers.ts")).moveLayers({ from, to }, move);
 }
 
 /** What opens the containers that it joins by name; nothing is loaded for a container that joins none. */

@@ -123,6 +123,7 @@ const VERB_LIST: readonly Verb[] = [
     keeps: BOTH,
     sample: [],
   },
+  { name: "rename", args: ["rename", "one", "uno"], before: SPEC, sample: [] },
   { name: "stop", args: ["stop"], before: SPEC, keeps: BOTH, sample: [] },
   {
     name: "start",

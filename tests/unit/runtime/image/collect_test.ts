@@ -1,7 +1,15 @@
 // runs-under: bun, deno
-import { existsSync, mkdirSync, readdirSync, rmdirSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { test } from "node:test";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { fileVersion } from "../../../../ffi/linux/file.ts";
 import { collectLayers, removeLayer } from "../../../../runtime/image/collect.ts";
 import {
@@ -12,7 +20,7 @@ import {
   openStore,
   rememberArchive,
 } from "../../../../runtime/image/store.ts";
-import { noteUse, readUses } from "../../../../runtime/image/uses.ts";
+import { moveUse, noteUse, readUses } from "../../../../runtime/image/uses.ts";
 import { type TempDir, tempDir } from "../../../support/temp.ts";
 
 const ID = (letter: string): string => `sha256:${letter.repeat(64)}`;
@@ -61,6 +69,43 @@ test("a container's layers stay as long as its directory, an archive's as long a
   assertEquals((await collectLayers(data, OLD)).layers, [ID("b")]);
   directory[Symbol.dispose]();
   assertEquals(existsSync(layerDirectory(data, ID("a"))), false);
+});
+
+test("the layers of a container that is given another name are wanted at each moment, and then as long as it", async () => {
+  using directory = tempDir();
+  const data = store(directory, "a", "b");
+  const [from, to] = [directory.file("from"), directory.file("to")];
+  const isWanted = (): readonly boolean[] =>
+    ["a", "b"].map((letter) => readUses(data, "containers").wanted.has(ID(letter)));
+  mkdirSync(from);
+  await noteUse(data, from, { file: from, layers: [ID("a")] });
+  // Of one that had the name before.
+  await noteUse(data, to, { file: to, layers: [ID("b")] });
+  await moveUse(data, { from, to }, () => {
+    assertEquals(isWanted(), [true, false]);
+    renameSync(from, to);
+    assertEquals(isWanted(), [true, false]);
+  });
+  assertEquals(isWanted(), [true, false]);
+  // Another one has the name that it had.
+  mkdirSync(from);
+  rmdirSync(to);
+  assertEquals(isWanted(), [false, false]);
+});
+
+test("a move that fails leaves the layers with who had them", async () => {
+  using directory = tempDir();
+  const data = store(directory, "a");
+  const [from, to] = [directory.file("from"), directory.file("to")];
+  mkdirSync(from);
+  await noteUse(data, from, { file: from, layers: [ID("a")] });
+  const fails = (): never => {
+    throw new Error("it does not move");
+  };
+  await assertRejects(() => moveUse(data, { from, to }, fails), Error, "it does not move");
+  assertEquals((await collectLayers(data, OLD)).layers, []);
+  rmdirSync(from);
+  assertEquals((await collectLayers(data, OLD)).layers, [ID("a")]);
 });
 
 test("who wants nothing any more is forgotten; what is torn too", async () => {
