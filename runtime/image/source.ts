@@ -6,19 +6,11 @@ import { SyscallError } from "../../ffi/linux/error.ts";
 import type { Piece } from "../../ffi/memory/arena.ts";
 import type { ByteSource } from "./tar/window.ts";
 import { inflate } from "./compression.ts";
-import {
-  createDigester,
-  createLentDigester,
-  type Digester,
-  isLong,
-  type LentDigester,
-} from "./digester.ts";
+import { createDigester, type Digester, isLong } from "./digester.ts";
+import { type Range, readAhead } from "./read_ahead.ts";
+import { SLOT_BYTES } from "./ring.ts";
 
-export interface Range {
-  readonly fd: number;
-  readonly offset: number;
-  readonly size: number;
-}
+export type { Range } from "./read_ahead.ts";
 
 /** The bytes of a range; what lies beyond it is not read. */
 export function rangeSource({ fd, offset, size }: Range) {
@@ -47,19 +39,6 @@ function digestedSource(range: Range, digester: Digester): ByteSource {
       const got = read(piece, at, end);
       const full = digester.update(piece.bytes.subarray(at, at + got));
       return full === undefined ? got : full.then(() => got);
-    },
-  };
-}
-
-/** The same of a long one, in memory that the digester was lent. */
-function lentSource(range: Range, digester: LentDigester): ByteSource {
-  const { read } = rangeSource(range);
-  return {
-    room: digester.room,
-    read(piece, at, end) {
-      const got = read(piece, at, end);
-      if (got > 0) digester.took(got);
-      return got;
     },
   };
 }
@@ -134,8 +113,13 @@ export function archiveSource(
 function plainSource(range: Range, shared: SharedArrayBuffer | undefined): ArchiveSource {
   const make = (): readonly [ByteSource, Omit<Digester, "update">] => {
     if (shared !== undefined && isLong(range.size)) {
-      const lent = createLentDigester(shared);
-      return [lentSource(range, lent), lent];
+      const { fd, offset } = range;
+      const ahead = readAhead(
+        range,
+        shared,
+        (got) => readError(got, { fd, count: SLOT_BYTES, offset }),
+      );
+      return [ahead, ahead];
     }
     const digester = createDigester(range.size);
     return [digestedSource(range, digester), digester];

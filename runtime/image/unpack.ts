@@ -6,8 +6,9 @@ import { fileVersion, getuid } from "../../ffi/linux/file.ts";
 import { callSync, createArena, SyscallError } from "../../ffi/linux/run.ts";
 import { type SharedPiece, sharePiece } from "../../ffi/linux/shared.ts";
 import type { Arena, Piece } from "../../ffi/memory/arena.ts";
-import { isLong, LENT_BYTES } from "./digester.ts";
+import { isLong } from "./digester.ts";
 import { ImageError } from "./error.ts";
+import { RING_BYTES } from "./ring.ts";
 import { archiveSource, compressionOf, type Digests, type Range, rangeSource } from "./source.ts";
 import { createLayer, findLayer, type LayerRecord } from "./store.ts";
 import { readTar, type TarLimits, type TarSink } from "./tar/read.ts";
@@ -98,10 +99,10 @@ export interface ArchiveMemory extends Disposable {
   readonly piece: Piece | SharedPiece;
 }
 
-/** `size`: how long the archive is. That of a long one is lent to the thread that digests it. */
+/** `size`: how long the archive is. That of a long one is lent to the thread that reads and digests it. */
 export function archiveMemory(size: number): ArchiveMemory {
   const arena = createArena(isLong(size) ? SCRATCH_BYTES : WINDOW_BYTES);
-  const piece = isLong(size) ? sharePiece(LENT_BYTES) : arena.allocate(WINDOW_BYTES, 4096);
+  const piece = isLong(size) ? sharePiece(RING_BYTES) : arena.allocate(WINDOW_BYTES, 4096);
   return { arena, piece, [Symbol.dispose]: () => arena[Symbol.dispose]() };
 }
 

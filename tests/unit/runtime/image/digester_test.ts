@@ -1,12 +1,8 @@
 // runs-under: bun, deno
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
-import {
-  createDigester,
-  createLentDigester,
-  LENT_BYTES,
-} from "../../../../runtime/image/digester.ts";
+import { createDigester } from "../../../../runtime/image/digester.ts";
 
 const MIB = 1 << 20;
 /** What is digested by a thread of its own, and what is not. */
@@ -44,30 +40,4 @@ describe("createDigester()", () => {
       await digester.close();
     });
   }
-});
-
-describe("createLentDigester()", () => {
-  test("digests what is put into its memory; what was there before is digested first", async () => {
-    const shared = new SharedArrayBuffer(LENT_BYTES);
-    const memory = new Uint8Array(shared);
-    const digester = createLentDigester(shared);
-    const expected = createHash("sha256");
-    let last = 0;
-    try {
-      for (const [index, length] of [1, 4 * MIB, 4 * MIB, 63, 4 * MIB, MIB, 4 * MIB].entries()) {
-        const { at, end } = await digester.room();
-        assert(end - at >= length && at >= 512, "no place for a block that is not used yet");
-        assert(at !== last, "what was read last is still used");
-        last = at;
-        // In front of it stands what was not used yet, which was digested where it was read.
-        memory.fill(0xff, at - 512, at);
-        memory.fill(index + 1, at, at + length);
-        expected.update(memory.slice(at, at + length));
-        digester.took(length);
-      }
-      assertEquals(await digester.digest(), `sha256:${expected.digest("hex")}`);
-    } finally {
-      await digester.close();
-    }
-  });
 });
