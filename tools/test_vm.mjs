@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bootstrap, ROOT } from "./bootstrap.mjs";
 import { buildMissing } from "./lib/build_missing.mjs";
-import { bundleForTests, executableForTests } from "./lib/cli_bundle.mjs";
+import { bundleForEmulated, executableForTests } from "./lib/cli_bundle.mjs";
 import { runCommand, showMs } from "./lib/process.mjs";
 import { mayRunUnder, SUITES, testFiles } from "./lib/suites.mjs";
 
@@ -227,7 +227,7 @@ async function main() {
   // the time of the bundle.
   const bundled = join(ROOT, `node_modules/.cache/containerv/cli-${process.pid}`);
   try {
-    const cli = await bundleForTests(bundled);
+    const cli = await bundleForEmulated(bundled);
     const executable = await executableForTests(bundled);
     for (const kernel of kernels) {
       for (const part of batches(runs)) {
