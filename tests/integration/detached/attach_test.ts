@@ -96,7 +96,9 @@ test(
       return found;
     };
     const pump = newChild([main]);
-    box.write({ containers: { main: shell, other: shell } });
+    // Not a shell: of one that reads it is open whether it first sees the end of its input, or the signal.
+    const sleeper = { ...shell, commands: [["sleep", "1000"]] };
+    box.write({ containers: { main: shell, other: sleeper } });
     assertEquals((await box.cv("up", "-d")).code, 0);
     const other = (await box.ps()).find(({ name }) => name === "other")?.pid ?? 0;
     process.kill(newChild([main, pump, other]), "SIGKILL");
