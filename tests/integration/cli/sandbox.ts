@@ -25,6 +25,12 @@ export function sh(script: string): readonly string[] {
   return ["/bin/sh", "-c", script];
 }
 
+/**
+ * Shell words that wait for signals, as PID 1 of a container: it hears of each at once and runs nothing meanwhile. A loop of short sleeps
+ * takes most of an emulated machine's processor. What outlives PID 1 the kernel ends, so it is not for `exec`.
+ */
+export const IDLE_LOOP = "sleep 1000 & while :; do wait $!; done";
+
 /** Runs `verb` on the spec, written to `NAME.yaml` of a directory of its own. */
 export async function runSpec(
   spec: SpecObject,

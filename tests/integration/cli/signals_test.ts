@@ -6,7 +6,16 @@ import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/ass
 import { SIGNALS } from "../../../ffi/abi/signal.ts";
 import { PATIENCE } from "../../support/cli.ts";
 import { missing, root } from "../../support/require.ts";
-import { guardWorld, lives, processesOf, runSpec, sh, startSpec, until } from "./sandbox.ts";
+import {
+  guardWorld,
+  IDLE_LOOP,
+  lives,
+  processesOf,
+  runSpec,
+  sh,
+  startSpec,
+  until,
+} from "./sandbox.ts";
 
 guardWorld();
 const skip = missing(root());
@@ -51,9 +60,7 @@ describe("the status of each signal", { skip }, () => {
 describe("the runner passes signals on", { skip }, () => {
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT"] as const) {
     test(`${signal} to PID 1, which handles it`, async () => {
-      const script = `trap 'echo got; exit 42' ${
-        signal.slice(3)
-      }; echo up; while :; do sleep 0.05; done`;
+      const script = `trap 'echo got; exit 42' ${signal.slice(3)}; echo up; ${IDLE_LOOP}`;
       const run = startSpec({ ...BASE, commands: [sh(script)] });
       await run.says("up");
       process.kill(run.pid, signal);
@@ -70,7 +77,7 @@ describe("the runner passes signals on", { skip }, () => {
   });
 
   test("to the second of several commands", async () => {
-    const second = "trap 'exit 9' USR1; echo second; while :; do sleep 0.05; done";
+    const second = `trap 'exit 9' USR1; echo second; ${IDLE_LOOP}`;
     const run = startSpec({ ...BASE, commands: [sh("echo first"), sh(second), sh("echo third")] });
     await run.says("second");
     process.kill(run.pid, "SIGUSR1");
@@ -81,7 +88,7 @@ describe("the runner passes signals on", { skip }, () => {
 
 describe("grace", { skip }, () => {
   test("who does not end is killed when the grace time is over, not before", async () => {
-    const script = "trap 'echo no' TERM; echo up; while :; do sleep 0.05; done";
+    const script = `trap 'echo no' TERM; echo up; ${IDLE_LOOP}`;
     const run = startSpec({ ...BASE, stop: { grace: "700ms" }, commands: [sh(script)] });
     await run.says("up");
     const begin = performance.now();
@@ -96,7 +103,7 @@ describe("grace", { skip }, () => {
     const run = startSpec({
       ...BASE,
       stop: { grace: "60s" },
-      commands: [sh("trap 'echo no' INT; echo up; while :; do sleep 0.05; done")],
+      commands: [sh(`trap 'echo no' INT; echo up; ${IDLE_LOOP}`)],
     });
     await run.says("up");
     process.kill(run.pid, "SIGINT");

@@ -7,13 +7,13 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { missing, root, tool } from "../../support/require.ts";
-import { guardWorld, lives, sh, until } from "../cli/sandbox.ts";
+import { guardWorld, IDLE_LOOP, lives, sh, until } from "../cli/sandbox.ts";
 import { type CliOptions, type CliResult, PATIENCE, runCli } from "../../support/cli.ts";
 import { keeperOf, type Project, project, untilAsync } from "./project.ts";
 
 guardWorld();
 const skip = missing(root());
-const IDLE = sh("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.02; done");
+const IDLE = sh(`trap 'echo bye; exit 0' TERM; echo up; ${IDLE_LOOP}`);
 const base = (script: readonly string[]) => ({ policy: "none", commands: [script] });
 
 interface Running {
@@ -88,7 +88,7 @@ describe("up without -d", { skip }, () => {
         db: { ...base(IDLE), restart: "always" },
         web: { ...base(IDLE), dependsOn: ["db"] },
         deaf: {
-          ...base(sh("trap '' TERM; while :; do sleep 0.02; done")),
+          ...base(sh(`trap '' TERM; ${IDLE_LOOP}`)),
           dependsOn: ["web"],
           stop: { grace: `${10 * PATIENCE}s` },
         },
@@ -148,8 +148,7 @@ describe("up --watch", { skip }, () => {
     writeFileSync(box.file.replace("containerv.yaml", ".env"), "WORD=second\n");
     await untilAsync(async () => (await log("two")) === "second\n", ".env was read");
     box.write({ containers: { one: { comands: [] } } });
-    await sleep(400);
-    await sleep(300);
+    await sleep(700 * PATIENCE);
     box.write(spec({ three: base(sh("echo third")) }));
     await untilAsync(async () => (await log("three")) === "third\n", "the third came");
     assertEquals((await box.ps()).find(({ name }) => name === "one")?.pid, pid);

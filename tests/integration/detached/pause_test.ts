@@ -4,12 +4,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { missing, root } from "../../support/require.ts";
-import { guardWorld, lives, sh } from "../cli/sandbox.ts";
+import { guardWorld, IDLE_LOOP, lives, sh } from "../cli/sandbox.ts";
 import { type Project, project, untilAsync } from "./project.ts";
 
 guardWorld();
 const skip = missing(root());
-const LOOP = sh("trap 'echo hup' HUP; trap 'exit 4' TERM; while :; do sleep 0.02; done");
+const LOOP = sh(`trap 'echo hup' HUP; trap 'exit 4' TERM; ${IDLE_LOOP}`);
 const LOOPS = { policy: "none", commands: [LOOP], limits: { pids: 64 } };
 
 /** Group of a container in cgroup v2, and whether it is frozen. */

@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { PATIENCE, REPOSITORY, runCli } from "../../support/cli.ts";
 import { findTool, missing, root, tool } from "../../support/require.ts";
-import { guardWorld, lives } from "../cli/sandbox.ts";
+import { guardWorld, IDLE_LOOP, lives } from "../cli/sandbox.ts";
 import { projectKey } from "../../../runtime/state/places.ts";
 import { tempDir } from "../../support/temp.ts";
 import { keeperOf, untilAsync } from "./project.ts";
@@ -25,8 +25,7 @@ const code = (reply: Reply): readonly [number, unknown] => [
   (json(reply)["error"] as { readonly code: string }).code,
 ];
 
-const SHELL =
-  "echo hello; echo careful >&2; trap 'echo bye; exit 7' TERM; while :; do sleep 0.02; done";
+const SHELL = `echo hello; echo careful >&2; trap 'echo bye; exit 7' TERM; ${IDLE_LOOP}`;
 
 /** A name that no other test's project has. */
 const NAME = `served-${process.pid}`;

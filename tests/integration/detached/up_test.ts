@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { controller, missing, root } from "../../support/require.ts";
 import { runCli } from "../../support/cli.ts";
-import { guardWorld, lives, sh, statOf } from "../cli/sandbox.ts";
+import { guardWorld, IDLE_LOOP, lives, sh, statOf } from "../cli/sandbox.ts";
 import { childrenOf } from "../cli/sandbox.ts";
 import { keeperOf, type Project, project, untilAsync } from "./project.ts";
 
@@ -15,7 +15,7 @@ guardWorld();
 const skip = missing(root(), controller("memory"), controller("pids"));
 
 /** A container that goes on until it is told to end, and says so. */
-const IDLE = sh("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done");
+const IDLE = sh(`trap 'echo bye; exit 0' TERM; echo up; ${IDLE_LOOP}`);
 
 async function names(of: Project): Promise<Record<string, string>> {
   const list = await of.ps();

@@ -4,12 +4,12 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { missing, root } from "../../support/require.ts";
-import { guardWorld, lives, sh } from "../cli/sandbox.ts";
+import { guardWorld, IDLE_LOOP, lives, sh } from "../cli/sandbox.ts";
 import { keeperOf, project, untilAsync } from "./project.ts";
 
 guardWorld();
 const skip = missing(root());
-const IDLE = sh("trap 'exit 4' TERM; echo up; while :; do sleep 0.05; done");
+const IDLE = sh(`trap 'exit 4' TERM; echo up; ${IDLE_LOOP}`);
 
 describe("verbs", { skip }, () => {
   test("stop, start, restart, wait, kill and rm do what they say, with the statuses of the commands", async () => {
@@ -78,7 +78,7 @@ describe("verbs", { skip }, () => {
     await using box = project({
       policy: "none",
       stop: { grace: "200ms" },
-      commands: [sh("trap '' TERM; while :; do sleep 0.05; done")],
+      commands: [sh(`trap '' TERM; ${IDLE_LOOP}`)],
     });
     await box.cv("up", "-d");
     const stopped = await box.cv("stop");
@@ -91,7 +91,7 @@ describe("verbs", { skip }, () => {
   test("a lost keeper: what runs goes on, logs or gc have it kept again, its output too", async () => {
     await using box = project({
       containers: {
-        ended: { policy: "none", commands: [sh("while :; do sleep 0.05; done")] },
+        ended: { policy: "none", commands: [sh(IDLE_LOOP)] },
         talks: {
           policy: "none",
           commands: [sh("n=0; while :; do n=$((n+1)); echo $n; sleep 0.05; done")],

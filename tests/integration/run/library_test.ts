@@ -16,6 +16,7 @@ import {
 import { currentRuntime, PATIENCE, runProgram } from "../../support/cli.ts";
 import { missing, root } from "../../support/require.ts";
 import { tempDir } from "../../support/temp.ts";
+import { IDLE_LOOP } from "../cli/sandbox.ts";
 
 const skip = missing(root());
 const sh = (script: string): readonly string[] => ["/bin/sh", "-c", script];
@@ -26,7 +27,7 @@ async function textOf(stream: ReadableStream<Uint8Array> | undefined): Promise<s
 
 /** A container whose shell has set its trap: PID 1 does not see a signal that it has no handler for. */
 async function trapping(trap: string, spec: Partial<Spec> & object = {}): Promise<Container> {
-  const script = `${trap}; echo ready; while :; do sleep 0.05; done`;
+  const script = `${trap}; echo ready; ${IDLE_LOOP}`;
   const container = await start({ ...spec, commands: [sh(script)] } as Spec, { stdout: "capture" });
   const reader = container.stdout?.getReader();
   assertEquals(new TextDecoder().decode((await reader?.read())?.value), "ready\n");

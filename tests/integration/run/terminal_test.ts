@@ -10,7 +10,15 @@ import { missing, root, userns } from "../../support/require.ts";
 import { tempDir } from "../../support/temp.ts";
 import { start } from "../../../mod.ts";
 import { project } from "../detached/project.ts";
-import { childrenOf, guardWorld, inside, lives, sh, type SpecObject } from "../cli/sandbox.ts";
+import {
+  childrenOf,
+  guardWorld,
+  IDLE_LOOP,
+  inside,
+  lives,
+  sh,
+  type SpecObject,
+} from "../cli/sandbox.ts";
 
 guardWorld();
 const skip = missing(root());
@@ -136,7 +144,7 @@ describe("on a terminal", { skip }, () => {
   test("when ours is closed, the container's session hears of it", async () => {
     using pty = openPty();
     using run = onPty(pty, {
-      commands: [sh("trap 'exit 9' HUP; echo up; while :; do sleep 0.05; done")],
+      commands: [sh(`trap 'exit 9' HUP; echo up; ${IDLE_LOOP}`)],
     });
     await pty.until("up");
     pty.hangUp();
