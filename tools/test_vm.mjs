@@ -5,6 +5,7 @@
  *   --kernel 6.1,6.12    only these        --file PATH,PATH    other files
  *   --all                every file that looks at a machine, a few to a virtual machine: hours
  *   --runtime bun,deno   what runs the files of --file and --all; default: bun
+ *   --uml 6.1|DIR        in user-mode Linux, some ten times as fast: Debian's of Linux 6.1, or what tools/build-uml.sh made
  *   --patience N         a file and its commands may take N times as long; default: 3
  *
  * Needs root, and the programs of tools/run-in-vm.sh, which `.ci/run` installs.
@@ -44,6 +45,9 @@ const RUNS = [
   ["bun", "tests/security/volumes_test.ts"],
 ];
 
+/** Debian's package of user-mode Linux is of this kernel. */
+const UML_PACKAGED = "6.1";
+
 /** What `--all` leaves out. */
 const NOT_THERE = {
   "tests/integration/package/pack_test.ts": "what npm packs and installs is the same everywhere",
@@ -80,17 +84,21 @@ function parseOptions() {
       file: { type: "string" },
       all: { type: "boolean", default: false },
       runtime: { type: "string", default: "bun" },
+      uml: { type: "string" },
       patience: { type: "string", default: "3" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return undefined;
+  const runs = chosenRuns(values);
+  const patience = Number(values.patience);
+  if (values.uml !== undefined) return { kernels: [values.uml], runs, patience, uml: true };
   const kernels = values.kernel.split(",");
   const unknown = kernels.find((name) => KERNELS[name] === undefined);
   if (unknown !== undefined) {
     throw new Error(`unknown kernel ${unknown}; there are ${Object.keys(KERNELS).join(", ")}`);
   }
-  return { kernels, runs: chosenRuns(values), patience: Number(values.patience) };
+  return { kernels, runs, patience, uml: false };
 }
 
 function chosenRuns({ all, file, runtime }) {
@@ -110,11 +118,12 @@ function everyFile() {
  * One machine for all files, for booting costs some seconds; two files at a time, as it has two processors; each that fails is run
  * once more, alone: what it said first is printed.
  */
-function script({ runs, cli, executable, patience }) {
+function script({ runs, cli, executable, patience, uml }) {
   // On the machine's disk: what lies in memory can't be id-mapped before Linux 6.3, nor on an overlay at all.
   const scratch = `export TMPDIR=/scratch/tmp CONTAINERV_TEST_MINUTES=60 ${FEWER} ` +
     `CONTAINERV_TEST_CLI=${cli} CONTAINERV_TEST_EXECUTABLE=${executable} ` +
-    `CONTAINERV_TEST_V8_FLAGS=${V8_FLAGS}; ` +
+    // User-mode Linux runs the processor's own code.
+    `${uml ? "" : `CONTAINERV_TEST_V8_FLAGS=${V8_FLAGS}`}; ` +
     "mkdir $TMPDIR; chmod 1777 $TMPDIR; mkdir -pm 700 /scratch/data /var/lib/containerv; " +
     "mount --bind /scratch/data /var/lib/containerv; ";
   const runtimes = [...new Set(runs.map(([runtime]) => runtime))];
@@ -148,13 +157,13 @@ async function runKernel(kernel, { runs, ...options }) {
 }
 
 /** What each file that ran to its end said, by its runtime and name. */
-async function runMachine(kernel, { runs, patience, ...programs }) {
-  const words = script({ runs, patience, ...programs });
+async function runMachine(kernel, { runs, patience, uml, ...programs }) {
+  const words = script({ runs, patience, uml, ...programs });
   const argv = ["tools/run-in-vm.sh", ".", "/bin/sh", "-c", words];
   const seconds = TIMEOUT_SECONDS * Math.ceil(patience / 3);
   const env = {
     ...process.env,
-    VM_KERNEL_PKG: KERNELS[kernel],
+    ...machineOf(kernel, uml),
     VM_MEM: "3072",
     VM_TIMEOUT: String(seconds),
   };
@@ -176,6 +185,12 @@ async function runMachine(kernel, { runs, patience, ...programs }) {
     console.log(`✘ Linux ${kernel}: the machine ended early, with ${result.code}`);
   }
   return rows;
+}
+
+/** What run-in-vm.sh takes for it. */
+function machineOf(kernel, uml) {
+  if (!uml) return { VM_KERNEL_PKG: KERNELS[kernel] };
+  return { VM_UML: "1", ...(kernel === UML_PACKAGED ? {} : { VM_KERNEL: kernel }) };
 }
 
 /** A line for each file, with the reasons of what was skipped; a file that never came to its end counts as failed. */
@@ -212,13 +227,13 @@ async function main() {
     return;
   }
   bootstrap();
-  const { kernels, runs, patience } = options;
+  const { kernels, runs, patience, uml } = options;
   const why = whyNot();
   if (why !== undefined) {
     console.log(`  skipped: ${why}\n0 passed, 0 failed`);
     return;
   }
-  if (spawnSync("qemu-system-x86_64", ["--version"]).error !== undefined) {
+  if (!uml && spawnSync("qemu-system-x86_64", ["--version"]).error !== undefined) {
     throw new Error("needs qemu-system-x86_64: see the list in .ci/run");
   }
   const rows = [];
@@ -231,7 +246,7 @@ async function main() {
     const executable = await executableForTests(bundled);
     for (const kernel of kernels) {
       for (const part of batches(runs)) {
-        rows.push(...await runKernel(kernel, { runs: part, cli, executable, patience }));
+        rows.push(...await runKernel(kernel, { runs: part, cli, executable, patience, uml }));
       }
     }
   } finally {

@@ -50,6 +50,11 @@ export const HINTS: readonly Hint[] = [
   { kind: "clone", errno: EPERM, fix: "this needs CAP_SYS_ADMIN: run as root" },
   { kind: "clone", errno: EAGAIN, fix: "the process limit is reached: see ulimit -u and pids.max" },
   {
+    kind: "time",
+    errno: EINVAL,
+    fix: "this kernel was built without time namespaces (CONFIG_TIME_NS): take `time:` out",
+  },
+  {
     kind: "idmap",
     errno: EPERM,
     fix: "the kernel lets this user map no ids; run as root, or permit user namespaces",

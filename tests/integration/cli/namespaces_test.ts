@@ -10,6 +10,8 @@ import { childrenOf, guardWorld, inside, runSpec, sh, type SpecObject, until } f
 
 guardWorld();
 const skip = missing(root(), tool("unshare"), userns());
+/** Of kernels with time namespaces. */
+const CLOCKS = "/proc/self/ns/time";
 const ID = 65534;
 const USER = ["setpriv", `--reuid=${ID}`, `--regid=${ID}`, "--clear-groups"];
 
@@ -121,7 +123,7 @@ async function runSpecAsUser(spec: SpecObject, prefix: readonly string[]): Promi
   });
 }
 
-describe("time:", { skip }, () => {
+describe("time:", { skip: skip || missing(file(CLOCKS)) }, () => {
   const uptime = (text: string): number => Number(text.split(" ")[0]);
 
   test("the clocks are ahead, for every command, with and without an init", async () => {
