@@ -51,14 +51,15 @@ async function run(
   const letGo = tty === true
     ? (await import("../lifecycle/terminal.ts")).holdTerminal()
     : undefined;
-  const started = startExec(target, wanted, {
-    announce: false,
-    rehearse: true,
-    // A terminal has its input, as with `tty: true`.
-    stdio: [interactive === true || tty === true ? 0 : nothing.number, 1, 2],
-    ...(tty === true ? { terminal: { input: true } } : {}),
-  });
-  const release = passSignals(started);
+  const { started, release } = passSignals(() =>
+    startExec(target, wanted, {
+      announce: false,
+      rehearse: true,
+      // A terminal has its input, as with `tty: true`.
+      stdio: [interactive === true || tty === true ? 0 : nothing.number, 1, 2],
+      ...(tty === true ? { terminal: { input: true } } : {}),
+    })
+  );
   try {
     return await started.ended;
   } finally {

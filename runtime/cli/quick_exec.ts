@@ -77,9 +77,10 @@ async function run(startable: QuickStartable, quick: Quick): Promise<Outcome> {
   const { interactive, container, name } = quick;
   using nothing = Fd.open(openat({ pathname: "/dev/null", flags: O_RDONLY | O_CLOEXEC }));
   const stdio = [interactive ? 0 : nothing.number, 1, 2] as const;
-  const started = start(startable, stdio, { announce: false, rehearse: true });
-  // Not taken away: they go with the process.
-  passSignals(started);
+  // Not released: they go with the process.
+  const { started } = passSignals(() =>
+    start(startable, stdio, { announce: false, rehearse: true })
+  );
   if (LAUNCHER_BUILD !== undefined && startable.key !== undefined) {
     const { rememberExecLaunch } = await import("../lifecycle/launch.ts");
     const words = givenWords();

@@ -20,7 +20,7 @@ export async function command(given: Arguments): Promise<number> {
   const { places } = loaded.result;
   let result: Repro;
   try {
-    result = await runTwice(onlyContainer(loaded.desired), { onStart: passSignals });
+    result = await runTwice(onlyContainer(loaded.desired), { watch: passSignals });
   } catch (error) {
     await showFailure(factsOf(error), places, loaded.result.hidden);
     return OWN_FAILURE;

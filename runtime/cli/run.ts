@@ -67,9 +67,10 @@ async function run(startable: Startable, { source, given }: Given): Promise<Outc
   const remember = LAUNCHER_BUILD === undefined
     ? undefined
     : await forLauncher(startable, { source, given });
-  const started = start(startable, [0, 1, 2], { announce: false, rehearse: true });
-  // Never taken away: they go with the process, which has nothing left to do then but to say how it went.
-  passSignals(started);
+  // Never released: they go with the process, which has nothing left to do then but to say how it went.
+  const { started } = passSignals(() =>
+    start(startable, [0, 1, 2], { announce: false, rehearse: true })
+  );
   remember?.();
   const outcome = await started.ended;
   letGo?.();

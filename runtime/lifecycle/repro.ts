@@ -32,8 +32,10 @@ export type Repro =
   };
 
 export interface ReproOptions {
-  /** Called with each run, for signals; what it gives is called at that run's end. */
-  readonly onStart: (started: Started) => () => void;
+  /** Called for each run, which it starts, for signals; what it gives is called at that run's end. */
+  readonly watch: (
+    start: () => Started,
+  ) => { readonly started: Started; readonly release: () => void };
 }
 
 /** Runs the container twice, the second time in another second of the clock. Rejects when one could not be started. */
@@ -81,7 +83,7 @@ interface Round {
 async function runInto(
   container: DesiredContainer,
   { directory, run }: Round,
-  { onStart }: ReproOptions,
+  { watch }: ReproOptions,
 ): Promise<{ readonly outcome: Outcome; readonly started: Started }> {
   const outputs = container.outputs.map((output, index) => ({
     ...output,
@@ -93,8 +95,7 @@ async function runInto(
   using none = Fd.open(openat({ pathname: "/dev/null", flags: O_RDWR | O_CLOEXEC }));
   // What the first says is shown, beside the result.
   const output = run === 1 ? 2 : none.number;
-  const started = start(startable, [none.number, output, output]);
-  const release = onStart(started);
+  const { started, release } = watch(() => start(startable, [none.number, output, output]));
   try {
     return { outcome: await started.ended, started };
   } finally {

@@ -97,6 +97,8 @@ export function start(
   const first = current;
   const early: Report[] = [];
   let answered = answers(first, { startable, copies }, early);
+  // Of a stage that did nothing the next one has what was meant for it, and what comes while there is none.
+  const signals: number[] = [];
   const follow = async (): Promise<Outcome> => {
     let running = startable;
     for (let tries = 1;; tries++) {
@@ -112,6 +114,7 @@ export function start(
       running = await startable.rename((outcome as Again).again);
       copies = running.copies?.();
       current = launch(running, stdio, { announce: false, copies });
+      for (const signal of signals) sendSignal(current, signal);
       answered = answers(current, { startable: running, copies }, early);
     }
   };
@@ -126,6 +129,7 @@ export function start(
     // The pipe is closed before the stage is let go.
     ended: executed.then(follow),
     signal: (signal) => {
+      signals.push(signal);
       if (current !== undefined) sendSignal(current, signal);
     },
     resize: (size) => {

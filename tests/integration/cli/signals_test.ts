@@ -7,6 +7,7 @@ import { SIGNALS } from "../../../ffi/abi/signal.ts";
 import { PATIENCE } from "../../support/cli.ts";
 import { missing, root } from "../../support/require.ts";
 import {
+  childrenOf,
   guardWorld,
   IDLE_LOOP,
   lives,
@@ -68,6 +69,22 @@ describe("the runner passes signals on", { skip }, () => {
       assertStringIncludes(run.stdout(), "got");
     });
   }
+
+  test("one that comes when the container runs, and the runner has not come to look yet", async () => {
+    for (let round = 0; round < 5; round++) {
+      const run = startSpec({
+        ...BASE,
+        commands: [sh(`trap 'exit 42' USR1; echo up; ${IDLE_LOOP}`)],
+      });
+      // Without a pause: it is stopped where it has just started its stage.
+      while (childrenOf(run.pid).length === 0 && lives(run.pid));
+      process.kill(run.pid, "SIGSTOP");
+      await run.says("up");
+      process.kill(run.pid, "SIGUSR1");
+      process.kill(run.pid, "SIGCONT");
+      assertEquals(await run.ended, { code: 42, signal: null });
+    }
+  });
 
   test("through our own PID 1 to the command, whose default it is", async () => {
     const run = startSpec({ ...BASE, init: true, commands: [sh("echo up; exec sleep 60")] });

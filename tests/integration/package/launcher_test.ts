@@ -9,6 +9,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { type CliOptions, type CliResult, REPOSITORY, runCli } from "../../support/cli.ts";
 import { built, missing, processor, root } from "../../support/require.ts";
 import { tempDir } from "../../support/temp.ts";
+import { descendantsOf } from "../../fault/held.ts";
 import { childrenOf, guardWorld, until } from "../cli/sandbox.ts";
 
 const skip = missing(root(), processor("x64"), built(`${REPOSITORY}/dist/containerv`));
@@ -328,8 +329,8 @@ containers:
       const begin = async (): Promise<{ pid: number; ended: Promise<CliResult> }> => {
         let pid = 0;
         const ended = cli(["run", "--quiet", file], { started: (started) => pid = started });
-        await until(() => childrenOf(pid).length > 0, "a stage");
-        await sleep(300);
+        // The stage, the shell, and what it sleeps by: its trap is set before.
+        await until(() => descendantsOf(pid).length === 3, "the container's loop", 20_000);
         return { pid, ended };
       };
       const end = async (
