@@ -67,6 +67,15 @@ async function startRacer(one: string, two: string): Promise<ChildProcess> {
   return racer;
 }
 
+/** What it exchanges must stand still before it is removed. */
+async function endRacer(racer: ChildProcess): Promise<void> {
+  racer.removeAllListeners("exit");
+  if (racer.exitCode !== null || racer.signalCode !== null) return;
+  const ended = new Promise((resolve) => racer.once("exit", resolve));
+  racer.kill("SIGKILL");
+  await ended;
+}
+
 /** Everything of a tree that an intruder could change. */
 function fingerprint(path: string): string {
   return [path, ...readdirSync(path, { recursive: true }).map((name) => join(path, `${name}`))]
@@ -156,10 +165,10 @@ describe(
             assert(code !== 7, "the host was reached");
           }
         } finally {
-          racer.removeAllListeners("exit");
-          racer.kill("SIGKILL");
+          await endRacer(racer);
         }
         const counts = [...codes].map(([code, count]) => `${code}: ${count}`).join(", ");
+        assertEquals(racer.signalCode, "SIGKILL", "the racer ended before");
         // Both ways must have been met, or nothing was raced.
         if (STARTS >= 1000) assertGreater(codes.get(0) ?? 0, STARTS / 20, counts);
         assertEquals(fingerprint(victim.path), before, counts);
