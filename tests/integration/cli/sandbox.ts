@@ -103,17 +103,26 @@ export interface Background {
 export function startSpec(spec: SpecObject, name = "box"): Background {
   const directory = tempDir();
   const file = directory.write(`${name}.yaml`, JSON.stringify(spec));
-  const words = [...cliCommand(), "run", "--quiet", "--no-cache", file];
+  const release = (): void => directory[Symbol.dispose]();
+  return startCli(["run", "--quiet", "--no-cache", file], { release });
+}
+
+/** Starts a command that goes on until it is ended; `release` is called then. */
+export function startCli(
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly release?: () => void } = {},
+): Background {
+  const words = [...cliCommand(), ...args];
   const child = spawn(words[0] ?? "", words.slice(1), {
-    cwd: REPOSITORY,
+    cwd: options.cwd ?? REPOSITORY,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, NO_COLOR: "1" },
   });
-  return follow(child, () => directory[Symbol.dispose]());
+  return follow(child, options.release);
 }
 
-function follow(child: ChildProcess, release: () => void): Background {
+function follow(child: ChildProcess, release: () => void = () => {}): Background {
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout?.on("data", (chunk: Buffer) => out.push(chunk));

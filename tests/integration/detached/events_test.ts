@@ -4,8 +4,8 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { controller, missing, root } from "../../support/require.ts";
-import { guardWorld, IDLE_LOOP, sh } from "../cli/sandbox.ts";
-import { PATIENCE, runCli } from "../../support/cli.ts";
+import { guardWorld, IDLE_LOOP, sh, startCli } from "../cli/sandbox.ts";
+import { PATIENCE } from "../../support/cli.ts";
 import { project, untilAsync } from "./project.ts";
 
 guardWorld();
@@ -36,11 +36,7 @@ describe("events", { skip }, () => {
     });
     const cwd = box.file.slice(0, box.file.lastIndexOf("/"));
     await box.cv("create");
-    let follower = 0;
-    const followed = runCli(["events", "-f", "--since", "1h"], {
-      cwd,
-      started: (pid) => follower = pid,
-    });
+    const follower = startCli(["events", "-f", "--since", "1h"], { cwd });
     await box.cv("up", "-d");
     await untilAsync(async () => {
       const states = (await box.ps()).map(({ state }) => state);
@@ -72,9 +68,10 @@ describe("events", { skip }, () => {
       /\/idle {2}started {2}pid=\d+\n/,
     );
     await box.cv("down");
-    process.kill(follower, "SIGTERM");
-    const { stdout } = await followed;
-    const all = stdout.trim().split("\n").map((line) => JSON.parse(line))
+    await follower.says('"type":"removed","container":"idle"');
+    process.kill(follower.pid, "SIGTERM");
+    await follower.ended;
+    const all = follower.stdout().trim().split("\n").map((line) => JSON.parse(line))
       .filter(({ container }) => container === "idle").map(({ type }) => type);
     assertEquals(all, ["created", "started", "stopping", "exited", "removed"]);
   });
