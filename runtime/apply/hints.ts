@@ -16,6 +16,7 @@ import {
   EOPNOTSUPP,
   EPERM,
   EROFS,
+  ESRCH,
   EWOULDBLOCK,
 } from "../../ffi/abi/errno.ts";
 import type { Op, OpKind } from "../plan/ops/registry.ts";
@@ -120,6 +121,11 @@ export const HINTS: readonly Hint[] = [
     fix:
       "to be favoured takes CAP_SYS_NICE; with cgroup v1 a real-time policy takes cpu.rt_runtime_us " +
       "of the group too",
+  },
+  {
+    kind: "join.namespaces",
+    errno: ESRCH,
+    fix: "the container ended at this moment: start it first",
   },
   { kind: "affinity", errno: EINVAL, fix: "none of these CPUs is there, or in limits.cpuset" },
   {
