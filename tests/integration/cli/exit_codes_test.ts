@@ -1,3 +1,4 @@
+// timeout-seconds: 300
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";

@@ -1,3 +1,4 @@
+// timeout-seconds: 240
 // runs-under: bun, deno
 /** Output on a disk that is full, which is a tiny tmpfs in a mount namespace of the test's own. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
