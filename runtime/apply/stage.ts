@@ -144,30 +144,36 @@ function pidfdOf(stage: Stage): number {
   return stage.pidfd;
 }
 
-/** Every report that has arrived, without waiting: the container's, then the stage's. */
+/**
+ * Every report that has arrived, without waiting: the container's, then the stage's. The stage's are read first: what a container said
+ * before the end that its stage tells of is there by then.
+ */
 export function drainReports(stage: Stage): readonly Report[] {
-  const reports: Report[] = [];
-  drain(read({ fd: stage.reports, buf: MESSAGE, count: REPORT_BYTES }), "container", reports);
   const flags = MSG_DONTWAIT;
-  drain(
+  const ofStage = drain(
     recvfrom({ sockfd: stage.control, buf: MESSAGE, len: REPORT_BYTES, flags }),
     "stage",
-    reports,
   );
-  return reports;
+  const ofContainer = drain(
+    read({ fd: stage.reports, buf: MESSAGE, count: REPORT_BYTES }),
+    "container",
+  );
+  return [...ofContainer, ...ofStage];
 }
 
-function drain(receive: Syscall, from: Reporter, into: Report[]): void {
+function drain(receive: Syscall, from: Reporter): readonly Report[] {
+  const into: Report[] = [];
   for (let messages = 0; messages < REPORTS_MAX; messages++) {
     const count = Number(callSync(receive));
     // A stage that ended without having read what it was sent leaves that error in front of its last reports.
     if (count === -EINTR || count === -ECONNRESET) continue;
-    if (count <= 0) return;
+    if (count <= 0) break;
     const report = decodeReport(readCell(MESSAGE).slice(0, count), from);
     if (report !== undefined) into.push(report);
     // The last that there ever is.
-    if (report?.kind === "undone") return;
+    if (report?.kind === "undone") break;
   }
+  return into;
 }
 
 /** Sends a signal to the container's first process; a container that is gone takes none. */

@@ -7,6 +7,7 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { guardWorld, runSpec, sh } from "../integration/cli/sandbox.ts";
+import { runCli } from "../support/cli.ts";
 import { controller, findTool, missing, root, tool } from "../support/require.ts";
 
 guardWorld();
@@ -76,4 +77,14 @@ describe("injected faults", {
       }
     }
   });
+});
+
+test("what ends while its reports are read has the status that it would have else", {
+  skip: missing(root(), tool("strace")),
+}, async () => {
+  const late = ["-e", "trace=recvfrom", "-e", "inject=recvfrom:delay_enter=300000"];
+  const { code, stderr } = await runCli(["run", "-q", "--", "/no/such/program"], {
+    prefix: [findTool("strace") ?? "strace", "-f", "-qq", "-o", "/dev/null", ...late],
+  });
+  assertEquals([code, stderr.includes("COMMAND_NOT_FOUND")], [127, true], stderr);
 });
