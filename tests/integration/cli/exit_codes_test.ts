@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { REPOSITORY, runCli } from "../../support/cli.ts";
+import { PATIENCE, REPOSITORY, runCli } from "../../support/cli.ts";
 import { linux, missing, root } from "../../support/require.ts";
 import { tempDir } from "../../support/temp.ts";
 
@@ -185,7 +185,8 @@ async function check({ args, want, before, after, typed }: Row): Promise<void> {
   dir.write("slow.yaml", "commands: [{exec: [sleep, '60'], timeout: 50ms}]\n");
   dir.write("nobody.yaml", "user: no-such-user\ncommands: [[/bin/true]]\n");
   dir.write("bad.yaml", "comands: [[/bin/true]]\n");
-  dir.write("later.yaml", "policy: none\nstdin: true\ncommands: ['sleep 1; exit 7']\n");
+  // Long enough to attach to it before it ends.
+  dir.write("later.yaml", `policy: none\nstdin: true\ncommands: ['sleep ${PATIENCE}; exit 7']\n`);
   dir.write("seven.yaml", "policy: none\ncommands: [[/bin/sh, -c, 'exit 7']]\n");
   if (before !== undefined) await runCli(before, { cwd: dir.path });
   const terminal = typed === undefined ? {} : { prefix: AT_TERMINAL, stdin: typed };
