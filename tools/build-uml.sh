@@ -26,5 +26,5 @@ make -s ARCH=um -j"$(nproc)" linux >&2
 V=$(make -s ARCH=um kernelrelease)
 mkdir -p "$OUT/usr/bin" "$OUT/lib/modules/$V"
 install -m 755 -s linux "$OUT/usr/bin/linux.uml"
-cp modules.builtin modules.builtin.modinfo modules.order "$OUT/lib/modules/$V/" 2>/dev/null || : >"$OUT/lib/modules/$V/modules.order"
+cp modules.builtin modules.builtin.modinfo "$OUT/lib/modules/$V/"; : >"$OUT/lib/modules/$V/modules.order"
 echo "$OUT/usr/bin/linux.uml: Linux $V" >&2

@@ -103,7 +103,7 @@ export async function bundleForTests(outdir) {
 }
 
 /**
- * The same, for an emulated machine that starts it under Deno: the command line without the library, as in the executable; and Deno
+ * The same, for a virtual machine that starts it under Deno: the command line without the library, as in the executable; and Deno
  * reads at a start what is imported by a literal, even if it is never needed, so the names of the chunks are no literals.
  */
 export async function bundleForEmulated(outdir) {
