@@ -4,7 +4,7 @@ import type { Worker } from "node:worker_threads";
 export const SLOT_BYTES = 4 << 20;
 export const SLOTS = 4;
 /** In front of each slot, for what a reader has not used yet of the one before. */
-export const GAP_BYTES = 4096;
+const GAP_BYTES = 4096;
 const STRIDE_BYTES = GAP_BYTES + SLOT_BYTES;
 export const RING_BYTES = SLOTS * STRIDE_BYTES;
 

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertEquals } from "@std/assert";
 import { cliCommand } from "../support/cli.ts";
 import { missing, root } from "../support/require.ts";
-import { childrenOf, guardWorld, IDLE_LOOP, sh } from "../integration/cli/sandbox.ts";
+import { childrenOf, guardWorld, IDLE } from "../integration/cli/sandbox.ts";
 import { keeperOf, project } from "../integration/detached/project.ts";
 
 guardWorld();
@@ -20,7 +20,6 @@ const skip = missing(root());
 const KILL_POINTS = Number(process.env["CONTAINERV_KILL_POINTS"] ?? 6);
 const CONCURRENT_UPS = (process.env["CONTAINERV_CONCURRENT_UPS"] ?? "4").split(",").map(Number);
 const CONCURRENT_ROUNDS = Number(process.env["CONTAINERV_CONCURRENT_ROUNDS"] ?? 1);
-const IDLE = sh(`trap 'exit 0' TERM; ${IDLE_LOOP}`);
 
 /** Processes whose groups are of a project, in any hierarchy. */
 function membersOf(key: string): readonly string[] {

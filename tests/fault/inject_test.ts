@@ -8,7 +8,8 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { guardWorld, runSpec, sh } from "../integration/cli/sandbox.ts";
 import { runCli } from "../support/cli.ts";
-import { controller, findTool, missing, root, tool } from "../support/require.ts";
+import { controller, missing, root, tool } from "../support/require.ts";
+import { injecting } from "../support/strace.ts";
 
 guardWorld();
 
@@ -53,17 +54,7 @@ describe("injected faults", {
         limits: { memory: "64MiB", pids: 32 },
         commands: [sh("echo ran")],
       }, {
-        prefix: [
-          findTool("strace") ?? "strace",
-          "-f",
-          "-qq",
-          "-o",
-          "/dev/null",
-          "-e",
-          `trace=${call}`,
-          "-e",
-          `inject=${call}:error=${errno}:when=1`,
-        ],
+        prefix: injecting(call, `error=${errno}:when=1`),
         timeoutMs: 30_000,
       });
       const where = `${call} ${errno}: ${code} ${stdout} ${stderr}`;
@@ -82,9 +73,8 @@ describe("injected faults", {
 test("what ends while its reports are read has the status that it would have else", {
   skip: missing(root(), tool("strace")),
 }, async () => {
-  const late = ["-e", "trace=recvfrom", "-e", "inject=recvfrom:delay_enter=300000"];
   const { code, stderr } = await runCli(["run", "-q", "--", "/no/such/program"], {
-    prefix: [findTool("strace") ?? "strace", "-f", "-qq", "-o", "/dev/null", ...late],
+    prefix: injecting("recvfrom", "delay_enter=300000"),
   });
   assertEquals([code, stderr.includes("COMMAND_NOT_FOUND")], [127, true], stderr);
 });

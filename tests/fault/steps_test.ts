@@ -20,7 +20,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { findTool, missing, root, tool } from "../support/require.ts";
 import { tempDir } from "../support/temp.ts";
-import { guardWorld, IDLE_LOOP, sh, type SpecObject } from "../integration/cli/sandbox.ts";
+import { guardWorld, IDLE, sh, type SpecObject } from "../integration/cli/sandbox.ts";
 import { type Project, project } from "../integration/detached/project.ts";
 
 guardWorld();
@@ -54,7 +54,6 @@ const CALLS = [
   "utimensat",
 ];
 
-const IDLE = sh(`trap 'exit 0' TERM; ${IDLE_LOOP}`);
 const one = { policy: "none", commands: [IDLE], limits: { pids: 20 }, stop: { grace: "2s" } };
 const two = { ...one, init: true, limits: { pids: 20, memory: "64MiB" } };
 const SPEC: SpecObject = { containers: { one, two: { ...two, restart: "always" } } };

@@ -31,6 +31,9 @@ export function sh(script: string): readonly string[] {
  */
 export const IDLE_LOOP = "sleep 1000 & while :; do wait $!; done";
 
+/** A command that goes on until it is told to end. */
+export const IDLE: readonly string[] = sh(`trap 'exit 0' TERM; ${IDLE_LOOP}`);
+
 /** Runs `verb` on the spec, written to `NAME.yaml` of a directory of its own. */
 export async function runSpec(
   spec: SpecObject,

@@ -4,13 +4,12 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { controller, missing, root } from "../../support/require.ts";
-import { guardWorld, IDLE_LOOP, sh, startCli } from "../cli/sandbox.ts";
+import { guardWorld, IDLE, sh, startCli } from "../cli/sandbox.ts";
 import { PATIENCE } from "../../support/cli.ts";
 import { project, untilAsync } from "./project.ts";
 
 guardWorld();
 const skip = missing(root(), controller("memory"));
-const IDLE = sh(`trap 'exit 0' TERM; ${IDLE_LOOP}`);
 /** The supervisor notes that it was started again before it ends. */
 const FLAKY = sh(`sleep ${0.05 * PATIENCE ** 2}; exit 5`);
 

@@ -9,8 +9,9 @@ import { assert, assertEquals } from "@std/assert";
 import { readUses } from "../../../runtime/image/uses.ts";
 import { dataDirectory } from "../../../runtime/lifecycle/data.ts";
 import { sha256 } from "../../support/oci_layout.ts";
-import { controller, findTool, missing, root, tool } from "../../support/require.ts";
+import { controller, missing, root, tool } from "../../support/require.ts";
 import { storeWithout } from "../../support/store.ts";
+import { injecting } from "../../support/strace.ts";
 import { archive, entry } from "../../support/tar.ts";
 import { guardWorld, lives, type SpecObject } from "../cli/sandbox.ts";
 import { type Project, project } from "./project.ts";
@@ -67,10 +68,9 @@ async function killedAt(
     readonly words: readonly string[];
   },
 ): Promise<boolean> {
-  const strace = [findTool("strace") ?? "strace", "-f", "-qq", "-o", "/dev/null"];
   const only = path === undefined ? [] : ["-P", path];
-  const killing = ["-e", `trace=${call}`, "-e", `inject=${call}:signal=KILL:when=${when}`];
-  const { code, signal, stderr } = await box.cvUnder([...strace, ...only, ...killing], words);
+  const strace = injecting(call, `signal=KILL:when=${when}`, ...only);
+  const { code, signal, stderr } = await box.cvUnder(strace, words);
   const killed = signal === "SIGKILL" || code === 137;
   assert(killed || code === 0, stderr);
   const gc = await box.cv("gc");

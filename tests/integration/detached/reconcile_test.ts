@@ -7,13 +7,12 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { controller, missing, root, tool } from "../../support/require.ts";
 import { observeHost } from "../../../runtime/observe/host.ts";
-import { guardWorld, IDLE_LOOP, sh } from "../cli/sandbox.ts";
+import { guardWorld, IDLE } from "../cli/sandbox.ts";
 import { keeperOf, type Project, project, untilAsync } from "./project.ts";
 
 guardWorld();
 const skip = missing(root(), controller("memory"), controller("pids"), tool("nsenter"));
 
-const IDLE = sh(`trap 'exit 0' TERM; ${IDLE_LOOP}`);
 const base = {
   policy: "none",
   commands: [IDLE],

@@ -6,7 +6,8 @@ import { dirname } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { cliCommand } from "../../support/cli.ts";
-import { controller, findTool, missing, root, tool } from "../../support/require.ts";
+import { controller, missing, root, tool } from "../../support/require.ts";
+import { injecting } from "../../support/strace.ts";
 import { guardWorld, lives, sh } from "../cli/sandbox.ts";
 import { type Project, project, untilAsync } from "./project.ts";
 
@@ -101,8 +102,7 @@ describe("startFirst", { skip }, () => {
     const first = await only(box);
     box.write(says("two"));
     const from = `${box.state()}/containers/containerv~1`;
-    const killing = ["-P", from, "-e", "inject=renameat2:signal=KILL"];
-    const strace = [findTool("strace") ?? "strace", "-f", "-qq", "-o", "/dev/null", ...killing];
+    const strace = injecting("renameat2", "signal=KILL", "-P", from);
     const up = await box.cvUnder(strace, ["up", "-d"]);
     assert(up.signal === "SIGKILL" || up.code === 137, up.stderr);
     assertEquals((await box.cv("gc")).code, 0);

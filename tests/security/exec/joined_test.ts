@@ -6,6 +6,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { run, start } from "../../../mod.ts";
 import { currentRuntime, PATIENCE, REPOSITORY, runProgram } from "../../support/cli.ts";
 import { missing, root, tool } from "../../support/require.ts";
+import { injecting } from "../../support/strace.ts";
 
 const skip = missing(root(), tool("strace"));
 
@@ -68,15 +69,7 @@ describe("a joiner before its execve", { skip }, () => {
       ? [`${bin}/bun`, script]
       : [`${bin}/deno`, "run", "-A", "-c", `${REPOSITORY}/deno.json`, script];
     // Every execve is held back: what is about to be executed stays as it is for so long.
-    const slow = [
-      "strace",
-      "-f",
-      "-qq",
-      "-o",
-      "/dev/null",
-      "-e",
-      `inject=execve:delay_enter=${1_500_000 * PATIENCE}`,
-    ];
+    const slow = injecting("execve", `delay_enter=${1_500_000 * PATIENCE}`);
     const joined = await runProgram([
       ...slow,
       ...program,
