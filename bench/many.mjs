@@ -1,12 +1,12 @@
 /**
  * `npm run bench -- --up N`: N containers of one spec by `up -d`, then `ps` and `down`; what each takes, and what stays resident. Each is
- * the built program's whole process, by the clock of this one.
+ * the built program's whole process; `up` and `down` by the clock of this one, `ps` by spawn_timer.
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { containervCommand, medianMs, timeCommands } from "./timed.mjs";
 
-const PS_RUNS = 10;
 const STATE = "/run/containerv";
 
 /** @returns {{ms: number, cpuMs: number, stdout: string}} @throws {Error} when it failed */
@@ -92,7 +92,8 @@ function residents(file, names) {
 }
 
 /** @returns {{tables: object[], bars: object[]}} */
-export function runMany({ programs, work, options }) {
+export function runMany(context) {
+  const { programs, work, options } = context;
   const count = options.up;
   const file = join(work, "many.yaml");
   const names = Array.from({ length: count }, (_, index) => `c${String(index).padStart(4, "0")}`);
@@ -107,8 +108,14 @@ export function runMany({ programs, work, options }) {
     const running = JSON.parse(timed([cv, "ps", "--json", file]).stdout)
       .filter(({ state }) => state === "running").length;
     if (running !== count) throw new Error(`${running} of ${count} run`);
-    const ps = Array.from({ length: PS_RUNS }, () => timed([cv, "ps", file]).ms)
-      .sort((a, b) => a - b);
+    const ps = timeCommands(context, {
+      title: `${count} containers of one spec`,
+      // Beside what any command of the program costs.
+      commands: [["version"], ["ps", file]].map((argv) =>
+        containervCommand(context, { name: argv[0], argv })
+      ),
+      idleMs: 0,
+    });
     result = { up, ps, ...residents(file, names) };
   } finally {
     const down = timed([cv, "down", "--time", "0", file]);
@@ -118,24 +125,20 @@ export function runMany({ programs, work, options }) {
 }
 
 function shown({ up, ps, down, groupKiB, keeperPssKiB, stateKiB }, count) {
-  const [least] = ps;
-  const median = ps[Math.floor(ps.length / 2)];
   const each = groupKiB + keeperPssKiB / count + stateKiB;
   console.log(`
-${count} containers of one spec
 up -d    ${(up.ms / 1000).toFixed(1)} s until all run; CPU of the runner ${
     (up.cpuMs / 1000).toFixed(1)
   } s
-ps       median ${median.toFixed(0)} ms, min ${least.toFixed(0)} ms of ${ps.length}
 down     ${(down.ms / 1000).toFixed(1)} s
 memory   ${each.toFixed(0)} KiB each: ${groupKiB.toFixed(0)} its group (processes and kernel), ${
     (keeperPssKiB / count).toFixed(1)
   } of the keeper (PSS ${keeperPssKiB} KiB), ${stateKiB.toFixed(0)} its files of state`);
   return {
-    tables: [{ title: `${count} containers`, up, ps, down, groupKiB, keeperPssKiB, stateKiB }],
+    tables: [ps, { title: `${count} containers`, up, down, groupKiB, keeperPssKiB, stateKiB }],
     bars: [
       { what: `up of ${count}`, value: up.ms / 1000, bar: 10, unit: "s" },
-      { what: `ps of ${count}, median`, value: median, bar: 50, unit: "ms" },
+      { what: `ps of ${count}, median`, value: medianMs(ps, "ps"), bar: 50, unit: "ms" },
       { what: `down of ${count}`, value: down.ms / 1000, bar: 10, unit: "s" },
       { what: "memory of each", value: each, bar: 300, unit: "KiB" },
     ],

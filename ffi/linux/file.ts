@@ -47,6 +47,8 @@ export function getuid(): number {
 export interface ReadOptions {
   /** No more than this is read. */
   readonly bytes?: number;
+  /** Where the reading begins. */
+  readonly begin?: number;
   /** Anything but a regular file is refused: a FIFO would hang, a device never end. */
   readonly regular?: boolean;
   /** One read(2) gives it all: a file of /proc, or one whose length is checked afterwards. At most 256 KiB. */
@@ -62,7 +64,8 @@ export function readBytes(path: string, options: ReadOptions = {}): Uint8Array |
   if (fd < 0) throw new SyscallError(call, -fd);
   try {
     if (options.once === true) return readOnce(fd);
-    const max = options.bytes ?? Infinity;
+    const { begin = 0, bytes: max = Infinity } = options;
+    if (begin > 0) return readFrom(fd, begin, max);
     if (options.regular !== true) return readAll(fd, max);
     // What it grows by meanwhile is left out: so its end need not be asked for by a read of its own.
     return readAll(fd, Math.min(max, regularSize(fd, path)));

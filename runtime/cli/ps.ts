@@ -1,8 +1,8 @@
 /** `containerv ps`: the detached containers, and how each of them is. */
 import { containerJson } from "../lifecycle/as_json.ts";
-import { type ContainerView, viewProject } from "../lifecycle/containers.ts";
+import type { BriefView } from "../lifecycle/containers.ts";
+import { type ListedView, listProject, usagesOf } from "../lifecycle/listed.ts";
 import { projectsOf } from "../lifecycle/projects.ts";
-import { createGroupReader, type GroupReader } from "../observe/group_usage.ts";
 import { showBytes, showDuration, showTable } from "../show/table.ts";
 import type { ProjectPlaces } from "../state/places.ts";
 import { lastProblem, missingSupervisor, readSupervisor } from "../state/supervised.ts";
@@ -16,42 +16,48 @@ export function command(given: Arguments): number {
   if (operands.length > 1) throw new UsageError("one spec at a time");
   const file = meantFile(given, operands[0]);
   const projects = projectsOf(file);
-  const views = projects.flatMap((places) => viewProject(places).containers);
+  const views = projects.flatMap(listProject);
   if (options["--json"] === true) {
     stdout(`${JSON.stringify(views.map(containerJson), null, 2)}\n`);
     return 0;
   }
   sayUnsupervised(projects);
-  const now = Date.now();
   const named = file === undefined || projects.length > 1;
-  const read = createGroupReader();
-  const rows: string[][] = [["NAME", "STATE", "CPU", "MEMORY", "PORTS"]];
-  for (const view of views) {
-    rows.push([
-      named ? view.id : view.name,
-      stateText(view, now),
-      ...usageOf(view, now, read),
-      "-",
-    ]);
-  }
-  stdout(showTable(rows));
+  stdout(showTable([["NAME", "STATE", "CPU", "MEMORY", "PORTS"], ...rowsOf(views, named)]));
   return 0;
 }
 
-/** CPU on the average since its start, 100% being one processor, and memory; `-` where no group of its own counts it. */
-function usageOf(
-  { state, record }: ContainerView,
-  now: number,
-  read: GroupReader,
-): [string, string] {
-  if (state !== "running" || record === undefined) return ["-", "-"];
-  const { cpuMicroseconds, memoryBytes } = read(record.made);
-  const passedMs = Math.max(1, now - (record.started ?? now));
-  return [
-    cpuMicroseconds === undefined ? "-" : `${(cpuMicroseconds / passedMs / 10).toFixed(1)}%`,
-    memoryBytes === undefined ? "-" : showBytes(memoryBytes),
-  ];
+function rowsOf(views: readonly ListedView[], named: boolean): readonly (readonly string[])[] {
+  const now = Date.now();
+  const { cpuMicroseconds, memoryBytes } = usagesOf(views);
+  const sizeText = onceEach(showBytes);
+  const ageText = onceEach(showDuration);
+  return views.map((view, index) => {
+    const memory = memoryBytes[index];
+    const ageMs = now - (view.record?.started ?? now);
+    return [
+      named ? view.id : view.name,
+      stateText(view, ageText(ageMs < 10_000 ? ageMs : ageMs - ageMs % 1000)),
+      cpuText(cpuMicroseconds[index], ageMs),
+      memory === undefined ? "-" : sizeText(memory),
+      "-",
+    ];
+  });
 }
+
+/** A thousand containers have few ages and sizes. */
+function onceEach(textOf: (value: number) => string): (value: number) => string {
+  const known = new Map<number, string>();
+  return (value) => {
+    let text = known.get(value);
+    if (text === undefined) known.set(value, text = textOf(value));
+    return text;
+  };
+}
+
+/** On the average since its start, 100% being one processor; `-` where no group of its own counts it. */
+const cpuText = (microseconds: number | undefined, passedMs: number): string =>
+  microseconds === undefined ? "-" : `${(microseconds / Math.max(1, passedMs) / 10).toFixed(1)}%`;
 
 /** A supervisor that was killed is missed; one that has nothing left to do has gone by itself. */
 function sayUnsupervised(projects: readonly ProjectPlaces[]): void {
@@ -69,12 +75,11 @@ function sayUnsupervised(projects: readonly ProjectPlaces[]): void {
   }
 }
 
-function stateText(view: ContainerView, now: number): string {
+/** `age`: how long it runs. */
+function stateText(view: BriefView, age: string): string {
   const { state, record, ending, problem } = view;
   if (state === "running") {
-    return `${view.paused === true ? "paused" : runningWord(view)} ${
-      showDuration(now - (record?.started ?? now))
-    }`;
+    return `${view.paused === true ? "paused" : runningWord(view)} ${age}`;
   }
   if (state === "broken") return `broken: ${problem}`;
   const missed = (record?.collected?.missed.length ?? 0) > 0 ? ", outputs missing" : "";
@@ -83,7 +88,7 @@ function stateText(view: ContainerView, now: number): string {
 }
 
 /** `healthy` and its like, where it has a check and the supervisor's word is about this very process. */
-function runningWord({ record, supervised }: ContainerView): string {
+function runningWord({ record, supervised }: BriefView): string {
   const same = supervised?.process?.pid === record?.process?.pid;
   return same && supervised?.health !== undefined ? supervised.health : "running";
 }

@@ -1,10 +1,10 @@
 /** Containers, lines, events and what is used, as they are printed in JSON: by the command line and by `serve`. */
 import type { Usage } from "../observe/usage.ts";
-import type { ContainerView } from "./containers.ts";
+import type { BriefView, ContainerView } from "./containers.ts";
 import type { ProjectEvent } from "./events.ts";
 import type { LogLine } from "./logs.ts";
 
-export function containerJson(view: ContainerView): object {
+export function containerJson(view: BriefView): object {
   const { name, id, state, record, pid, ending, problem } = view;
   return {
     name,

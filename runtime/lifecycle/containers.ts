@@ -3,6 +3,8 @@ import type { DesiredContainer } from "../../spec/model/desired.ts";
 import { ContainervError } from "../plan/error.ts";
 import { readFile } from "../../ffi/linux/file.ts";
 import { isFrozen } from "../observe/frozen.ts";
+import type { Groups } from "../observe/group_usage.ts";
+import type { Op } from "../plan/ops/registry.ts";
 import { type Endings, readEndings } from "../state/endings.ts";
 import { bootId, isAlive } from "../state/identity.ts";
 import { type ContainerPlaces, containerPlaces, type ProjectPlaces } from "../state/places.ts";
@@ -27,25 +29,36 @@ import {
  */
 export type ContainerState = "created" | "starting" | "running" | "exited" | "broken" | "stale";
 
-/** A container as it is now. */
-export interface ContainerView {
+/** Of a record what lists say. */
+export type BriefRecord = Pick<
+  ContainerRecord,
+  "created" | "started" | "limits" | "process" | "collected" | "unfinished"
+>;
+
+/** A container as lists show it. */
+export interface BriefView {
   readonly name: string;
   /** `PROJECT-HASH/NAME`, unique on this machine. */
   readonly id: string;
   readonly state: ContainerState;
   /** Absent: it is broken. */
-  readonly record?: ContainerRecord;
+  readonly record?: BriefRecord;
   /** Pid of its first process, while it runs. */
   readonly pid?: number;
   readonly ending?: Ending;
   /** It runs, and its processes are stopped until `resume`. */
   readonly paused?: true;
-  /** It has ended, and somebody asked for that: it is not started again. */
-  readonly stopped: boolean;
   /** What its supervisor says of it. */
   readonly supervised?: Supervised;
   /** Why it is broken. */
   readonly problem?: string;
+}
+
+/** A container as it is now. */
+export interface ContainerView extends BriefView {
+  readonly record?: ContainerRecord;
+  /** It has ended, and somebody asked for that: it is not started again. */
+  readonly stopped: boolean;
   readonly places: ContainerPlaces;
   readonly project: ProjectPlaces;
 }
@@ -61,7 +74,8 @@ export interface ProjectView {
   readonly containers: readonly ContainerView[];
 }
 
-interface Surroundings {
+/** What is the same for all containers of a project. */
+export interface Surroundings {
   readonly boot: string;
   readonly kept: boolean;
   readonly supervised: boolean;
@@ -98,21 +112,34 @@ interface KnownProject extends Surroundings {
   readonly problem: string | undefined;
 }
 
-function surroundingsOf(places: ProjectPlaces): KnownProject {
+/** `endingsFrom`: endings that were written before that byte of their file are left out. */
+export function surroundingsOf(places: ProjectPlaces, endingsFrom = 0): KnownProject {
   const known = readProject(places);
   const record = known === undefined || isBroken(known) ? undefined : known;
   const boot = bootId();
   const kept = record !== undefined && isKept(record, boot);
   const problem = known === undefined ? undefined : isBroken(known) ? known.broken : undefined;
   const supervised = wasSupervised(places);
-  return { record, problem, boot, kept, supervised, endings: readEndings(places.endings) };
+  return {
+    record,
+    problem,
+    boot,
+    kept,
+    supervised,
+    endings: readEndings(places.endings, endingsFrom),
+  };
 }
 
 /** True while the project's keeper runs. */
 export const isKept = ({ boot, keeper }: ProjectRecord, now = bootId()): boolean =>
   boot === now && keeper !== undefined && isAlive(keeper);
 
-function viewContainer(project: ProjectPlaces, name: string, around: Surroundings): ContainerView {
+/** One of them. */
+export function viewContainer(
+  project: ProjectPlaces,
+  name: string,
+  around: Surroundings,
+): ContainerView {
   const known: ContainerRecord | Broken = readContainer(project, name) ??
     { broken: "it has no record" };
   const places = containerPlaces(project, name);
@@ -133,8 +160,9 @@ function viewContainer(project: ProjectPlaces, name: string, around: Surrounding
   return { ...view, record: known, stopped, ...now };
 }
 
-function stateOf(
-  record: ContainerRecord,
+/** How it is, by its record of this boot. */
+export function stateOf(
+  record: Pick<ContainerRecord, "phase" | "process" | "ended" | "endingsFrom" | "paused">,
   { kept, endings }: Surroundings,
 ): Pick<ContainerView, "state" | "pid" | "ending" | "paused"> {
   const { phase, process, ended, endingsFrom = 0 } = record;
@@ -148,8 +176,18 @@ function stateOf(
   return { state: "exited", ending: lostEnding() };
 }
 
+/** Where the groups of a container are, by what was made of it: all have the same name, that of the instance. */
+export function groupsOf(made: readonly Op[]): Groups {
+  const paths = made.flatMap((op) => op.kind === "cgroup.make" ? [op.path] : []);
+  const [first = ""] = paths;
+  return {
+    above: paths.map((path) => path.slice(0, path.lastIndexOf("/"))),
+    name: first.slice(first.lastIndexOf("/") + 1),
+  };
+}
+
 /** The kernel is asked: only of those that were paused. */
-const pausedOf = ({ paused }: ContainerRecord): Pick<ContainerView, "paused"> =>
+const pausedOf = ({ paused }: Pick<ContainerRecord, "paused">): Pick<ContainerView, "paused"> =>
   paused !== undefined && isFrozen([paused]) ? { paused: true } : {};
 
 /** The ending of a container that nobody saw. */

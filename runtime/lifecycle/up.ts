@@ -13,6 +13,7 @@ import { type DetachedStart, startDetached } from "./detached.ts";
 import { createDetachedPlanner, type DetachedPlanner } from "./detached_plan.ts";
 import { collectEnded, hasUncollected } from "./collect.ts";
 import { specDigests } from "./digest.ts";
+import { writeRoster } from "./roster.ts";
 import { adoptLeft, noteOver, type OpenProject, openProject } from "./project.ts";
 import { startOrder } from "../../spec/model/depends.ts";
 import { endSupervisor, startSupervisor } from "./supervise/launch.ts";
@@ -101,6 +102,7 @@ export async function up(
   // Each look says of those that have become healthy, or never will.
   for (const { container } of [...round.unsettled]) await round.orderly.awaitHealth(container);
   const supervisor = await handOver(round, desired, options.watch);
+  writeRoster(places);
   const { done, failures } = round;
   return { done, failures, ...(supervisor === undefined ? {} : { supervisor }) };
 }

@@ -1,51 +1,56 @@
 /** What containers use, as one short line each: read from the groups that were made for them, a file per column. Changes nothing. */
 import { entryKind } from "../../ffi/linux/file.ts";
-import { glance } from "../../ffi/linux/glance.ts";
-import type { Op } from "../plan/ops/registry.ts";
+import { textsOfEach } from "../../ffi/linux/many.ts";
 
-/** Absent where no group of the container counts it. */
-export interface GroupUsage {
-  /** User and system time since its start. */
-  readonly cpuMicroseconds?: number;
-  readonly memoryBytes?: number;
+/** Where the groups of a container are: in each of these directories, under this name. */
+export interface Groups {
+  readonly above: readonly string[];
+  readonly name: string;
 }
 
-/** Reads what the container of these groups uses. Remembers which hierarchy counts what: one reader for all. */
-export type GroupReader = (made: readonly Op[]) => GroupUsage;
+type Column = (number | undefined)[];
+
+/** A value per container; `undefined` where no group of it counts that. */
+export interface GroupUsages {
+  /** User and system time since its start. */
+  readonly cpuMicroseconds: Readonly<Column>;
+  readonly memoryBytes: Readonly<Column>;
+}
 
 const MEMORY_FILES = ["memory.current", "memory.usage_in_bytes"];
 const CPU_FILES = ["cpuacct.usage", "cpu.stat"];
 
-interface Counted {
-  readonly cpu: string | undefined;
-  readonly memory: string | undefined;
-}
-
-export function createGroupReader(): GroupReader {
-  const hierarchies = new Map<string, Counted>();
-  return (made) => {
-    let cpuMicroseconds: number | undefined;
-    let memoryBytes: number | undefined;
-    for (const op of made) {
-      if (op.kind !== "cgroup.make") continue;
-      const group = op.path;
-      const mount = group.slice(0, group.indexOf("/containerv/"));
-      let counted = hierarchies.get(mount);
-      if (counted === undefined) hierarchies.set(mount, counted = countedIn(group));
-      const { cpu, memory } = counted;
-      if (cpu !== undefined) cpuMicroseconds ??= cpuOf(glance(`${group}/${cpu}`));
-      if (memory !== undefined) memoryBytes ??= numberOf(glance(`${group}/${memory}`));
-    }
-    return {
-      ...(cpuMicroseconds === undefined ? {} : { cpuMicroseconds }),
-      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+/** What the containers with these groups use. */
+export function readGroupUsages(all: readonly Groups[]): GroupUsages {
+  const cpuMicroseconds: Column = new Array(all.length);
+  const memoryBytes: Column = new Array(all.length);
+  for (const [directory, members] of membersOf(all)) {
+    const fill = (column: Column, files: readonly string[], valueOf: typeof numberOf): void => {
+      // What counts for a group counts for the one above it.
+      const file = files.find((one) => entryKind(`${directory}/${one}`) !== undefined);
+      if (file === undefined) return;
+      const open = members.filter((index) => column[index] === undefined);
+      const names = open.map((index) => all[index]?.name ?? "");
+      const texts = textsOfEach({ directory, names, file });
+      for (let at = 0; at < open.length; at++) column[open[at] as number] = valueOf(texts[at]);
     };
-  };
+    fill(cpuMicroseconds, CPU_FILES, cpuOf);
+    fill(memoryBytes, MEMORY_FILES, numberOf);
+  }
+  return { cpuMicroseconds, memoryBytes };
 }
 
-function countedIn(group: string): Counted {
-  const there = (name: string): boolean => entryKind(`${group}/${name}`) !== undefined;
-  return { cpu: CPU_FILES.find(there), memory: MEMORY_FILES.find(there) };
+/** Directory → which of them have a group in it. */
+function membersOf(all: readonly Groups[]): ReadonlyMap<string, readonly number[]> {
+  const members = new Map<string, number[]>();
+  for (let index = 0; index < all.length; index++) {
+    for (const directory of all[index]?.above ?? []) {
+      const list = members.get(directory);
+      if (list === undefined) members.set(directory, [index]);
+      else list.push(index);
+    }
+  }
+  return members;
 }
 
 function numberOf(text: string | undefined): number | undefined {

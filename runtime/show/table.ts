@@ -2,13 +2,23 @@
 
 /** Rows → lines: each column as wide as its longest cell, two spaces between, nothing at the end of a line. */
 export function showTable(rows: readonly (readonly string[])[]): string {
+  // Plain loops: of a thousand rows a function per cell takes a fortieth of what `ps` takes.
   const widths: number[] = [];
   for (const row of rows) {
-    row.forEach((cell, index) => widths[index] = Math.max(widths[index] ?? 0, cell.length));
+    for (let column = 0; column < row.length; column++) {
+      const { length } = row[column] as string;
+      if (length > (widths[column] ?? 0)) widths[column] = length;
+    }
   }
-  return rows.map((row) =>
-    `${row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join("  ").trimEnd()}\n`
-  ).join("");
+  let text = "";
+  for (const row of rows) {
+    let line = "";
+    for (let column = 0; column < row.length; column++) {
+      line += `${(row[column] as string).padEnd(widths[column] ?? 0)}  `;
+    }
+    text += `${line.trimEnd()}\n`;
+  }
+  return text;
 }
 
 const UNITS = [["d", 86_400], ["h", 3600], ["m", 60], ["s", 1]] as const;

@@ -22,9 +22,9 @@ interface Found {
   readonly offset: number;
 }
 
-/** Reads the file; one that is not there holds no ending. */
-export function readEndings(path: string): Endings {
-  const bytes = readBytes(path) ?? new Uint8Array();
+/** Reads the file from byte `begin` on, where an ending begins; one that is not there holds none. */
+export function readEndings(path: string, begin = 0): Endings {
+  const bytes = readBytes(path, { begin }) ?? new Uint8Array();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const found = new Map<number, Found[]>();
   let offset = 0;
@@ -32,11 +32,11 @@ export function readEndings(path: string): Endings {
     // siginfo_t: si_pid 16
     const pid = view.getInt32(offset + SIGINFO_AT + 16, true);
     const list = found.get(pid) ?? [];
-    list.push({ at: offset, offset });
+    list.push({ at: begin + offset, offset });
     found.set(pid, list);
   }
   return {
-    bytes: offset,
+    bytes: begin + offset,
     of: (pid, from) => {
       const first = found.get(pid)?.find(({ at }) => at >= from);
       return first === undefined
