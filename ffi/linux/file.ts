@@ -353,9 +353,16 @@ export function makePrivateDirectory(path: string): string | undefined {
 export function replaceFile(path: string, content: string | Uint8Array): string | undefined {
   const temporary = `${path}.${process.pid}`;
   const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  const create = openat({ pathname: temporary, flags, mode: 0o600 });
   let fd = -1;
   try {
-    fd = check(openat({ pathname: temporary, flags, mode: 0o600 }));
+    fd = Number(callSync(create));
+    if (fd === -EEXIST) {
+      // Of one that had our pid and was killed.
+      check(unlinkat({ pathname: temporary }));
+      fd = Number(callSync(create));
+    }
+    if (fd < 0) throw new SyscallError(create, -fd);
     writeBytes(fd, typeof content === "string" ? new TextEncoder().encode(content) : content);
     check(renameat2({ oldpath: temporary, newpath: path }));
     return undefined;

@@ -14,6 +14,7 @@ import { ContainervError, type ErrorFacts } from "../plan/error.ts";
 import { lockHolder } from "../observe/lock_holder.ts";
 import { observeHost } from "../observe/host.ts";
 import { identify } from "../state/identity.ts";
+import { cacheDirectory } from "../state/spec_cache.ts";
 import { isProjectKey, type ProjectPlaces, projectPlaces, replacedName } from "../state/places.ts";
 import { listProjects, type LockProjectOptions, ownStateDirectory } from "../state/project.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
@@ -74,6 +75,8 @@ export async function collectGarbage(options: GcOptions = {}): Promise<GcResult>
   }
   // Those of containers that are gone are no longer told from the others.
   if (!dryRun) forgetLaunches();
+  const cache = cacheDirectory(process.env, getuid());
+  if (cache !== undefined) removeTorn(cache, found);
   await collectGroups(found);
   await collectStore(layers, found);
   found.removed.push(...collectHalfCopies({ dryRun }));
@@ -211,14 +214,18 @@ function endUnrecorded(places: ProjectPlaces, found: Collected): void {
   }
 }
 
-/** `NAME.PID` is a record that its writer did not come to rename. */
+/** Names of what is written beside its place: of records, marks and caches. */
+const TORN =
+  /(?:\.json|\.run|^exec-[0-9a-f]{16}|^stopped|^supervised|^renamed|^watch|^[0-9a-f]{16})\.(\d+)$/;
+
+/** `NAME.PID` is what its writer did not come to rename. */
 function removeTorn(directory: string, found: Collected): void {
   for (const { name, isDirectory } of listDirectory(directory)) {
     if (isDirectory) {
       if (directory.endsWith("/containers")) removeTorn(`${directory}/${name}`, found);
       continue;
     }
-    const pid = /(?:\.json|^exec-[0-9a-f]{16})\.(\d+)$/.exec(name)?.[1];
+    const pid = TORN.exec(name)?.[1];
     if (pid === undefined || identify(Number(pid)) !== undefined) continue;
     if (!found.dryRun) callSync(unlinkat({ pathname: `${directory}/${name}`, flags: 0 }));
     found.removed.push(`${directory}/${name}: it was not written to its end`);
