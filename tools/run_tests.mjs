@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { binary, bootstrap, ROOT } from "./bootstrap.mjs";
-import { bundleForTests } from "./lib/cli_bundle.mjs";
+import { bundleForTests, executableForTests } from "./lib/cli_bundle.mjs";
 import { buildMissing } from "./lib/build_missing.mjs";
 import { mapLimited, runCommand, showMs } from "./lib/process.mjs";
 import { runFiles } from "./lib/runners.mjs";
@@ -246,14 +246,16 @@ function printSlowest(results, count) {
   }
 }
 
+/** True where a suite runs the command line. */
+const startsCommands = ({ suites }) =>
+  SUITES.some(({ name, perFile }) => perFile && suites.includes(name));
+
 async function main() {
   bootstrap();
   const begin = Date.now();
   const options = parseOptions();
   process.env.CONTAINERV_PATIENCE = options.patience;
-  if (SUITES.some(({ name, perFile }) => perFile && options.suites.includes(name))) {
-    await buildMissing();
-  }
+  if (startsCommands(options)) await buildMissing();
   const scratch = mkdtempSync(join(tmpdir(), "containerv-tests-"));
   const before = join(scratch, "before.json");
   // Other users run it too: not in a directory that is closed to them.
@@ -265,6 +267,10 @@ async function main() {
     }
     // Sources are translated once instead of at each start of the command line: a third of the time of all tests.
     process.env.CONTAINERV_TEST_CLI ??= await bundleForTests(bundled);
+    // What people run, as the sources are now; it starts in half the time of the bundle under Bun.
+    if (startsCommands(options)) {
+      process.env.CONTAINERV_TEST_EXECUTABLE ??= await executableForTests(bundled);
+    }
     const results = await runAll(options);
     const left = options.world ? await leftBehind(before) : [];
     printFailures(results);
