@@ -97,8 +97,8 @@ export function start(
   const first = current;
   const early: Report[] = [];
   let answered = answers(first, { startable, copies }, early);
-  // Of a stage that did nothing the next one has what was meant for it, and what comes while there is none.
-  const signals: number[] = [];
+  // Of a stage that did nothing the next one has what was meant for it, and what comes while there is none: each once, as pending ones are.
+  const signals = new Set<number>();
   const follow = async (): Promise<Outcome> => {
     let running = startable;
     for (let tries = 1;; tries++) {
@@ -129,7 +129,7 @@ export function start(
     // The pipe is closed before the stage is let go.
     ended: executed.then(follow),
     signal: (signal) => {
-      signals.push(signal);
+      signals.add(signal);
       if (current !== undefined) sendSignal(current, signal);
     },
     resize: (size) => {
