@@ -404,6 +404,7 @@ export const COMMANDS: readonly CommandRow[] = [
       "Starts that were not finished, records of an earlier boot, groups that nobody is in. What runs is left alone; what has lost its keeper gets another.",
       "A project that another command changes at the moment is that one's: it is waited for two seconds at most, then passed over and named; the status is 0.",
       "Layers of archives and images are kept as long as a container has them, or the archive or image is as it was when it was unpacked.",
+      "Of what was remembered of specs only those that are still there are kept.",
     ],
     examples: ["containerv gc", "containerv gc --dry-run --layers"],
   },

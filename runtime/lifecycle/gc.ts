@@ -1,6 +1,6 @@
 /**
  * Undoes what a kill -9 left: starts that were not finished, records of an earlier boot, groups whose container is gone, files that
- * were not renamed, layers that nobody wants any more. What runs, and what has ended and is still recorded, is left alone. To do it
+ * were not renamed, layers that nobody wants any more, caches of specs that are gone. What runs, and what has ended and is still recorded, is left alone. To do it
  * twice changes nothing.
  */
 import { AT_REMOVEDIR } from "../../ffi/abi/fcntl.ts";
@@ -14,7 +14,7 @@ import { ContainervError, type ErrorFacts } from "../plan/error.ts";
 import { lockHolder } from "../observe/lock_holder.ts";
 import { observeHost } from "../observe/host.ts";
 import { identify } from "../state/identity.ts";
-import { cacheDirectory } from "../state/spec_cache.ts";
+import { cacheDirectory, forgetGone } from "../state/spec_cache.ts";
 import { isProjectKey, type ProjectPlaces, projectPlaces, replacedName } from "../state/places.ts";
 import { listProjects, type LockProjectOptions, ownStateDirectory } from "../state/project.ts";
 import { GROUP_DIRECTORY } from "../subjects/limits/compile.ts";
@@ -76,11 +76,17 @@ export async function collectGarbage(options: GcOptions = {}): Promise<GcResult>
   // Those of containers that are gone are no longer told from the others.
   if (!dryRun) forgetLaunches();
   const cache = cacheDirectory(process.env, getuid());
-  if (cache !== undefined) removeTorn(cache, found);
+  if (cache !== undefined) collectCache(cache, found);
   await collectGroups(found);
   await collectStore(layers, found);
   found.removed.push(...collectHalfCopies({ dryRun }));
   return found;
+}
+
+function collectCache(directory: string, found: Collected): void {
+  removeTorn(directory, found);
+  const gone = forgetGone(directory, found);
+  if (gone > 0) found.removed.push(`${directory}: ${gone} specs that are not there any more`);
 }
 
 /** How long projects are waited for that others change. */

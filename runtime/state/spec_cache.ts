@@ -6,12 +6,16 @@
  * compared, so neither a collision nor a change goes unseen.
  */
 import { hash64 } from "../../ffi/abi/hash.ts";
+import { unlinkat } from "../../ffi/calls/path.ts";
+import { listDirectory } from "../../ffi/linux/directory.ts";
 import {
+  entryKind,
   isPrivateDirectory,
   makePrivateDirectory,
   readFile,
   replaceFile,
 } from "../../ffi/linux/file.ts";
+import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 
 /** What the result of loading depends on besides the text. */
 export interface CacheKey {
@@ -73,6 +77,10 @@ export function readCache<Result>(directory: string, key: CacheKey): Result | un
   return entry !== null && sameKey(entry, key) ? entry.result : undefined;
 }
 
+/** More files than that are not kept at a time: who makes a spec anew for each run must not fill the disk. */
+const FILES_MAX = 2000;
+const OWN = /^([0-9a-f]{16})\.(?:json|run)$/;
+
 /** Keeps a good result. Gives the reason when it could not; that is no error. */
 export function writeCache(
   directory: string,
@@ -82,8 +90,50 @@ export function writeCache(
   const path = `${directory}/${cacheName(key)}.json`;
   const made = makePrivateDirectory(directory);
   if (made !== undefined) return made;
+  const others = listDirectory(directory);
+  if (others.length >= FILES_MAX) others.forEach(({ name }) => forget(directory, name));
   const { file, version, bytes } = key;
   const text = latin1(bytes);
   const entry: Entry<unknown> = { file, version, directory: key.directory, text, result };
   return replaceFile(path, JSON.stringify(entry));
+}
+
+function forget(directory: string, name: string): void {
+  if (OWN.test(name)) callSync(unlinkat({ pathname: `${directory}/${name}` }));
+}
+
+/** Forgets specs that are not there any more, and what is remembered of their runs; gives how many. With `dryRun` nothing is changed. */
+export function forgetGone(directory: string, { dryRun }: { readonly dryRun: boolean }): number {
+  if (!isPrivateDirectory(directory)) return 0;
+  let count = 0;
+  for (const { name } of listDirectory(directory)) {
+    const own = name.endsWith(".json") ? OWN.exec(name)?.[1] : undefined;
+    const spec = own === undefined ? undefined : specOf(`${directory}/${name}`);
+    if (spec === undefined || !isGone(spec)) continue;
+    count++;
+    if (!dryRun) { for (const end of ["json", "run"]) forget(directory, `${own}.${end}`); }
+  }
+  return count;
+}
+
+/** Of what can't be looked at nobody says that it is gone. */
+function isGone(path: string): boolean {
+  try {
+    return entryKind(path) === undefined;
+  } catch (error) {
+    if (error instanceof SyscallError) return false;
+    throw error;
+  }
+}
+
+/** Path of the spec that an entry is of; `undefined`: it is torn, and is written anew. */
+function specOf(path: string): string | undefined {
+  try {
+    const { file, directory } = JSON.parse(readFile(path) ?? "") as Partial<Entry<unknown>>;
+    return typeof file !== "string" || typeof directory !== "string"
+      ? undefined
+      : `${directory}/${file.slice(file.lastIndexOf("/") + 1)}`;
+  } catch {
+    return undefined;
+  }
 }

@@ -15,6 +15,7 @@ import {
   cacheDirectory,
   type CacheKey,
   cacheName,
+  forgetGone,
   readCache,
   writeCache,
 } from "../../../../runtime/state/spec_cache.ts";
@@ -108,6 +109,49 @@ describe("the cache of specs", () => {
     assertEquals(readCache(dir.path, KEY), undefined);
     assertEquals(readCache(dir.path, newer), { ...RESULT, places: { "": 1 } });
     onlyFile(dir.path);
+  });
+
+  test("specs that are gone are forgotten with their runs; those that are there, and what is not ours, stay", () => {
+    using dir = tempDir();
+    const cache = dir.file("cache");
+    const there = { ...KEY, directory: dir.path, file: "../some/box.yaml" };
+    const gone = { ...KEY, directory: dir.path, file: "gone.yaml" };
+    dir.write("box.yaml", "commands: [a]\n");
+    // A name that no file can have: the kernel answers neither yes nor no.
+    const unseen = { ...KEY, directory: dir.path, file: `${"x".repeat(300)}.yaml` };
+    for (const key of [there, gone, unseen]) {
+      assertEquals(writeCache(cache, key, RESULT), undefined);
+      writeFileSync(`${cache}/${cacheName(key)}.run`, "an image");
+    }
+    writeFileSync(`${cache}/0123456789abcdef.json`, "{");
+    writeFileSync(`${cache}/notes.json`, JSON.stringify({ file: "x", directory: "/nowhere" }));
+    const before = readdirSync(cache).sort();
+    assertEquals(forgetGone(cache, { dryRun: true }), 1);
+    assertEquals(readdirSync(cache).sort(), before);
+    assertEquals(forgetGone(cache, { dryRun: false }), 1);
+    assertEquals(
+      readdirSync(cache).sort(),
+      before.filter((name) => !name.startsWith(cacheName(gone))),
+    );
+    assertEquals(readCache(cache, there), RESULT);
+    assertEquals(forgetGone(cache, { dryRun: false }), 0);
+    assertEquals(forgetGone(dir.file("none"), { dryRun: false }), 0);
+  });
+
+  test("it does not grow without an end, and leaves alone what is not its own", () => {
+    using dir = tempDir();
+    for (let index = 0; index < 2000; index++) {
+      const name = index.toString(16).padStart(16, "0");
+      writeFileSync(dir.file(`${name}.${index % 2 === 0 ? "json" : "run"}`), "");
+    }
+    dir.write("launch/one", "");
+    dir.write("notes", "");
+    assertEquals(writeCache(dir.path, KEY, RESULT), undefined);
+    assertEquals(
+      readdirSync(dir.path).sort(),
+      [`${cacheName(KEY)}.json`, "launch", "notes"].sort(),
+    );
+    assertEquals(readCache(dir.path, KEY), RESULT);
   });
 
   test("a torn file is as good as none", () => {
