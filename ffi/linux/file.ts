@@ -63,9 +63,9 @@ export function readBytes(path: string, options: ReadOptions = {}): Uint8Array |
   if (isAbsent(fd)) return undefined;
   if (fd < 0) throw new SyscallError(call, -fd);
   try {
-    if (options.once === true) return readOnce(fd);
     const { begin = 0, bytes: max = Infinity } = options;
-    if (begin > 0) return readFrom(fd, begin, max);
+    if (begin > 0) check(lseek({ fd, offset: begin, whence: SEEK_SET }));
+    if (options.once === true) return readOnce(fd);
     if (options.regular !== true) return readAll(fd, max);
     // What it grows by meanwhile is left out: so its end need not be asked for by a read of its own.
     return readAll(fd, Math.min(max, regularSize(fd, path)));

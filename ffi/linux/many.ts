@@ -14,6 +14,7 @@ export const STAMP_NUMBERS = 4;
 
 /** What is as long, or longer, is not read: it might have been cut. */
 const TEXT_BYTES = 4096;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 

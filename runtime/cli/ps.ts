@@ -3,7 +3,7 @@ import { containerJson } from "../lifecycle/as_json.ts";
 import type { BriefView } from "../lifecycle/containers.ts";
 import { type ListedView, listProject, usagesOf } from "../lifecycle/listed.ts";
 import { projectsOf } from "../lifecycle/projects.ts";
-import { showBytes, showDuration, showTable } from "../show/table.ts";
+import { showBytes, showDuration, showTable, WHOLE_SECONDS_MS } from "../show/table.ts";
 import type { ProjectPlaces } from "../state/places.ts";
 import { lastProblem, missingSupervisor, readSupervisor } from "../state/supervised.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
@@ -37,7 +37,7 @@ function rowsOf(views: readonly ListedView[], named: boolean): readonly (readonl
     const ageMs = now - (view.record?.started ?? now);
     return [
       named ? view.id : view.name,
-      stateText(view, ageText(ageMs < 10_000 ? ageMs : ageMs - ageMs % 1000)),
+      stateText(view, ageText(ageMs < WHOLE_SECONDS_MS ? ageMs : ageMs - ageMs % 1000)),
       cpuText(cpuMicroseconds[index], ageMs),
       memory === undefined ? "-" : sizeText(memory),
       "-",

@@ -4,7 +4,6 @@ import { ContainervError } from "../plan/error.ts";
 import { readFile } from "../../ffi/linux/file.ts";
 import { isFrozen } from "../observe/frozen.ts";
 import type { Groups } from "../observe/group_usage.ts";
-import type { Op } from "../plan/ops/registry.ts";
 import { type Endings, readEndings } from "../state/endings.ts";
 import { bootId, isAlive } from "../state/identity.ts";
 import { type ContainerPlaces, containerPlaces, type ProjectPlaces } from "../state/places.ts";
@@ -19,6 +18,7 @@ import {
   type Broken,
   type ContainerRecord,
   type Ending,
+  groupsOf,
   isBroken,
   type ProjectRecord,
 } from "../state/record.ts";
@@ -176,9 +176,9 @@ export function stateOf(
   return { state: "exited", ending: lostEnding() };
 }
 
-/** Where the groups of a container are, by what was made of it: all have the same name, that of the instance. */
-export function groupsOf(made: readonly Op[]): Groups {
-  const paths = made.flatMap((op) => op.kind === "cgroup.make" ? [op.path] : []);
+/** Where the groups of a container are: all have the same name, that of the instance. */
+export function groupPlaces(record: Pick<ContainerRecord, "made">): Groups {
+  const paths = groupsOf(record);
   const [first = ""] = paths;
   return {
     above: paths.map((path) => path.slice(0, path.lastIndexOf("/"))),

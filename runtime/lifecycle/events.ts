@@ -11,8 +11,7 @@ import { decodeEndings, ENDING_BYTES, type NotedEnding } from "../state/endings.
 import { type ContainerEvent, decodeEvents, oldEvents } from "../state/events.ts";
 import { joinBytes } from "../../ffi/memory/bytes.ts";
 import type { ProjectPlaces } from "../state/places.ts";
-import { type ContainerRecord, isBroken } from "../state/record.ts";
-import { groupsOf } from "./take_back.ts";
+import { type ContainerRecord, groupsOf, isBroken } from "../state/record.ts";
 import { listContainers, readContainer } from "../state/project.ts";
 
 /** An event, and whose container it is about. */

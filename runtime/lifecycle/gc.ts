@@ -1,7 +1,7 @@
 /**
  * Undoes what a kill -9 left: starts that were not finished, records of an earlier boot, groups whose container is gone, files that
- * were not renamed, layers that nobody wants any more, caches of specs that are gone. What runs, and what has ended and is still recorded, is left alone. To do it
- * twice changes nothing.
+ * were not renamed, layers that nobody wants any more, caches of specs that are gone. What runs, and what has ended and is still
+ * recorded, is left alone. To do it twice changes nothing.
  */
 import { AT_REMOVEDIR } from "../../ffi/abi/fcntl.ts";
 import { unlinkat } from "../../ffi/calls/path.ts";

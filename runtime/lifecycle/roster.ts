@@ -10,7 +10,7 @@ import { ENDING_BYTES } from "../state/endings.ts";
 import { bootId, type ProcessIdentity } from "../state/identity.ts";
 import type { ProjectPlaces } from "../state/places.ts";
 import { listContainers } from "../state/project.ts";
-import { type ContainerView, groupsOf, viewProject } from "./containers.ts";
+import { type ContainerView, groupPlaces, viewProject } from "./containers.ts";
 
 /** A container that ran when the roster was written, and whose record is the same still. */
 export interface Rostered {
@@ -163,7 +163,7 @@ function rowOf({ name, state, paused, record }: ContainerView): Rostered | undef
   if (state !== "running" || paused === true) return undefined;
   if (record?.process === undefined || record.started === undefined) return undefined;
   const { process, created, started, limits } = record;
-  const groups = groupsOf(record.made);
+  const groups = groupPlaces(record);
   // Of one that was renamed the groups have the name that it was made with.
   if (groups.above.length > 0 && groups.name !== name) return undefined;
   return { name, process, created, started, limits, groups };
@@ -172,13 +172,14 @@ function rowOf({ name, state, paused, record }: ContainerView): Rostered | undef
 type Columns = Pick<Written, "pid" | "startTicks" | "created" | "started" | "shape" | "shapes">;
 
 function columnsOf(rows: readonly (Rostered | undefined)[]): Columns {
-  const shapes = new Map<string, { readonly at: number; readonly shape: Shape }>();
+  const shapes: Shape[] = [];
+  const places = new Map<string, number>();
   const shapeOf = ({ limits, groups: { above } }: Rostered): number => {
-    const shape = { limits, above };
-    const text = JSON.stringify(shape);
-    const known = shapes.get(text) ?? { at: shapes.size, shape };
-    shapes.set(text, known);
-    return known.at;
+    const text = JSON.stringify([limits, above]);
+    const known = places.get(text);
+    if (known !== undefined) return known;
+    places.set(text, shapes.length);
+    return shapes.push({ limits, above }) - 1;
   };
   const column = (of: (row: Rostered) => number): number[] =>
     rows.map((row) => row === undefined ? 0 : of(row));
@@ -188,7 +189,7 @@ function columnsOf(rows: readonly (Rostered | undefined)[]): Columns {
     created: column(({ created }) => created),
     started: column(({ started }) => started),
     shape: column(shapeOf),
-    shapes: Array.from(shapes.values(), ({ shape }) => shape),
+    shapes,
   };
 }
 

@@ -9,7 +9,7 @@ import { callSync, SyscallError } from "../../ffi/linux/run.ts";
 import { undoInRunner } from "../apply/undo.ts";
 import type { ErrorFacts } from "../plan/error.ts";
 import { identify, openProcess } from "../state/identity.ts";
-import type { ContainerRecord } from "../state/record.ts";
+import { type ContainerRecord, groupsOf } from "../state/record.ts";
 import { releaseHeld } from "./collect.ts";
 import type { ContainerView, ProjectView } from "./containers.ts";
 import { signalProcess } from "./stop.ts";
@@ -18,11 +18,6 @@ import { holdersOf, unrecordedOf } from "./unrecorded.ts";
 /** What was made outside of the container. Gives what could not be taken back. */
 export function undoMade({ made }: Pick<ContainerRecord, "made">): readonly ErrorFacts[] {
   return undoInRunner({ ops: made });
-}
-
-/** Directories of the groups of a container. */
-export function groupsOf({ made }: Pick<ContainerRecord, "made">): readonly string[] {
-  return made.flatMap((op) => op.kind === "cgroup.make" ? [op.path] : []);
 }
 
 /** How long what is killed may take to be gone. */

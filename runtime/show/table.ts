@@ -23,10 +23,13 @@ export function showTable(rows: readonly (readonly string[])[]): string {
 
 const UNITS = [["d", 86_400], ["h", 3600], ["m", 60], ["s", 1]] as const;
 
+/** From here on a duration is shown in whole seconds. */
+export const WHOLE_SECONDS_MS = 10_000;
+
 /** 754 → `754 ms`, 1900 → `1.9 s`, 75000 → `1m 15s`, 90061000 → `1d 1h`: two units at most. */
 export function showDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < WHOLE_SECONDS_MS) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.floor(ms / 1000);
   const first = UNITS.findIndex(([, size]) => seconds >= size);
   const parts: string[] = [];

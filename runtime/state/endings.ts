@@ -17,31 +17,24 @@ export interface Endings {
   readonly bytes: number;
 }
 
-interface Found {
-  readonly at: number;
-  readonly offset: number;
-}
-
 /** Reads the file from byte `begin` on, where an ending begins; one that is not there holds none. */
 export function readEndings(path: string, begin = 0): Endings {
   const bytes = readBytes(path, { begin }) ?? new Uint8Array();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const found = new Map<number, Found[]>();
+  const found = new Map<number, number[]>();
   let offset = 0;
   for (; offset + ENDING_BYTES <= bytes.length; offset += ENDING_BYTES) {
     // siginfo_t: si_pid 16
     const pid = view.getInt32(offset + SIGINFO_AT + 16, true);
     const list = found.get(pid) ?? [];
-    list.push({ at: begin + offset, offset });
+    list.push(offset);
     found.set(pid, list);
   }
   return {
     bytes: begin + offset,
     of: (pid, from) => {
-      const first = found.get(pid)?.find(({ at }) => at >= from);
-      return first === undefined
-        ? undefined
-        : decode(bytes.subarray(first.offset, first.offset + ENDING_BYTES));
+      const first = found.get(pid)?.find((at) => begin + at >= from);
+      return first === undefined ? undefined : decode(bytes.subarray(first, first + ENDING_BYTES));
     },
   };
 }

@@ -103,6 +103,11 @@ export interface ContainerRecord {
   readonly limits: readonly string[];
 }
 
+/** Directories of the groups of a container. */
+export function groupsOf({ made }: Pick<ContainerRecord, "made">): readonly string[] {
+  return made.flatMap((op) => op.kind === "cgroup.make" ? [op.path] : []);
+}
+
 /** What is wrong with a record that can't be used. */
 export interface Broken {
   readonly broken: string;

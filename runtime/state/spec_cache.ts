@@ -66,15 +66,19 @@ export function readCache<Result>(directory: string, key: CacheKey): Result | un
   const path = `${directory}/${cacheName(key)}.json`;
   // The directory is checked, not only the file: who may write there may plant what is run as us.
   if (!isPrivateDirectory(directory)) return undefined;
+  const entry = readEntry<Result>(path);
+  return entry !== undefined && sameKey(entry, key) ? entry.result : undefined;
+}
+
+/** `undefined`: it is not there, or torn by a full disk; then it is written anew. */
+function readEntry<Result>(path: string): Partial<Entry<Result>> | undefined {
   const text = readFile(path);
   if (text === undefined) return undefined;
-  let entry: Partial<Entry<Result>> | null;
   try {
-    entry = JSON.parse(text) as Partial<Entry<Result>> | null;
+    return JSON.parse(text) as Partial<Entry<Result>> | null ?? undefined;
   } catch {
-    return undefined; // torn by a full disk: it is written anew
+    return undefined;
   }
-  return entry !== null && sameKey(entry, key) ? entry.result : undefined;
 }
 
 /** More files than that are not kept at a time: who makes a spec anew for each run must not fill the disk. */
@@ -90,12 +94,17 @@ export function writeCache(
   const path = `${directory}/${cacheName(key)}.json`;
   const made = makePrivateDirectory(directory);
   if (made !== undefined) return made;
-  const others = listDirectory(directory);
-  if (others.length >= FILES_MAX) others.forEach(({ name }) => forget(directory, name));
+  // One that is written again takes no more room: then nobody waits until all are listed.
+  if (entryKind(path) === undefined) makeRoom(directory);
   const { file, version, bytes } = key;
   const text = latin1(bytes);
   const entry: Entry<unknown> = { file, version, directory: key.directory, text, result };
   return replaceFile(path, JSON.stringify(entry));
+}
+
+function makeRoom(directory: string): void {
+  const entries = listDirectory(directory);
+  if (entries.length >= FILES_MAX) entries.forEach(({ name }) => forget(directory, name));
 }
 
 function forget(directory: string, name: string): void {
@@ -106,8 +115,8 @@ function forget(directory: string, name: string): void {
 export function forgetGone(directory: string, { dryRun }: { readonly dryRun: boolean }): number {
   if (!isPrivateDirectory(directory)) return 0;
   let count = 0;
-  for (const { name } of listDirectory(directory)) {
-    const own = name.endsWith(".json") ? OWN.exec(name)?.[1] : undefined;
+  for (const { name, isDirectory } of listDirectory(directory)) {
+    const own = name.endsWith(".json") && !isDirectory ? OWN.exec(name)?.[1] : undefined;
     const spec = own === undefined ? undefined : specOf(`${directory}/${name}`);
     if (spec === undefined || !isGone(spec)) continue;
     count++;
@@ -126,14 +135,10 @@ function isGone(path: string): boolean {
   }
 }
 
-/** Path of the spec that an entry is of; `undefined`: it is torn, and is written anew. */
+/** Path of the spec that an entry is of; `undefined`: it does not say so. */
 function specOf(path: string): string | undefined {
-  try {
-    const { file, directory } = JSON.parse(readFile(path) ?? "") as Partial<Entry<unknown>>;
-    return typeof file !== "string" || typeof directory !== "string"
-      ? undefined
-      : `${directory}/${file.slice(file.lastIndexOf("/") + 1)}`;
-  } catch {
-    return undefined;
-  }
+  const { file, directory } = readEntry(path) ?? {};
+  return typeof file !== "string" || typeof directory !== "string"
+    ? undefined
+    : `${directory}/${file.slice(file.lastIndexOf("/") + 1)}`;
 }

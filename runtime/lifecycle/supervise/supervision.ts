@@ -9,6 +9,7 @@ import type { ErrorFacts } from "../../plan/error.ts";
 import { oomKills } from "../../observe/oom.ts";
 import type { ProcessIdentity } from "../../state/identity.ts";
 import type { ProjectPlaces } from "../../state/places.ts";
+import { groupsOf } from "../../state/record.ts";
 import type { Known } from "../../subjects/supervision/dependencies.ts";
 import { type Health, judge, JUST_STARTED } from "../../subjects/supervision/health.ts";
 import {
@@ -22,7 +23,7 @@ import { startDetached } from "../detached.ts";
 import type { OpenProject } from "../project.ts";
 import { stopContainers } from "../stop.ts";
 import { joinedNames } from "../joining.ts";
-import { groupsOf, undoMade } from "../take_back.ts";
+import { undoMade } from "../take_back.ts";
 import { type EventType, noteEvent } from "../../state/events.ts";
 import { markStopped, writeSupervised } from "../../state/supervised.ts";
 import { runCheck } from "./check.ts";
